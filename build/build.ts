@@ -1,0 +1,12 @@
+// Builds everything that runs unbundled: the interpreter's WebAssembly module. Steps whose inputs have not changed are skipped.
+
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const steps = ['build-wasm.ts'];
+
+for (const step of steps) {
+  const path = fileURLToPath(new URL(step, import.meta.url));
+  const result = spawnSync(process.execPath, [path], { stdio: 'inherit' });
+  if (result.status !== 0) process.exit(result.status ?? 1);
+}

@@ -1,0 +1,197 @@
+// Guest physical memory: RAM, ROM and video RAM in one shared WebAssembly memory, the page map that the CPU reads, and
+// the DMA port that devices get. Everything else in the physical address space is MMIO (core/bus/mmio-bus.ts).
+
+import type { DmaMemory } from '../bus/dma.ts';
+import { PAGE } from '../cpu/isa/layout.ts';
+import { LOW_RAM_LIMIT, type MemoryLayout } from './layout.ts';
+
+const PAGE_BYTES = 4096;
+const FOUR_GIB = 0x1_0000_0000;
+
+export interface PhysicalMemoryListener {
+  /** The page map changed: translations are stale. */
+  mapChanged(): void;
+  /** Guest physical [address, address + length) was written by something other than the CPU. */
+  written(address: number, length: number): void;
+  /** Dirty marks were cleared: the next write to those pages must be noticed again. */
+  dirtyCleared(): void;
+}
+
+export class PhysicalMemory implements DmaMemory {
+  readonly layout: MemoryLayout;
+  /** The whole emulator memory. */
+  readonly buffer: SharedArrayBuffer;
+  private readonly bytes: Uint8Array;
+  private readonly view: DataView;
+  private readonly pageMap: Uint32Array;
+  private readonly dirty: Uint8Array;
+  private readonly granules: Uint32Array;
+  private readonly listeners: PhysicalMemoryListener[] = [];
+
+  constructor(buffer: SharedArrayBuffer, layout: MemoryLayout) {
+    this.buffer = buffer;
+    this.layout = layout;
+    this.bytes = new Uint8Array(buffer);
+    this.view = new DataView(buffer);
+    this.pageMap = new Uint32Array(buffer, layout.pageMapBase, PAGE.PHYS_PAGES);
+    this.dirty = new Uint8Array(buffer, layout.dirtyBase, layout.trackedPages);
+    this.granules = new Uint32Array(buffer, layout.granuleBase, layout.trackedPages * 2);
+  }
+
+  get ramBytes(): number {
+    return this.layout.ramBytes;
+  }
+
+  /** RAM below the PCI hole. */
+  get lowRamBytes(): number {
+    return Math.min(this.layout.ramBytes, LOW_RAM_LIMIT);
+  }
+
+  /** RAM from 4 GiB up. */
+  get highRamBytes(): number {
+    return this.layout.ramBytes - this.lowRamBytes;
+  }
+
+  get ram(): Uint8Array {
+    return this.bytes.subarray(this.layout.ramBase, this.layout.ramBase + this.layout.ramBytes);
+  }
+
+  get rom(): Uint8Array {
+    return this.bytes.subarray(this.layout.romBase, this.layout.romBase + this.layout.romBytes);
+  }
+
+  get vram(): Uint8Array {
+    return this.bytes.subarray(this.layout.vramBase, this.layout.vramBase + this.layout.vramBytes);
+  }
+
+  addListener(listener: PhysicalMemoryListener): void {
+    this.listeners.push(listener);
+  }
+
+  /**
+   * Maps guest physical pages to backing memory.
+   * @param address guest physical, page aligned
+   * @param host address in emulator memory, page aligned
+   * @param flags PAGE.READ | PAGE.WRITE | PAGE.RAM
+   */
+  map(address: number, length: number, host: number, flags: number): void {
+    const first = address / PAGE_BYTES;
+    const pages = length / PAGE_BYTES;
+    for (let page = 0; page < pages && first + page < PAGE.PHYS_PAGES; page++) {
+      this.pageMap[first + page] = (host + page * PAGE_BYTES) | flags;
+    }
+  }
+
+  /** Gives the range to MMIO. */
+  unmap(address: number, length: number): void {
+    const first = address / PAGE_BYTES;
+    this.pageMap.fill(0, first, Math.min(first + Math.ceil(length / PAGE_BYTES), PAGE.PHYS_PAGES));
+  }
+
+  /** Maps RAM at 0 and, above the PCI hole, at 4 GiB. */
+  mapRam(): void {
+    const flags = PAGE.READ | PAGE.WRITE | PAGE.RAM;
+    this.map(0, this.lowRamBytes, this.layout.ramBase, flags);
+    if (this.highRamBytes > 0) this.map(FOUR_GIB, this.highRamBytes, this.layout.ramBase + this.lowRamBytes, flags);
+  }
+
+  /** Call after a set of map/unmap calls at run time. */
+  notifyMapChanged(): void {
+    for (const listener of this.listeners) listener.mapChanged();
+  }
+
+  /** Address in emulator memory of a RAM byte, or -1 outside RAM. RAM is addressed as DMA sees it: PAM does not matter. */
+  private ramHost(address: number): number {
+    if (address < this.lowRamBytes) return this.layout.ramBase + address;
+    if (address >= FOUR_GIB && address < FOUR_GIB + this.highRamBytes) {
+      return this.layout.ramBase + this.lowRamBytes + (address - FOUR_GIB);
+    }
+    return -1;
+  }
+
+  /** Bytes from `address` to the end of its RAM range; 0 outside RAM. */
+  private ramLeft(address: number): number {
+    if (address < this.lowRamBytes) return this.lowRamBytes - address;
+    if (address >= FOUR_GIB) return Math.max(0, FOUR_GIB + this.highRamBytes - address);
+    return 0;
+  }
+
+  read(address: number, target: Uint8Array): void {
+    const length = Math.min(target.length, this.ramLeft(address));
+    if (length > 0) {
+      const host = this.ramHost(address);
+      target.set(this.bytes.subarray(host, host + length));
+    }
+    if (length < target.length) target.fill(0xff, length);
+  }
+
+  write(address: number, source: Uint8Array): void {
+    const length = Math.min(source.length, this.ramLeft(address));
+    if (length <= 0) return;
+    const host = this.ramHost(address);
+    this.bytes.set(length === source.length ? source : source.subarray(0, length), host);
+    this.touched(address, host, length);
+  }
+
+  read8(address: number): number {
+    const host = this.ramHost(address);
+    return host < 0 ? 0xff : (this.bytes[host] ?? 0xff);
+  }
+
+  read16(address: number): number {
+    if (this.ramLeft(address) < 2) return 0xffff;
+    return this.view.getUint16(this.ramHost(address), true);
+  }
+
+  read32(address: number): number {
+    if (this.ramLeft(address) < 4) return 0xffffffff;
+    return this.view.getUint32(this.ramHost(address), true);
+  }
+
+  write8(address: number, value: number): void {
+    const host = this.ramHost(address);
+    if (host < 0) return;
+    this.bytes[host] = value;
+    this.touched(address, host, 1);
+  }
+
+  write16(address: number, value: number): void {
+    if (this.ramLeft(address) < 2) return;
+    const host = this.ramHost(address);
+    this.view.setUint16(host, value, true);
+    this.touched(address, host, 2);
+  }
+
+  write32(address: number, value: number): void {
+    if (this.ramLeft(address) < 4) return;
+    const host = this.ramHost(address);
+    this.view.setUint32(host, value, true);
+    this.touched(address, host, 4);
+  }
+
+  /** Marks pages dirty and tells the CPUs when decoded code may have been overwritten. */
+  private touched(address: number, host: number, length: number): void {
+    const first = (host - this.layout.ramBase) >>> 12;
+    const last = (host + length - 1 - this.layout.ramBase) >>> 12;
+    let code = false;
+    for (let page = first; page <= last; page++) {
+      this.dirty[page] = 1;
+      code ||= (this.granules[page * 2] ?? 0) !== 0 || (this.granules[page * 2 + 1] ?? 0) !== 0;
+    }
+    if (code) for (const listener of this.listeners) listener.written(address, length);
+  }
+
+  /** True when a page of VRAM bytes [from, to) was written since it was last asked; clears the mark. */
+  takeVramDirty(from: number, to: number): boolean {
+    const base = (this.layout.vramBase - this.layout.ramBase) >>> 12;
+    let found = false;
+    for (let page = base + (from >>> 12); page <= base + ((to - 1) >>> 12); page++) {
+      if (this.dirty[page] !== 0) {
+        this.dirty[page] = 0;
+        found = true;
+      }
+    }
+    if (found) for (const listener of this.listeners) listener.dirtyCleared();
+    return found;
+  }
+}
