@@ -136,6 +136,26 @@ field('CPUID_TABLE', 'u32');
 field('CPUID_COUNT', 'u32');
 field('SCRATCH', 'v128', 32);
 
+// --- More system state (appended: keep the order above).
+// NMIs wait until the next IRET.
+field('NMI_BLOCKED', 'u32');
+// Debug conditions (DR6 bits) that the instruction boundary still has to report as a #DB trap.
+field('DEBUG_PENDING', 'u32');
+// Page-directory-pointer entries of PAE paging, read when CR3 is loaded.
+field('PDPTE', 'u64', 4);
+// Vector of the start-up IPI that EVENT.SIPI announces.
+field('SIPI_VECTOR', 'u32');
+// MONITOR: 1 when armed, and the physical address of the line.
+field('MONITOR_ARMED', 'u32');
+field('MONITOR_ADDRESS', 'u64');
+field('MSR_SPEC_CTRL', 'u64');
+field('MSR_BIOS_SIGN', 'u64');
+field('MSR_MCG_CTL', 'u64');
+// CTL, STATUS, ADDR, MISC of each of the machine-check banks.
+field('MSR_MC', 'u64', 16);
+// Address of the vCPU's TLB area (TLB.AREA_BYTES).
+field('TLB_BASE', 'u32');
+
 export const VCPU_FIELDS: readonly Field[] = fields;
 export const VCPU_STATE_BYTES = Math.ceil(end / 4096) * 4096;
 
@@ -214,6 +234,11 @@ export const TLB = {
   TAG_EXEC: 16, // u64 same for instruction fetch
   ADDEND: 24, // u32: host (WebAssembly memory) address = low 32 bits of linear address + addend, modulo 2^32
   PHYS_PAGE: 28, // u32 guest physical page number
+  TABLE_BYTES: 0x10000,
+  /** Tables in order: user, supervisor, supervisor with AC set, one that is always empty (alignment checks). */
+  TABLES: 4,
+  /** The tables, then bookkeeping of tlb.ts. */
+  AREA_BYTES: 0x60000,
 } as const;
 
 // --- Physical page map: one u32 per 4 KiB guest physical page below PHYS_PAGES * 4096.
