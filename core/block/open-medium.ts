@@ -1,0 +1,215 @@
+// Opens the image of a floppy, CD or disk for a virtual machine: everything that can be wrong with the file is found
+// here, said in one line with what to do, and the file stays as it was.
+
+import { isNestboxError, NestboxError } from '../base/errors.ts';
+import type { HostFile, HostFiles } from '../host/files/host-file.ts';
+import { nodeHostFiles } from '../host/files/node-host-files.ts';
+import type { BlockDevice } from './block-device.ts';
+import { roundUp } from './block-range.ts';
+import { floppyCapacity, LARGEST_FLOPPY_BYTES } from './floppy-sizes.ts';
+import {
+  fatVolumeBytes,
+  hasCdFileSystem,
+  HEAD_BYTES,
+  isoVolumeBytes,
+  isRawSectorCd,
+  partitionedBytes,
+  recognise,
+} from './medium-kinds.ts';
+import { RawDisk } from './raw-disk.ts';
+import { ReadOnlyDisk } from './read-only-disk.ts';
+import { SnapshotOverlay } from './snapshot-overlay.ts';
+
+export type MediumKind = 'floppy' | 'cdrom' | 'disk';
+export type MediumFormat = 'raw' | 'qcow2';
+
+export interface OpenMediumOptions {
+  readonly kind: MediumKind;
+  /** As the user said it; undefined = look at the file. Only a stated `raw` takes content of another kind as it is. */
+  readonly format?: MediumFormat | undefined;
+  readonly readOnly?: boolean | undefined;
+  /** Writes go to scratch space and are thrown away on close. */
+  readonly snapshot?: boolean | undefined;
+  /** The host's files; tests put others here. */
+  readonly files?: HostFiles | undefined;
+}
+
+export interface Medium {
+  readonly device: BlockDevice;
+  readonly format: MediumFormat;
+  /** What the user may want to know, one line each: padded sizes, opened write-protected, no file system found. */
+  readonly notes: readonly string[];
+}
+
+const SECTOR_BYTES: Readonly<Record<MediumKind, number>> = { floppy: 512, disk: 512, cdrom: 2048 };
+const NAME_OF_KIND: Readonly<Record<MediumKind, string>> = { floppy: 'floppy disk', disk: 'disk', cdrom: 'CD' };
+/** Mastering programs count up to 150 sectors of padding that are not always in the file. */
+const ISO_SLACK_BYTES = 300 * 2048;
+const MAX_DISK_BYTES = 64 * 2 ** 40;
+
+/** @throws NestboxError kind `bad-input` naming the file and what is wrong, `busy` when another machine uses it */
+export async function openMedium(path: string, options: OpenMediumOptions): Promise<Medium> {
+  const files = options.files ?? nodeHostFiles;
+  await checkIsFile(files, path, options.kind);
+  const notes: string[] = [];
+  const file = await openFile(files, path, options, notes);
+  try {
+    return { device: await openContent(file, options, files, notes), format: 'raw', notes };
+  } catch (error) {
+    await file.close().catch(() => undefined);
+    throw error;
+  }
+}
+
+function badInput(path: string, text: string, cause?: unknown): NestboxError {
+  return new NestboxError('bad-input', `${path}: ${text}`, { op: 'open image', context: { path }, ...(cause === undefined ? {} : { cause }) });
+}
+
+/** Errors of the host that mean "this path will not do" become bad input; others pass. */
+function translate(path: string, error: unknown, advice = ''): unknown {
+  if (!isNestboxError(error)) return error;
+  if (error.kind !== 'not-found' && error.kind !== 'permission' && error.kind !== 'bad-input') return error;
+  return new NestboxError('bad-input', error.message + advice, { op: 'open image', context: { path }, cause: error });
+}
+
+async function checkIsFile(files: HostFiles, path: string, kind: MediumKind): Promise<void> {
+  if (path === '' || path.includes('\0')) throw badInput(JSON.stringify(path), 'is not a file name');
+  let status;
+  try {
+    status = await files.status(path);
+  } catch (error) {
+    throw translate(path, error);
+  }
+  const name = NAME_OF_KIND[kind];
+  switch (status.kind) {
+    case 'file':
+      break;
+    case 'directory':
+      throw badInput(path, `is a folder; a ${name} image file is needed`);
+    case 'block-device':
+    case 'character-device':
+      throw badInput(path, `is a device of the host; copy it to a ${name} image file first`);
+    default:
+      throw badInput(path, `is not a regular file (${status.kind}); a ${name} image file is needed`);
+  }
+  if (status.sizeBytes === 0) throw badInput(path, `is empty; a ${name} image file is needed`);
+}
+
+async function openFile(files: HostFiles, path: string, options: OpenMediumOptions, notes: string[]): Promise<HostFile> {
+  const writable = options.kind !== 'cdrom' && options.readOnly !== true && options.snapshot !== true;
+  try {
+    const file = await files.open(path, { readOnly: !writable });
+    return await lockOrClose(file, writable ? 'exclusive' : 'shared', notes);
+  } catch (error) {
+    if (!writable || !isNestboxError(error) || error.kind !== 'permission') throw translate(path, error);
+    if (options.kind === 'floppy') {
+      // Real floppies have a write-protect notch; the guest sees just that.
+      try {
+        const file = await lockOrClose(await files.open(path, { readOnly: true }), 'shared', notes);
+        notes.push(`${path}: the file may not be written, so the floppy disk is write-protected`);
+        return file;
+      } catch (second) {
+        throw translate(path, second);
+      }
+    }
+    throw translate(path, error, '; add "readonly" or "snapshot" to use it without writing to it');
+  }
+}
+
+async function lockOrClose(file: HostFile, mode: 'shared' | 'exclusive', notes: string[]): Promise<HostFile> {
+  try {
+    if (!(await file.lock(mode)) && mode === 'exclusive') {
+      notes.push(`${file.path}: this host offers no file locks; do not use the image in two machines at once`);
+    }
+    return file;
+  } catch (error) {
+    await file.close().catch(() => undefined);
+    throw error;
+  }
+}
+
+async function openContent(file: HostFile, options: OpenMediumOptions, files: HostFiles, notes: string[]): Promise<BlockDevice> {
+  const path = file.path;
+  const fileBytes = file.identity().sizeBytes;
+  if (fileBytes === 0) throw badInput(path, `is empty; a ${NAME_OF_KIND[options.kind]} image file is needed`);
+  if (fileBytes > MAX_DISK_BYTES) throw badInput(path, 'is larger than 64 TiB');
+  const head = new Uint8Array(Math.min(HEAD_BYTES, fileBytes));
+  await file.read(0, head);
+  checkContent(path, head, options);
+  const capacity = capacityOf(path, fileBytes, head, options, notes);
+  const raw = new RawDisk(file, capacity);
+  if (options.snapshot === true && options.kind !== 'cdrom') {
+    return new SnapshotOverlay(raw, { createFile: () => files.createTemporary() });
+  }
+  return raw.readOnly && (options.readOnly === true || options.kind === 'cdrom') ? new ReadOnlyDisk(raw) : raw;
+}
+
+/** Refuses what is recognisably something else than the user named it. */
+function checkContent(path: string, head: Uint8Array, options: OpenMediumOptions): void {
+  const known = recognise(head);
+  if (options.format === 'qcow2') {
+    if (known?.format !== 'qcow2') {
+      throw badInput(path, `is not a qcow2 disk image${known === undefined ? '' : ` but ${known.what}`}; use format=raw if it is a raw image`);
+    }
+    throw badInput(path, 'qcow2 images cannot be opened yet; convert it with "qemu-img convert -O raw"');
+  }
+  if (options.format === 'raw') return;
+  if (known !== undefined && !(options.kind === 'cdrom' && hasCdFileSystem(head))) {
+    const name = NAME_OF_KIND[options.kind];
+    switch (known.family) {
+      case 'disk-format':
+        if (options.kind !== 'disk') throw badInput(path, `is ${known.what}, not a ${name} image`);
+        throw badInput(
+          path,
+          known.format === 'qcow2'
+            ? 'is a qcow2 disk image, which cannot be opened yet; convert it with "qemu-img convert -O raw", or say format=raw if its bytes are the disk'
+            : `is ${known.what}, which is not supported; convert it with "qemu-img convert -O raw", or say format=raw if its bytes are the disk`,
+        );
+      case 'archive':
+        throw badInput(path, `is ${known.what}, not a ${name} image; unpack it first`);
+      case 'program':
+        throw badInput(path, `is ${known.what}, not a ${name} image${options.kind === 'disk' ? '; kernels start with --kernel' : ''}`);
+      case 'document':
+        throw badInput(path, `is ${known.what}, not a ${name} image`);
+    }
+  }
+}
+
+function capacityOf(path: string, fileBytes: number, head: Uint8Array, options: OpenMediumOptions, notes: string[]): number {
+  const sector = SECTOR_BYTES[options.kind];
+  const sized = roundUp(fileBytes, sector);
+  const truncated = (needed: number): NestboxError =>
+    badInput(
+      path,
+      `is truncated: its contents say ${needed} bytes, the file has ${fileBytes}; fetch or copy it again` +
+        (options.kind === 'disk' ? ', or say format=raw to use it as it is' : ''),
+    );
+  switch (options.kind) {
+    case 'cdrom': {
+      if (isRawSectorCd(head)) {
+        throw badInput(path, 'is a CD image with raw 2,352-byte sectors (.bin); convert it to an ISO file first');
+      }
+      if (!hasCdFileSystem(head)) notes.push(`${path}: no ISO 9660 or UDF file system found; the CD may not be readable`);
+      const needed = isoVolumeBytes(head);
+      if (needed !== undefined && needed > fileBytes + ISO_SLACK_BYTES && options.format !== 'raw') throw truncated(needed);
+      break;
+    }
+    case 'floppy': {
+      const capacity = floppyCapacity(fileBytes, head);
+      if (capacity === undefined) {
+        throw badInput(path, `has ${fileBytes} bytes, more than a floppy disk holds (${LARGEST_FLOPPY_BYTES}); use it as a disk or CD`);
+      }
+      const needed = fatVolumeBytes(head);
+      if (needed !== undefined && needed > fileBytes && options.format !== 'raw') throw truncated(needed);
+      if (capacity !== fileBytes) notes.push(`${path}: ${fileBytes} bytes, used as a floppy disk of ${capacity / 1024} KiB with zeroes at the end`);
+      return capacity;
+    }
+    case 'disk': {
+      const needed = partitionedBytes(head) ?? fatVolumeBytes(head);
+      if (needed !== undefined && needed > sized && options.format !== 'raw') throw truncated(needed);
+      break;
+    }
+  }
+  if (sized !== fileBytes) notes.push(`${path}: ${fileBytes} bytes are not a multiple of ${sector}; zeroes fill the last sector`);
+  return sized;
+}
