@@ -109,6 +109,10 @@ field('ICOUNT', 'f64');
 field('BUDGET', 'i32');
 // The op record of the instruction being executed (address), for faults and for exact counts.
 field('CURRENT_OP', 'u32');
+// First op record of the running block: (CURRENT_OP - BLOCK_FIRST) / 32 ops of it have retired.
+field('BLOCK_FIRST', 'u32');
+// BUDGET when ICOUNT was last brought up to date: ICOUNT + BUDGET_START - BUDGET is the count at the block's start.
+field('BUDGET_START', 'i32');
 // Mode bits of the code cache: 0 16-bit, 1 32-bit, 2 64-bit code; +4 when SS.B = 1.
 field('CODE_MODE', 'u32');
 // All ones, or all ones but bit 20 when the A20 gate is closed.
@@ -132,6 +136,8 @@ field('FAULT_LOG_NEXT', 'u32');
 
 // --- Exchange area with the host (MSR values, CPUID table address, scratch for 16-byte operands).
 field('EXCHANGE', 'u64', 8);
+// Features that the CPUID model offers, one bit each, numbered by build/generate-decoder.ts.
+field('FEATURE_BITS', 'u32', 4);
 field('CPUID_TABLE', 'u32');
 field('CPUID_COUNT', 'u32');
 field('SCRATCH', 'v128', 32);
@@ -223,6 +229,8 @@ export const OPF = {
   STACK: 4, // implicit stack access: faults are #SS
   REX: 8, // a REX prefix was present (byte registers SPL BPL SIL DIL)
   LAST: 16, // ends the block
+  FLAT: 32, // memory operand without segment and wrap: linear address = base + (index << scale) + disp
+  LONG: 64, // decoded as 64-bit code
 } as const;
 
 // --- Software TLB: per privilege one direct-mapped table.
