@@ -8,6 +8,16 @@ import { GPR } from './generated/layout';
 @external("env", "cpu")
 export declare const cpu: usize;
 
+/** Placement of the machine's memory (core/memory/layout.ts), also immutable imports. */
+@external("env", "pageMapBase")
+export declare const pageMapBase: usize;
+@external("env", "dirtyBase")
+export declare const dirtyBase: usize;
+@external("env", "granuleBase")
+export declare const granuleBase: usize;
+@external("env", "ramBase")
+export declare const ramBase: usize;
+
 // @ts-ignore: decorator
 @inline
 export function reg64(i: u32): u64 {
