@@ -1,0 +1,46 @@
+// VmHost for plain Node: one child process a VM, named in `ps`, with a small environment.
+
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { NestboxError } from '../base/errors.ts';
+import type { VmHost, VmProcess } from '../manager/vm-host.ts';
+import { childProcessPort } from './child-port.ts';
+
+/** What a VM process needs from the environment; everything else stays out. */
+const ENVIRONMENT = ['PATH', 'HOME', 'TMPDIR', 'TEMP', 'TMP', 'LANG', 'LC_ALL', 'TZ', 'SystemRoot', 'NESTBOX_LOG', 'XDG_RUNTIME_DIR'];
+const STDERR_TAIL_BYTES = 64 * 1024;
+
+export class NodeVmHost implements VmHost {
+  async launch(title: string): Promise<VmProcess> {
+    const env: Record<string, string> = {};
+    for (const name of ENVIRONMENT) {
+      const value = process.env[name];
+      if (value !== undefined) env[name] = value;
+    }
+    const child = fork(fileURLToPath(new URL('../vm-process/main.ts', import.meta.url)), [title], {
+      serialization: 'advanced',
+      env,
+      execArgv: ['--disable-warning=ExperimentalWarning', '--stack-size=2000', `--title=${title}`],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
+    let stderr = '';
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      stderr = (stderr + text).slice(-STDERR_TAIL_BYTES);
+    });
+    const ended = new Promise<{ code: number | undefined; signal: string | undefined; stderr: string }>((resolve) => {
+      child.once('close', (code, signal) => resolve({ code: code ?? undefined, signal: signal ?? undefined, stderr }));
+    });
+    await new Promise<void>((resolve, reject) => {
+      child.once('spawn', resolve);
+      child.once('error', (cause) => reject(new NestboxError('io', `The VM process could not be started: ${cause.message}`, { op: 'launch VM', cause })));
+    });
+    return {
+      pid: child.pid ?? 0,
+      port: childProcessPort(child),
+      ended,
+      kill: () => {
+        child.kill('SIGKILL');
+      },
+    };
+  }
+}

@@ -1,0 +1,186 @@
+// Runs one vCPU in slices on the device thread: timers, completions of host work, idle waiting, pausing. A slice ends at
+// the next timer's deadline, and often enough that messages and screens are served.
+
+import type { TimerQueue } from '../base/timer-queue.ts';
+import type { RunExit, Vcpu } from '../cpu/contract.ts';
+import type { IoQueue } from './io-queue.ts';
+import { InstructionTime, NS_PER_INSTRUCTION, type TimeSource } from './virtual-clock.ts';
+
+/** The longest the event loop is kept waiting, in host milliseconds. */
+const MAX_SLICE_MS = 2;
+const MAX_SLICE_INSTRUCTIONS = 1 << 24;
+const MIN_SLICE_INSTRUCTIONS = 200;
+/** Instruction clock: slices need not follow host time closely. */
+const DETERMINISTIC_SLICE = 1 << 18;
+
+export interface RunLoopOptions {
+  readonly vcpu: Vcpu;
+  readonly timers: TimerQueue;
+  readonly time: TimeSource;
+  readonly io: IoQueue;
+  /** Monotonic host milliseconds. */
+  readonly readHostMs: () => number;
+  /** True while the vCPU has something to wake it from HLT. */
+  readonly interruptPending: () => boolean;
+  /** Called with every exit that is not routine. Returning false stops the loop. */
+  readonly onExit: (exit: RunExit) => boolean;
+  /** Runs before each slice, for tracing; undefined in normal runs. */
+  readonly beforeInstruction?: (() => void) | undefined;
+}
+
+export class RunLoop {
+  private readonly options: RunLoopOptions;
+  private readonly deterministic: InstructionTime | undefined;
+  private running = false;
+  private stopRequested = false;
+  private sleeping: (() => void) | undefined;
+  private finished: Promise<void> = Promise.resolve();
+  private halted = false;
+  /** Estimate of guest instructions a host millisecond, follows what was seen. */
+  private instructionsPerMs = 20_000;
+  /** Host milliseconds spent in guest code. */
+  guestMs = 0;
+  /** The loop pauses by itself when this many instructions have retired. */
+  stopAtInstructions = Infinity;
+  onStopped: (() => void) | undefined;
+
+  constructor(options: RunLoopOptions) {
+    this.options = options;
+    this.deterministic = options.time instanceof InstructionTime ? options.time : undefined;
+    options.timers.onEarlierDeadline = () => {
+      if (this.running) options.vcpu.requestYield();
+    };
+  }
+
+  get isRunning(): boolean {
+    return this.running;
+  }
+
+  /** Starts or continues; returns at once. The loop's own failure rejects `failed`. */
+  start(failed: (error: unknown) => void): void {
+    if (this.running) return;
+    this.running = true;
+    this.stopRequested = false;
+    this.options.time.resume();
+    this.finished = this.loop().catch(failed);
+  }
+
+  /** Stops between two instructions. */
+  async stop(): Promise<void> {
+    this.stopRequested = true;
+    this.options.vcpu.requestYield();
+    this.wake();
+    await this.finished;
+  }
+
+  /** Something arrived that may end an idle wait or should be delivered soon. */
+  wake(): void {
+    this.sleeping?.();
+    this.options.vcpu.requestYield();
+  }
+
+  private async loop(): Promise<void> {
+    const { vcpu, timers, time, io, readHostMs } = this.options;
+    let lastTurnMs = readHostMs();
+    try {
+      while (!this.stopRequested) {
+        if (this.deterministic !== undefined) await io.deliverDue(time.nowNs());
+        else io.deliverReady();
+        timers.runDue(time.nowNs());
+        if (vcpu.instructionCount() >= this.stopAtInstructions) return;
+        if (this.halted && !this.options.interruptPending()) {
+          await this.idle();
+          lastTurnMs = readHostMs();
+          continue;
+        }
+        this.halted = false;
+        if (!this.slice()) return;
+        if (readHostMs() - lastTurnMs >= MAX_SLICE_MS || (io.hasOutstanding && this.deterministic === undefined)) {
+          await nextTurn();
+          lastTurnMs = readHostMs();
+        }
+      }
+    } finally {
+      this.running = false;
+      time.pause();
+      this.onStopped?.();
+    }
+  }
+
+  /** One run of the CPU. @returns false when the loop must end */
+  private slice(): boolean {
+    const { vcpu, readHostMs } = this.options;
+    const before = vcpu.instructionCount();
+    const budget = this.options.beforeInstruction === undefined ? this.sliceBudget(before) : 1;
+    this.options.beforeInstruction?.();
+    const startMs = readHostMs();
+    const exit = vcpu.run(budget);
+    const spentMs = readHostMs() - startMs;
+    this.guestMs += spentMs;
+    const ran = vcpu.instructionCount() - before;
+    if (ran > 2000 && spentMs > 0.05) {
+      this.instructionsPerMs = this.instructionsPerMs * 0.8 + (ran / spentMs) * 0.2;
+    }
+    switch (exit) {
+      case 'budget':
+      case 'yield':
+        return true;
+      case 'halted':
+        this.halted = true;
+        return true;
+      default:
+        return this.options.onExit(exit);
+    }
+  }
+
+  private sliceBudget(retired: number): number {
+    const { timers, time, io } = this.options;
+    const untilNs = Math.min(timers.nextDeadlineNs(), io.nextDueNs()) - time.nowNs();
+    const left = this.stopAtInstructions - retired;
+    if (this.deterministic !== undefined) {
+      const untilDeadline = Math.max(1, Math.ceil(untilNs / NS_PER_INSTRUCTION));
+      return Math.min(DETERMINISTIC_SLICE, untilDeadline, left);
+    }
+    const sliceMs = Math.min(MAX_SLICE_MS, Math.max(0, untilNs / 1e6));
+    return Math.min(Math.max(MIN_SLICE_INSTRUCTIONS, Math.floor(sliceMs * this.instructionsPerMs)), MAX_SLICE_INSTRUCTIONS, left);
+  }
+
+  /** Waits for the next timer, a completion or a wake-up while the processor is halted. */
+  private async idle(): Promise<void> {
+    const { timers, time, io } = this.options;
+    if (this.deterministic !== undefined) {
+      const next = Math.min(timers.nextDeadlineNs(), io.nextDueNs());
+      if (next !== Infinity) {
+        this.deterministic.skipTo(next);
+        await nextTurn();
+        return;
+      }
+    }
+    const waitMs = (timers.nextDeadlineNs() - time.nowNs()) / 1e6;
+    if (waitMs <= 0) return;
+    if (waitMs < 1 && !io.hasOutstanding) {
+      // Node's timers have a grain of 1 ms; a short blocking sleep is exact and costs no processor time.
+      Atomics.wait(SLEEP_CELL, 0, 0, waitMs);
+      await nextTurn();
+      return;
+    }
+    await new Promise<void>((resolve) => {
+      const finish = (): void => {
+        clearTimeout(handle);
+        this.sleeping = undefined;
+        resolve();
+      };
+      const handle = setTimeout(finish, Math.min(Math.max(1, Math.floor(waitMs)), 1000));
+      this.sleeping = finish;
+    });
+  }
+}
+
+/** Never notified: Atomics.wait on it is a plain sleep. */
+const SLEEP_CELL = new Int32Array(new SharedArrayBuffer(4));
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}

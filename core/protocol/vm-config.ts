@@ -1,0 +1,56 @@
+// The configuration of one virtual machine, as the registry keeps it, the command line makes it and the VM process takes
+// it. Everything that crosses a process boundary is checked against this schema.
+
+import { z } from 'zod';
+
+const path = z.string().min(1).max(4096).refine((text) => !text.includes('\0'), 'contains a NUL character');
+
+export const MEMORY_MIB_MIN = 1;
+export const MEMORY_MIB_MAX = 3328;
+export const CPUS_MAX = 1;
+
+export const mediumSchema = z.strictObject({
+  kind: z.enum(['floppy', 'cdrom', 'disk']),
+  /** Path of the image; absent = an empty drive. */
+  path: path.optional(),
+  format: z.enum(['raw', 'qcow2']).optional(),
+  readOnly: z.boolean().default(false),
+  /** Writes are thrown away when the VM ends. */
+  snapshot: z.boolean().default(false),
+  interface: z.enum(['ide', 'virtio']).default('ide'),
+});
+
+export const directBootSchema = z.strictObject({
+  kernel: path,
+  initrd: path.optional(),
+  commandLine: z.string().max(65_535).default(''),
+});
+
+export const vmConfigSchema = z.strictObject({
+  name: z.string().min(1).max(200),
+  engine: z.enum(['auto', 'software', 'kvm']).default('auto'),
+  jit: z.boolean().default(true),
+  memoryMib: z.int().min(MEMORY_MIB_MIN).max(MEMORY_MIB_MAX).default(256),
+  cpus: z.int().min(1).max(CPUS_MAX).default(1),
+  machine: z.enum(['pc']).default('pc'),
+  mode: z.enum(['full', 'paravirt']).default('paravirt'),
+  /** `bios` = built in, `demo` is never stored; else the path of a firmware image. */
+  firmware: z.union([z.literal('bios'), path]).default('bios'),
+  media: z.array(mediumSchema).max(16).default([]),
+  directBoot: directBootSchema.optional(),
+  bootOrder: z.array(z.enum(['floppy', 'cdrom', 'disk', 'network'])).max(4).default(['floppy', 'cdrom', 'disk']),
+  clock: z.enum(['host', 'instructions']).default('host'),
+  /** Adds the test port 0xF4. */
+  debugExit: z.boolean().default(false),
+  /** Milliseconds since 1970 at power-on; absent = now (host clock) or a fixed date (instruction clock). */
+  rtcEpochMs: z.number().int().optional(),
+  /** Seed of the machine's random stream; absent = from the host, or 1 with the instruction clock. */
+  seed: z.int().min(0).max(0xffffffff).optional(),
+  /** One line per executed instruction goes to this file. */
+  tracePath: path.optional(),
+});
+
+export type MediumConfig = z.infer<typeof mediumSchema>;
+export type VmConfig = z.infer<typeof vmConfigSchema>;
+/** What a caller may leave out. */
+export type VmConfigInput = z.input<typeof vmConfigSchema>;
