@@ -161,6 +161,8 @@ field('MSR_MCG_CTL', 'u64');
 field('MSR_MC', 'u64', 16);
 // Address of the vCPU's TLB area (TLB.AREA_BYTES).
 field('TLB_BASE', 'u32');
+// In 64-bit code SEG_BASE of ES CS SS DS is 0; the bases that compatibility-mode code gets back wait here.
+field('SEG_SAVED_BASE', 'u64', 4);
 
 export const VCPU_FIELDS: readonly Field[] = fields;
 export const VCPU_STATE_BYTES = Math.ceil(end / 4096) * 4096;
@@ -231,6 +233,37 @@ export const OPF = {
   LAST: 16, // ends the block
   FLAT: 32, // memory operand without segment and wrap: linear address = base + (index << scale) + disp
   LONG: 64, // decoded as 64-bit code
+} as const;
+
+// --- The vCPU's area behind the register file, byte offsets from its base (size VCPU_AREA_BYTES in core/memory/layout.ts).
+export const AREA = {
+  /** TLB.AREA_BYTES for the MMU. */
+  TLB: 0x1_0000,
+  /** 65536 u32: first block of a hash chain by physical address. */
+  BLOCK_HASH: 0x8_0000,
+  /** 16384 u32: first block of a chain by physical page. */
+  PAGE_HASH: 0xc_0000,
+  /** Where single steps, page-crossing and uncached instructions are decoded or copied to. */
+  STAGING: 0xd_0000,
+  POOL: 0x10_0000,
+  POOL_END: 0x110_0000,
+  /** Free for the JIT up to the end of the area (24 MiB). */
+  JIT: 0x110_0000,
+} as const;
+
+// --- A block: this header, then its op records. Addresses of blocks are those of the first op record.
+export const BLOCK = {
+  HEADER_BYTES: 32,
+  // Offsets from the first op record.
+  PHYS: -32, // u32, guest physical address of the first byte, bits 0-31; 0xffffffff in a dead block
+  KEY: -28, // u32: bits 0-3 mode key, bits 8-31 guest physical address bits 32-55
+  HASH_NEXT: -24, // u32, next block with the same hash
+  PAGE_NEXT: -20, // u32, next block of the same PAGE_HASH chain
+  OPS: -16, // u16, op records that count as instructions
+  BYTES: -14, // u16, length of the code
+  FLAGS: -12, // u32, BLOCK_* bits below
+  COUNTER: -8, // u32, executions, for the JIT
+  JIT: -4, // u32, index of compiled code, for the JIT
 } as const;
 
 // --- Software TLB: per privilege one direct-mapped table.
