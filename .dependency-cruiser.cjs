@@ -28,6 +28,6 @@ module.exports = {
     exclude: { path: '^core/cpu/interp/assembly/|^dist/' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.node.json' },
-    enhancedResolveOptions: { extensions: ['.ts', '.js', '.mjs', '.svelte'] },
+    enhancedResolveOptions: { extensions: ['.ts', '.js', '.mjs', '.svelte'], exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
   },
 };

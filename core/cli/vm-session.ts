@@ -36,7 +36,7 @@ export class VmSession {
       serialOutput: (bytes) => this.takeSerial(bytes),
       log: onLog,
     };
-    this.vm = connectRpc<VmCommands, VmEvents>(child.port, events) as unknown as VmCommands;
+    this.vm = connectRpc<VmCommands, VmEvents>(child.port, events);
     void child.ended.then(({ code, signal, stderr }) => {
       this.ended = true;
       const how = signal === undefined ? `with code ${code ?? '?'}` : `by ${signal}`;

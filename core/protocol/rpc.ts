@@ -26,6 +26,7 @@ function guarded(methods: object): Record<string, (...args: never[]) => Promise<
       try {
         return await method(...args);
       } catch (thrown) {
+        // eslint-disable-next-line @typescript-eslint/only-throw-error -- structured clone keeps plain data, not Error fields
         throw toWire(thrown);
       }
     };

@@ -1,0 +1,81 @@
+// Runs the project's checks and tests and ends with one line `N passed, N failed, N skipped`. A skipped test's reason is
+// part of its name and is listed before that line.
+// Usage: node build/test.ts [--long] [vitest filters]
+
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+interface Assertion {
+  readonly status: 'passed' | 'failed' | 'skipped' | 'pending' | 'todo' | 'disabled';
+  readonly fullName: string;
+}
+interface Report {
+  readonly success: boolean;
+  readonly testResults: readonly { readonly name: string; readonly status: string; readonly message?: string; readonly assertionResults: readonly Assertion[] }[];
+}
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const long = process.argv.includes('--long');
+const filters = process.argv.slice(2).filter((word) => word !== '--long');
+
+function run(label: string, script: string, args: readonly string[]): boolean {
+  process.stdout.write(`\n== ${label}\n`);
+  const result = spawnSync(process.execPath, [script, ...args], { cwd: root, stdio: 'inherit' });
+  return result.status === 0;
+}
+
+const bin = (path: string): string => fileURLToPath(new URL(`../node_modules/${path}`, import.meta.url));
+let passed = 0;
+let failed = 0;
+const skipped: string[] = [];
+
+function check(label: string, script: string, args: readonly string[]): void {
+  if (run(label, script, args)) passed++;
+  else {
+    failed++;
+    process.stdout.write(`FAILED: ${label}\n`);
+  }
+}
+
+if (filters.length === 0 && !long) {
+  check('types of the pure layers', bin('typescript/bin/tsc'), ['-p', 'tsconfig.devices.json']);
+  check('types', bin('typescript/bin/tsc'), ['-p', 'tsconfig.node.json']);
+  check('lint', bin('eslint/bin/eslint.js'), ['.']);
+  check('layers', bin('dependency-cruiser/bin/dependency-cruise.mjs'), ['core', '--config', '.dependency-cruiser.cjs']);
+}
+
+const reportPath = `${root}.cache/test-report.json`;
+mkdirSync(`${root}.cache`, { recursive: true });
+rmSync(reportPath, { force: true });
+const ok = run(long ? 'long tests' : 'tests', bin('vitest/vitest.mjs'), [
+  'run',
+  ...(long ? ['--config', 'vitest.long.config.ts'] : []),
+  '--reporter=default',
+  '--reporter=json',
+  `--outputFile.json=${reportPath}`,
+  ...filters,
+]);
+
+let failedBefore = failed;
+try {
+  const report = JSON.parse(readFileSync(reportPath, 'utf8')) as Report;
+  for (const file of report.testResults) {
+    for (const test of file.assertionResults) {
+      if (test.status === 'passed') passed++;
+      else if (test.status === 'failed') failed++;
+      else skipped.push(`${file.name.slice(root.length)}: ${test.fullName}`);
+    }
+    // A file that fails while it loads has no tests of its own to count.
+    if (file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed')) failed++;
+  }
+} catch {
+  process.stdout.write('The test runner left no report.\n');
+  failed++;
+}
+if (!ok && failed === failedBefore) failed++;
+failedBefore = failed;
+
+if (skipped.length > 0) process.stdout.write(`\nSkipped:\n${skipped.map((line) => `  ${line}`).join('\n')}\n`);
+process.stdout.write(`\n${passed} passed, ${failed} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ''}\n`);
+process.exit(failed === 0 && passed > 0 ? 0 : 1);

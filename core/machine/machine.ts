@@ -1,0 +1,54 @@
+// What a VM process drives: one board with its CPU, devices and media, behind a small surface.
+
+import type { Event } from '../base/emitter.ts';
+import type { Frame, Rect } from '../display/frame-source.ts';
+import type { TextScreenMessage, VmExit, VmState, VmStats } from '../protocol/vm-messages.ts';
+
+/** Everything a machine remembers, as named parts; see docs of each device for its fields. */
+export interface MachineState {
+  readonly format: 'nestbox-machine';
+  readonly version: 1;
+  readonly configuration: Readonly<Record<string, string | number | boolean>>;
+  readonly timeNs: number;
+  readonly randomState: number;
+  readonly cpus: readonly unknown[];
+  readonly devices: Readonly<Record<string, unknown>>;
+  /** Non-zero RAM and video RAM pages: page number and 4 KiB content. */
+  readonly ram: Uint8Array;
+  readonly vram: Uint8Array;
+}
+
+export interface Machine {
+  readonly state: VmState;
+  readonly onStateChanged: Event<VmState>;
+  readonly onExit: Event<VmExit>;
+  readonly onSerialOutput: Event<Uint8Array>;
+
+  /** Powers on, or goes on after a pause. */
+  start(): void;
+  pause(): Promise<void>;
+  reset(): void;
+  /** @returns true when the guest has enabled ACPI and so can react */
+  powerButton(): boolean;
+  powerOff(): Promise<void>;
+
+  key(code: string, down: boolean): void;
+  keyCombination(combination: string): Promise<void>;
+  typeText(text: string): Promise<void>;
+  mouse(dx: number, dy: number, dz: number, buttons: number): void;
+  serialInput(bytes: Uint8Array): void;
+
+  textScreen(): TextScreenMessage | undefined;
+  refresh(): { readonly frame: Frame; readonly damage: readonly Rect[] };
+
+  insertMedium(kind: 'floppy' | 'cdrom', index: number, path: string): Promise<void>;
+  ejectMedium(kind: 'floppy' | 'cdrom', index: number): Promise<void>;
+
+  stats(): VmStats;
+  stateHash(): Promise<string>;
+  runUntil(instructions: number): Promise<void>;
+  save(): Promise<MachineState>;
+  /** @throws NestboxError kind `bad-input`; the machine is unchanged then */
+  load(state: MachineState): Promise<void>;
+  dispose(): Promise<void>;
+}
