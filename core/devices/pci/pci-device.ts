@@ -100,10 +100,11 @@ export abstract class PciDevice implements Device {
     this.setDefault(R.CLASS_CODE, 1, options.classCode & 0xff);
     this.setDefault(R.CLASS_CODE + 1, 2, options.classCode >>> 8);
     this.setDefault(R.HEADER_TYPE, 1, options.multifunction === true ? R.HEADER_MULTIFUNCTION : 0);
-    this.setDefault(R.SUBSYSTEM_VENDOR_ID, 2, options.subsystemVendorId ?? 0);
-    this.setDefault(R.SUBSYSTEM_ID, 2, options.subsystemId ?? 0);
+    // Firmware tells the platform by the host bridge's subsystem ids, so the defaults are those that it knows.
+    this.setDefault(R.SUBSYSTEM_VENDOR_ID, 2, options.subsystemVendorId ?? 0x1af4);
+    this.setDefault(R.SUBSYSTEM_ID, 2, options.subsystemId ?? 0x1100);
     this.setDefault(R.INTERRUPT_PIN, 1, this.interruptPin);
-    this.setWritable(R.COMMAND, 2, R.COMMAND_MASTER | 0x0140 | (this.interruptPin === 0 ? 0 : R.COMMAND_INTX_DISABLE));
+    this.setWritable(R.COMMAND, 2, R.COMMAND_IO | R.COMMAND_MEMORY | R.COMMAND_MASTER | R.COMMAND_SERR | R.COMMAND_INTX_DISABLE);
     this.setWritable(R.CACHE_LINE_SIZE, 1, 0xff);
     this.setWritable(R.LATENCY_TIMER, 1, 0xff);
     this.setWritable(R.INTERRUPT_LINE, 1, 0xff);
@@ -149,13 +150,11 @@ export abstract class PciDevice implements Device {
     if (bar.kind === 'io') {
       this.setDefault(offset, 4, R.BAR_IO);
       this.setWritable(offset, 4, -bar.sizeBytes & ~3);
-      this.setWritable(R.COMMAND, 2, R.COMMAND_IO);
     } else {
       const flags = (bar.kind === 'memory64' ? R.BAR_MEMORY_64 : 0) | (bar.prefetchable === true ? R.BAR_PREFETCHABLE : 0);
       this.setDefault(offset, 4, flags);
       this.setWritable(offset, 4, -bar.sizeBytes & ~15);
       if (bar.kind === 'memory64') this.setWritable(offset + 4, 4, 0xffffffff);
-      this.setWritable(R.COMMAND, 2, R.COMMAND_MEMORY);
     }
     this.bars.push({ offset, bar, base: undefined, mapping: undefined });
   }
@@ -167,7 +166,6 @@ export abstract class PciDevice implements Device {
     const padded = new Uint8Array(sizeBytes).fill(0xff);
     padded.set(image);
     this.setWritable(R.EXPANSION_ROM, 4, (-sizeBytes & ~0x7ff) | R.ROM_ENABLE);
-    this.setWritable(R.COMMAND, 2, R.COMMAND_MEMORY);
     const device: MmioDevice = {
       readMmio: (offset, size) => getLittleEndian(padded, offset, size),
       writeMmio: () => undefined,

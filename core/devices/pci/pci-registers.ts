@@ -20,6 +20,7 @@ export const INTERRUPT_PIN = 0x3d;
 export const COMMAND_IO = 0x0001;
 export const COMMAND_MEMORY = 0x0002;
 export const COMMAND_MASTER = 0x0004;
+export const COMMAND_SERR = 0x0100;
 export const COMMAND_INTX_DISABLE = 0x0400;
 
 export const STATUS_INTERRUPT = 0x0008;
