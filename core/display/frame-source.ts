@@ -21,6 +21,8 @@ export interface TextScreen {
   readonly rows: number;
   /** One string a row, Unicode (code page 437 mapped), not trimmed. */
   readonly lines: readonly string[];
+  /** VGA attribute byte of each cell, row by row: foreground in bits 0-3, background in 4-6, blink or intensity in 7. */
+  readonly attributes: Uint8Array;
   readonly cursor: { readonly column: number; readonly row: number; readonly visible: boolean };
 }
 
