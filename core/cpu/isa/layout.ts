@@ -159,10 +159,12 @@ field('MSR_BIOS_SIGN', 'u64');
 field('MSR_MCG_CTL', 'u64');
 // CTL, STATUS, ADDR, MISC of each of the machine-check banks.
 field('MSR_MC', 'u64', 16);
-// Address of the vCPU's TLB area (TLB.AREA_BYTES).
-field('TLB_BASE', 'u32');
 // In 64-bit code SEG_BASE of ES CS SS DS is 0; the bases that compatibility-mode code gets back wait here.
 field('SEG_SAVED_BASE', 'u64', 4);
+// What serviceEvents() still knows of the last boundary: 1 TF was set, 2 RF was set, 4 the interrupt shadow was passed.
+field('STEP_STATE', 'u32');
+// EVENT.INTR and EVENT.NMI that arrived while masked: they return to EVENTS when the mask falls.
+field('EVENTS_HELD', 'i32');
 
 export const VCPU_FIELDS: readonly Field[] = fields;
 export const VCPU_STATE_BYTES = Math.ceil(end / 4096) * 4096;

@@ -5,12 +5,12 @@
 
 import { raisePageFault, raiseWithCode, VECTOR_GP, VECTOR_SS } from './fault';
 import {
-  CPL, CR0, CR4, CURRENT_OP, EFER, EFLAGS_SYSTEM, OPF_STACK, OP_FLAGS, OP_SEG, PAGE_HOST_MASK, PAGE_RAM, PAGE_READ,
-  PAGE_WRITE, TLB_ACTIVE, TLB_ADDEND, TLB_BASE, TLB_ENTRY_BYTES, TLB_PHYS_PAGE, TLB_TABLE_BYTES, TLB_TAG_EXEC,
+  AREA_TLB, CPL, CR0, CR4, CURRENT_OP, EFER, EFLAGS_SYSTEM, OPF_STACK, OP_FLAGS, OP_SEG, PAGE_HOST_MASK, PAGE_RAM, PAGE_READ,
+  PAGE_WRITE, TLB_ACTIVE, TLB_ADDEND, TLB_ENTRY_BYTES, TLB_PHYS_PAGE, TLB_TABLE_BYTES, TLB_TAG_EXEC,
   TLB_TAG_READ, TLB_TAG_WRITE,
 } from './generated/layout';
 import { codeGranules, isDirty, markDirty, pageMapEntry } from './physical';
-import { get32, get64, set32 } from './state';
+import { cpu, get32, get64, set32 } from './state';
 import {
   ACCESS_EXEC, ACCESS_READ, ACCESS_WRITE, CR0_AM, CR4_SMAP, EFER_LMA, PAGE_GLOBAL, PAGE_LARGE, TABLE_SMAP_OVERRIDE,
   TABLE_SUPERVISOR, TABLE_USER, walk, walkPage, walkRights,
@@ -35,8 +35,14 @@ let globalCount: u32 = 0;
 let largeLow: u64 = INVALID;
 let largeHigh: u64 = 0;
 
+// @ts-ignore: decorator
+@inline
+function tlbBase(): usize {
+  return cpu + AREA_TLB;
+}
+
 export function initTlb(): void {
-  const base = <usize>get32(TLB_BASE);
+  const base = tlbBase();
   for (let i: usize = 0; i < 4 * ENTRIES; i++) clearTags(base + i * TLB_ENTRY_BYTES);
   memory.fill(base + SLOW_TAGS, 0, 4 * ENTRIES * 8);
   normalCount = 0;
@@ -57,7 +63,7 @@ function clearTags(entry: usize): void {
 // @ts-ignore: decorator
 @inline
 export function tableAddress(table: u32): usize {
-  return <usize>get32(TLB_BASE) + <usize>table * TLB_TABLE_BYTES;
+  return tlbBase() + <usize>table * TLB_TABLE_BYTES;
 }
 
 // @ts-ignore: decorator
@@ -77,14 +83,14 @@ export function updateTlbActive(): void {
 
 /** Number of the table that ordinary accesses use now. */
 export function currentTable(): u32 {
-  const table = (get32(TLB_ACTIVE) - get32(TLB_BASE)) / <u32>TLB_TABLE_BYTES;
+  const table = (get32(TLB_ACTIVE) - <u32>tlbBase()) / <u32>TLB_TABLE_BYTES;
   return table == TABLE_EMPTY ? TABLE_USER : table;
 }
 
 // @ts-ignore: decorator
 @inline
 export function alignmentChecked(): bool {
-  return get32(TLB_ACTIVE) - get32(TLB_BASE) == TABLE_EMPTY * <u32>TLB_TABLE_BYTES;
+  return get32(TLB_ACTIVE) - <u32>tlbBase() == TABLE_EMPTY * <u32>TLB_TABLE_BYTES;
 }
 
 // @ts-ignore: decorator
@@ -106,7 +112,7 @@ export function raiseNonCanonical(): void {
  */
 export function translate(table: u32, linear: u64, access: u32): usize {
   const index = (<usize>(linear >> 12)) & (ENTRIES - 1);
-  const base = <usize>get32(TLB_BASE);
+  const base = tlbBase();
   const slow = load<u64>(base + ((<usize>table * ENTRIES + index) << 3), SLOW_TAGS);
   if ((slow & PAGE_MASK) == (linear & PAGE_MASK) && (slow & <u64>access) != 0) {
     return base + ((<usize>table * ENTRIES + index) << 5);
@@ -119,7 +125,7 @@ function fill(table: u32, linear: u64, access: u32): usize {
   const code = walk(linear, table, access, true);
   if (code != -1) raisePageFault(linear, <u32>code);
   const number = <usize>table * ENTRIES + ((<usize>(linear >> 12)) & (ENTRIES - 1));
-  const base = <usize>get32(TLB_BASE);
+  const base = tlbBase();
   const entry = base + (number << 5);
   const slowAt = base + SLOW_TAGS + (number << 3);
   const page = linear & PAGE_MASK;
@@ -168,7 +174,7 @@ export function refreshWriteTag(entry: usize, linear: u64, map: u32): void {
 
 /** Drops direct write access to a physical page: its bytes are about to be decoded (blocks.ts). */
 export function tlbProtectPage(physicalPage: u32): void {
-  const base = <usize>get32(TLB_BASE);
+  const base = tlbBase();
   protectList(base, base + LIST_NORMAL, normalCount, physicalPage);
   protectList(base, base + LIST_GLOBAL, globalCount, physicalPage);
 }
@@ -182,7 +188,7 @@ function protectList(base: usize, list: usize, count: u32, physicalPage: u32): v
 
 /** Drops everything except global pages: load of CR3. */
 export function tlbFlushNonGlobal(): void {
-  const base = <usize>get32(TLB_BASE);
+  const base = tlbBase();
   for (let i: u32 = 0; i < normalCount; i++) {
     const number = <usize>load<u16>(base + LIST_NORMAL + (<usize>i << 1));
     const slowAt = base + SLOW_TAGS + (number << 3);
@@ -199,7 +205,7 @@ export function tlbFlushNonGlobal(): void {
 
 /** Drops every translation, global ones too. Also to be called when the physical map or dirty marks changed. */
 export function tlbFlushAll(): void {
-  const base = <usize>get32(TLB_BASE);
+  const base = tlbBase();
   for (let i: u32 = 0; i < normalCount; i++) dropNumber(base, <usize>load<u16>(base + LIST_NORMAL + (<usize>i << 1)));
   for (let i: u32 = 0; i < globalCount; i++) dropNumber(base, <usize>load<u16>(base + LIST_GLOBAL + (<usize>i << 1)));
   normalCount = 0;
@@ -215,7 +221,7 @@ function dropNumber(base: usize, number: usize): void {
 
 /** INVLPG: drops the translations of the page around a linear address in all tables, global or not. */
 export function tlbFlushPage(linear: u64): void {
-  const base = <usize>get32(TLB_BASE);
+  const base = tlbBase();
   const page = linear & PAGE_MASK;
   const index = (<usize>(linear >> 12)) & (ENTRIES - 1);
   for (let table: usize = 0; table < 3; table++) {
