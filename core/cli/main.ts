@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { addDemoCommand } from './demo-command.ts';
 import { EXIT_OK, EXIT_USAGE, reportFailure } from './exit-codes.ts';
 import { addRunCommand } from './run-command.ts';
 
@@ -22,6 +23,7 @@ async function main(): Promise<number> {
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'nestbox: ')) });
   addRunCommand(program, finish);
+  addDemoCommand(program, finish);
   for (const command of program.commands) command.copyInheritedSettings(program);
   try {
     await program.parseAsync();

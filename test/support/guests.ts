@@ -1,0 +1,75 @@
+// Guests for tests: the collected images beside the project when they are there, and what Debian's packages hold.
+// Packages are downloaded once into .cache/ and unpacked there; nothing is installed and nothing is committed.
+
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { projectRoot } from './nestbox.ts';
+
+const SHARED = join(projectRoot, '..', 'shared');
+const CACHE = join(projectRoot, '.cache', 'debian');
+
+/** Path of a file in the collected material, or undefined. */
+export function shared(path: string): string | undefined {
+  const full = join(SHARED, path);
+  return existsSync(full) ? full : undefined;
+}
+
+/** The reason to give in a skipped test's name. */
+export const NO_SHARED = 'skipped: the collected guest images are not beside the project';
+
+export function hasCommand(name: string): boolean {
+  return spawnSync('sh', ['-c', `command -v ${name}`]).status === 0;
+}
+
+/**
+ * Downloads and unpacks a Debian package without installing it.
+ * @returns the folder with its files, or undefined when there is no apt or no archive
+ */
+export function debianPackage(name: string): string | undefined {
+  const folder = join(CACHE, name.replaceAll(':', '_'));
+  if (existsSync(join(folder, '.complete'))) return folder;
+  if (!hasCommand('apt-get') || !hasCommand('dpkg-deb')) return undefined;
+  const downloads = `${folder}.deb`;
+  mkdirSync(downloads, { recursive: true });
+  try {
+    execFileSync('apt-get', ['download', '-q', name], { cwd: downloads, stdio: 'ignore', timeout: 300_000 });
+    const file = readdirSync(downloads).find((entry) => entry.endsWith('.deb'));
+    if (file === undefined) return undefined;
+    mkdirSync(folder, { recursive: true });
+    execFileSync('dpkg-deb', ['-x', join(downloads, file), folder], { timeout: 300_000 });
+    execFileSync('touch', [join(folder, '.complete')]);
+    return folder;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The real package behind a meta package such as linux-image-amd64. */
+function dependencyOf(metaPackage: string, pattern: RegExp): string | undefined {
+  const result = spawnSync('apt-cache', ['depends', metaPackage], { encoding: 'utf8' });
+  return pattern.exec(result.stdout)?.[1];
+}
+
+function kernelIn(folder: string | undefined): string | undefined {
+  if (folder === undefined) return undefined;
+  const boot = join(folder, 'boot');
+  const name = existsSync(boot) ? readdirSync(boot).find((entry) => entry.startsWith('vmlinuz')) : undefined;
+  return name === undefined ? undefined : join(boot, name);
+}
+
+/** A stock Debian kernel: `cloud-amd64`, `amd64` or `686`. */
+export function debianKernel(flavour: 'cloud-amd64' | 'amd64' | '686'): string | undefined {
+  const suffix = flavour === '686' ? ':i386' : '';
+  if (flavour === '686' && !enableI386()) return undefined;
+  const name = dependencyOf(`linux-image-${flavour}${suffix}`, /Depends: (linux-image-\d\S+)/);
+  return name === undefined ? undefined : kernelIn(debianPackage(name));
+}
+
+/** The 686 kernel is in the i386 part of the archive; adding it changes apt's lists only. */
+function enableI386(): boolean {
+  const known = spawnSync('dpkg', ['--print-foreign-architectures'], { encoding: 'utf8' }).stdout.split('\n').includes('i386');
+  if (known) return true;
+  if (process.getuid?.() !== 0) return false;
+  return spawnSync('dpkg', ['--add-architecture', 'i386']).status === 0 && spawnSync('apt-get', ['update', '-q'], { stdio: 'ignore' }).status === 0;
+}
