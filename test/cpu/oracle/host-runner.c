@@ -1,0 +1,222 @@
+// Runs single instructions on the host's CPU. Cases come on stdin, results go to stdout, both as the binary records of
+// records.ts. Each case loads all registers, jumps to the instruction, which is followed by a jump back, and stores all
+// registers; a fault ends in a signal handler that continues at the same way back. 32-bit cases run in compatibility mode
+// through a far jump into the kernel's 32-bit code segment.
+
+#define _GNU_SOURCE
+#include <asm/prctl.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#define DATA_AT 0x10000000ul
+#define DATA_BYTES 0x2000u    // two writable pages; a read-only one follows, then nothing
+#define CODE_AT 0x20000000ul
+#define CODE_START (CODE_AT + 0x800)
+#define TRAMPOLINE (CODE_AT + 0x100)
+#define NO_FAULT 0xffffffffu
+#define CODE32 0x23
+#define CODE64 0x33
+#define DATA32 0x2b
+
+struct input {
+  uint32_t mode;  // 32 or 64
+  uint32_t code_bytes;
+  uint8_t code[16];
+  uint64_t gpr[16];
+  uint64_t rflags;
+  uint32_t patch_offset;
+  uint32_t patch_bytes;  // the patch follows the record, padded to 16
+  uint64_t reserved;
+  uint8_t fx[512];
+} __attribute__((aligned(16)));
+
+struct output {
+  uint32_t vector;
+  uint32_t error;
+  uint64_t cr2;
+  uint64_t rip;  // of the fault
+  uint64_t gpr[16];
+  uint64_t rflags;
+  uint32_t changed_offset;
+  uint32_t changed_bytes;  // the bytes follow the record, padded to 16
+  uint64_t reserved;
+  uint8_t fx[512];
+} __attribute__((aligned(16)));
+
+struct input in __attribute__((aligned(64)));
+struct output out __attribute__((aligned(64)));
+uint64_t host_rsp;
+uint64_t target;
+struct {
+  uint32_t offset;
+  uint16_t selector;
+} __attribute__((packed)) far_target;
+
+void run_case(void);
+extern char landing[];
+
+__asm__(
+    ".text\n"
+    ".globl run_case\n"
+    "run_case:\n"
+    "  push %rbx\n  push %rbp\n  push %r12\n  push %r13\n  push %r14\n  push %r15\n"
+    "  mov %rsp, host_rsp(%rip)\n"
+    "  fxrstor64 in+176(%rip)\n"
+    "  pushq in+152(%rip)\n"
+    "  popfq\n"
+    "  mov in+24(%rip), %rax\n  mov in+32(%rip), %rcx\n  mov in+40(%rip), %rdx\n  mov in+48(%rip), %rbx\n"
+    "  mov in+56(%rip), %rsp\n  mov in+64(%rip), %rbp\n  mov in+72(%rip), %rsi\n  mov in+80(%rip), %rdi\n"
+    "  mov in+88(%rip), %r8\n  mov in+96(%rip), %r9\n  mov in+104(%rip), %r10\n  mov in+112(%rip), %r11\n"
+    "  mov in+120(%rip), %r12\n  mov in+128(%rip), %r13\n  mov in+136(%rip), %r14\n  mov in+144(%rip), %r15\n"
+    "  cmpb $0, wide(%rip)\n"
+    "  je 1f\n"
+    "  jmp *target(%rip)\n"
+    "1: ljmp *far_target(%rip)\n"
+    ".globl landing\n"
+    "landing:\n"
+    "  mov %rax, out+24(%rip)\n  mov %rcx, out+32(%rip)\n  mov %rdx, out+40(%rip)\n  mov %rbx, out+48(%rip)\n"
+    "  mov %rsp, out+56(%rip)\n  mov %rbp, out+64(%rip)\n  mov %rsi, out+72(%rip)\n  mov %rdi, out+80(%rip)\n"
+    "  mov %r8, out+88(%rip)\n  mov %r9, out+96(%rip)\n  mov %r10, out+104(%rip)\n  mov %r11, out+112(%rip)\n"
+    "  mov %r12, out+120(%rip)\n  mov %r13, out+128(%rip)\n  mov %r14, out+136(%rip)\n  mov %r15, out+144(%rip)\n"
+    "  mov host_rsp(%rip), %rsp\n"
+    "  pushfq\n"
+    "  popq out+152(%rip)\n"
+    "  pushq $0x202\n"
+    "  popfq\n"
+    "  fxsave64 out+176(%rip)\n"
+    "  fninit\n"
+    "  ldmxcsr default_mxcsr(%rip)\n"
+    "  pop %r15\n  pop %r14\n  pop %r13\n  pop %r12\n  pop %rbp\n  pop %rbx\n"
+    "  ret\n"
+    ".data\n"
+    "default_mxcsr: .long 0x1f80\n"
+    ".text\n");
+
+_Static_assert(offsetof(struct input, gpr) == 24 && offsetof(struct input, rflags) == 152 && offsetof(struct input, fx) == 176, "layout");
+_Static_assert(offsetof(struct output, gpr) == 24 && offsetof(struct output, rflags) == 152 && offsetof(struct output, fx) == 176, "layout");
+
+static void on_fault(int signal_number, siginfo_t *info, void *context) {
+  ucontext_t *uc = context;
+  greg_t *regs = uc->uc_mcontext.gregs;
+  (void)signal_number;
+  (void)info;
+  out.vector = (uint32_t)regs[REG_TRAPNO];
+  out.error = (uint32_t)regs[REG_ERR];
+  out.cr2 = out.vector == 14 ? (uint64_t)regs[REG_CR2] : 0;
+  out.rip = (uint64_t)regs[REG_RIP];
+  uint64_t ip = out.rip;
+  if (ip < CODE_AT || ip >= CODE_AT + 0x1000) {
+    static const char text[] = "host-runner: fault outside of the test instruction\n";
+    if (write(2, text, sizeof text - 1) < 0) _exit(4);
+    _exit(3);
+  }
+  regs[REG_RIP] = (greg_t)(uintptr_t)landing;
+  uint64_t selectors = (uint64_t)regs[REG_CSGSFS];
+  regs[REG_CSGSFS] = (greg_t)((selectors & ~0xfffful) | CODE64);
+}
+
+static void *map_at(uint64_t address, size_t bytes) {
+  void *at = mmap((void *)address, bytes, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+  if (at != (void *)address) {
+    perror("host-runner: mmap");
+    exit(2);
+  }
+  return at;
+}
+
+static int read_all(void *to, size_t bytes) {
+  return fread(to, 1, bytes, stdin) == bytes;
+}
+
+static void write_all(const void *from, size_t bytes) {
+  if (fwrite(from, 1, bytes, stdout) != bytes) exit(2);
+}
+
+uint8_t wide;
+
+int main(void) {
+  uint8_t *data = map_at(DATA_AT, DATA_BYTES + 0x1000);
+  uint8_t *code = map_at(CODE_AT, 0x1000);
+  static uint8_t pattern[DATA_BYTES + 0x1000] __attribute__((aligned(64)));
+  uint32_t x = 0x2545f491;
+  for (size_t i = 0; i < sizeof pattern; i++) {
+    x ^= x << 13;
+    x ^= x >> 17;
+    x ^= x << 5;
+    pattern[i] = (uint8_t)(x >> 11);
+  }
+  memcpy(data, pattern, sizeof pattern);
+  if (mprotect(data + DATA_BYTES, 0x1000, PROT_READ) != 0) return 2;
+
+  // Trampoline: jmp *0(%rip); .quad landing
+  static const uint8_t jump[6] = {0xff, 0x25, 0, 0, 0, 0};
+  void *way_back = landing;
+  memset(code, 0xf4, 0x1000);
+  memcpy(code + 0x100, jump, 6);
+  memcpy(code + 0x106, &way_back, 8);
+
+  stack_t stack = {.ss_sp = malloc(65536), .ss_size = 65536};
+  if (stack.ss_sp == NULL || sigaltstack(&stack, NULL) != 0) return 2;
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  action.sa_sigaction = on_fault;
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
+  static const int signals[] = {SIGSEGV, SIGILL, SIGFPE, SIGBUS, SIGTRAP};
+  for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) sigaction(signals[i], &action, NULL);
+  // Compatibility mode wants real data segments; 64-bit code does not look at them.
+  __asm__ volatile("mov %0, %%ds\n mov %0, %%es" ::"r"(DATA32));
+  syscall(SYS_arch_prctl, ARCH_SET_GS, DATA_AT + 0x100);
+
+  static uint8_t patch[4096 + 16] __attribute__((aligned(16)));
+  while (read_all(&in, sizeof in)) {
+    if (in.patch_bytes > 4096 || in.patch_offset + in.patch_bytes > DATA_BYTES || in.code_bytes > 16) return 2;
+    if (in.patch_bytes != 0 && !read_all(patch, (in.patch_bytes + 15) & ~15u)) return 2;
+    memcpy(data + in.patch_offset, patch, in.patch_bytes);
+    wide = in.mode == 64;
+    uint8_t *at = code + (CODE_START - CODE_AT);
+    memcpy(at, in.code, in.code_bytes);
+    at += in.code_bytes;
+    if (wide) {
+      memcpy(at, jump, 6);
+      memcpy(at + 6, &way_back, 8);
+      target = CODE_START;
+    } else {
+      uint32_t offset = TRAMPOLINE;
+      uint16_t selector = CODE64;
+      at[0] = 0xea;
+      memcpy(at + 1, &offset, 4);
+      memcpy(at + 5, &selector, 2);
+      far_target.offset = CODE_START;
+      far_target.selector = CODE32;
+    }
+    memset(&out, 0, offsetof(struct output, gpr));
+    out.vector = NO_FAULT;
+    run_case();
+    memset(code + (CODE_START - CODE_AT), 0xf4, 48);
+
+    // The range of data that differs from what the case began with.
+    static uint8_t before[DATA_BYTES] __attribute__((aligned(64)));
+    memcpy(before, pattern, DATA_BYTES);
+    memcpy(before + in.patch_offset, patch, in.patch_bytes);
+    uint32_t first = DATA_BYTES, last = 0;
+    for (uint32_t i = 0; i < DATA_BYTES; i += 8) {
+      if (*(uint64_t *)(data + i) == *(uint64_t *)(before + i)) continue;
+      if (first == DATA_BYTES) first = i;
+      last = i + 8;
+    }
+    out.changed_offset = last == 0 ? 0 : first;
+    out.changed_bytes = last == 0 ? 0 : last - first;
+    write_all(&out, sizeof out);
+    if (last != 0) write_all(data + first, (last - first + 15) & ~15u);
+    memcpy(data, pattern, DATA_BYTES);
+  }
+  return 0;
+}
