@@ -125,7 +125,7 @@ export function shiftRightJam(x: u64, count: i32): u64 {
   return (x >> count) | ((x << (64 - count)) != 0 ? 1 : 0);
 }
 
-/** Integer square root of hi:lo with hi >= 2^62; true remainder's non-zeroness in wideHigh (0 or 1). */
+/** Integer square root of hi:lo with hi >= 2^62; wideHigh says what is cut off: 0 nothing, 1 less than half, 2 more. */
 export function sqrtWide(hi: u64, lo: u64): u64 {
   // A float estimate (53 bits good), one Newton step with a wide division, then exact correction.
   let estimate = sqrt<f64>(<f64>hi) * 4294967296.0;
@@ -153,7 +153,7 @@ export function sqrtWide(hi: u64, lo: u64): u64 {
       root++;
       continue;
     }
-    wideHigh = (remLow | remHigh) != 0 ? 1 : 0;
+    wideHigh = remHigh != 0 || remLow > root ? 2 : remLow != 0 ? 1 : 0;
     return root;
   }
 }
@@ -223,8 +223,15 @@ export function partsDiv(ea: i32, ma: u64, eb: i32, mb: u64): void {
 export function partsSqrt(exponent: i32, significand: u64): void {
   const odd = exponent & 1;
   const root = odd ? sqrtWide(significand, 0) : sqrtWide(significand >> 1, significand << 63);
-  partSignificand = root | wideHigh;
+  partSignificand = root | (wideHigh != 0 ? 1 : 0);
   partExponent = (exponent - odd) >> 1;
+}
+
+/** Square root of a 64-bit significand, all bits; the cut-off part in wideHigh as sqrtWide leaves it. */
+export function partsSqrtFull(exponent: i32, significand: u64): u64 {
+  const odd = exponent & 1;
+  partExponent = (exponent - odd) >> 1;
+  return odd ? sqrtWide(significand, 0) : sqrtWide(significand >> 1, significand << 63);
 }
 
 /** What is added below the last kept bit before truncation. */

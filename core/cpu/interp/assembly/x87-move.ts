@@ -1,0 +1,154 @@
+// x87 loads, stores, constants, exchanges and sign changes.
+
+import { f80Exp, f80Flags, f80Round, f80Set, f80Sig, f80Stopped, f80Unmasked } from './f80';
+import { bcdHigh, f80ToBcd, f80ToF32, f80ToF64, f80ToInt } from './f80-convert';
+import { store16, store32, store64 } from './memory';
+import { linearForWrite } from './op';
+import {
+  FLAG_INVALID, FLAG_OVERFLOW, FLAG_UNDERFLOW, ROUND_NEAREST, ROUND_UP, ROUND_ZERO,
+} from './softfloat';
+import { isEmpty, pop, pushResult, push, setSt, setTop, stackOverflow, stackUnderflow, stExp, stSig, top } from './x87-state';
+
+/** Unmasked exceptions that keep a store from writing memory. */
+const STORE_STOPPERS: u32 = FLAG_INVALID | FLAG_OVERFLOW | FLAG_UNDERFLOW;
+
+// @ts-ignore: decorator
+@inline
+function storeStopped(): bool {
+  return (f80Flags & f80Unmasked & STORE_STOPPERS) != 0;
+}
+
+export function storeF32(op: usize, popping: bool): void {
+  let value: u32 = 0xffc00000;
+  if (isEmpty(0)) stackUnderflow();
+  else value = f80ToF32(stExp(0), stSig(0));
+  if (storeStopped()) return;
+  store32(linearForWrite(op, 4), value);
+  if (popping) pop();
+}
+
+export function storeF64(op: usize, popping: bool): void {
+  let value: u64 = 0xfff8000000000000;
+  if (isEmpty(0)) stackUnderflow();
+  else value = f80ToF64(stExp(0), stSig(0));
+  if (storeStopped()) return;
+  store64(linearForWrite(op, 8), value);
+  if (popping) pop();
+}
+
+export function storeF80(op: usize): void {
+  let exp: u32 = 0xffff;
+  let sig: u64 = 0xc000000000000000;
+  if (isEmpty(0)) {
+    stackUnderflow();
+    if (f80Stopped()) return;
+  } else {
+    exp = stExp(0);
+    sig = stSig(0);
+  }
+  storeTen(linearForWrite(op, 10), sig, exp);
+  pop();
+}
+
+/** Ten bytes; the last two first, so that a fault in either page comes before the first write. */
+function storeTen(address: u64, low: u64, high: u32): void {
+  store16(address + 8, high);
+  store64(address, low);
+}
+
+export function storeInt(op: usize, bits: u32, truncate: bool, popping: bool): void {
+  let value: i64 = -1 << <i64>(bits - 1);
+  if (isEmpty(0)) stackUnderflow();
+  else value = f80ToInt(stExp(0), stSig(0), bits, truncate ? ROUND_ZERO : f80Round);
+  if (storeStopped()) return;
+  if (bits == 16) store16(linearForWrite(op, 2), <u32>value);
+  else if (bits == 32) store32(linearForWrite(op, 4), <u32>value);
+  else store64(linearForWrite(op, 8), value);
+  if (popping) pop();
+}
+
+export function storeBcd(op: usize): void {
+  let low: u64 = 0xc000000000000000;
+  let high: u32 = 0xffff;
+  if (isEmpty(0)) {
+    stackUnderflow();
+  } else {
+    low = f80ToBcd(stExp(0), stSig(0));
+    high = bcdHigh;
+  }
+  if (storeStopped()) return;
+  storeTen(linearForWrite(op, 10), low, high);
+  pop();
+}
+
+export function loadSt(i: u32): void {
+  if (!isEmpty(7)) {
+    stackOverflow();
+  } else if (isEmpty(i)) {
+    stackUnderflow();
+  } else {
+    f80Set(stExp(i), stSig(i));
+  }
+  if (!f80Stopped()) push(f80Exp, f80Sig);
+}
+
+export function storeSt(i: u32, popping: bool): void {
+  if (isEmpty(0)) stackUnderflow();
+  else f80Set(stExp(0), stSig(0));
+  if (f80Stopped()) return;
+  setSt(i, f80Exp, f80Sig);
+  if (popping) pop();
+}
+
+export function exchange(i: u32): void {
+  let aExp = stExp(0);
+  let aSig = stSig(0);
+  let bExp = stExp(i);
+  let bSig = stSig(i);
+  const aEmpty = isEmpty(0);
+  const bEmpty = isEmpty(i);
+  if (aEmpty || bEmpty) {
+    stackUnderflow();
+    if (f80Stopped()) return;
+    if (aEmpty) {
+      aExp = f80Exp;
+      aSig = f80Sig;
+    }
+    if (bEmpty) {
+      bExp = f80Exp;
+      bSig = f80Sig;
+    }
+  }
+  setSt(i, aExp, aSig);
+  setSt(0, bExp, bSig);
+}
+
+export function moveIf(i: u32, condition: bool): void {
+  if (isEmpty(0) || isEmpty(i)) {
+    stackUnderflow();
+    if (!f80Stopped()) setSt(0, f80Exp, f80Sig);
+    return;
+  }
+  if (condition) setSt(0, stExp(i), stSig(i));
+}
+
+/** FCHS (mask 8000h xor) and FABS (and 7FFFh). */
+export function changeSign(keep: u32, flip: u32): void {
+  if (isEmpty(0)) stackUnderflow();
+  else f80Set((stExp(0) & keep) ^ flip, stSig(0));
+  if (!f80Stopped()) setSt(0, f80Exp, f80Sig);
+}
+
+/**
+ * A constant: its significand truncated to 64 bits, and whether rounding to nearest goes up. The x87 holds more bits, so
+ * rounding modes matter; C1 and PE are not raised.
+ */
+export function loadConstant(exp: u32, sig: u64, nearestUp: bool): void {
+  const up = f80Round == ROUND_UP || (f80Round == ROUND_NEAREST && nearestUp);
+  f80Set(exp, up ? sig + 1 : sig);
+  pushResult();
+}
+
+export function rotate(step: u32): void {
+  setTop(top() + step);
+}
