@@ -194,6 +194,14 @@ export abstract class PciDevice implements Device {
   /** Called after a guest write changed configuration bytes `offset`..`offset + size - 1`. */
   protected configWritten(_offset: number, _size: number): void {}
 
+  /** Called after the function was plugged in or unplugged: subclasses (un)map ranges that no base address register has. */
+  protected plugChanged(): void {}
+
+  /** The address spaces of the bus, undefined while the function is not plugged in. */
+  protected get mapper(): PciMapper | undefined {
+    return this.slot?.mapper;
+  }
+
   protected configWord(offset: number, size: AccessSize): number {
     return getLittleEndian(this.config, offset, size);
   }
@@ -259,6 +267,7 @@ export abstract class PciDevice implements Device {
     this.slot = slot;
     this.updateMappings();
     this.drivePin();
+    this.plugChanged();
   }
 
   /** Takes the function off its bus; called by PciBus. */
@@ -266,6 +275,7 @@ export abstract class PciDevice implements Device {
     const slot = this.slot;
     this.slot = undefined;
     this.updateMappings();
+    this.plugChanged();
     if (this.interruptPin !== 0) slot?.setPin(this.interruptPin, false);
   }
 
