@@ -42,22 +42,26 @@ export class ByteWriter {
   }
 
   u8(value: number): this {
-    this.view.setUint8(this.room(1), value);
+    const at = this.room(1); // may replace the view
+    this.view.setUint8(at, value);
     return this;
   }
 
   u16(value: number): this {
-    this.view.setUint16(this.room(2), value, true);
+    const at = this.room(2); // may replace the view
+    this.view.setUint16(at, value, true);
     return this;
   }
 
   u32(value: number): this {
-    this.view.setUint32(this.room(4), value, true);
+    const at = this.room(4); // may replace the view
+    this.view.setUint32(at, value, true);
     return this;
   }
 
   u64(value: number | bigint): this {
-    this.view.setBigUint64(this.room(8), BigInt(value), true);
+    const at = this.room(8); // may replace the view
+    this.view.setBigUint64(at, BigInt(value), true);
     return this;
   }
 
