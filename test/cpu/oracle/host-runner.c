@@ -61,7 +61,7 @@ struct {
 } __attribute__((packed)) far_target;
 
 void run_case(void);
-extern char landing[];
+extern char landing[], enter32[];
 
 __asm__(
     ".text\n"
@@ -76,10 +76,10 @@ __asm__(
     "  mov in+56(%rip), %rsp\n  mov in+64(%rip), %rbp\n  mov in+72(%rip), %rsi\n  mov in+80(%rip), %rdi\n"
     "  mov in+88(%rip), %r8\n  mov in+96(%rip), %r9\n  mov in+104(%rip), %r10\n  mov in+112(%rip), %r11\n"
     "  mov in+120(%rip), %r12\n  mov in+128(%rip), %r13\n  mov in+136(%rip), %r14\n  mov in+144(%rip), %r15\n"
-    "  cmpb $0, wide(%rip)\n"
-    "  je 1f\n"
     "  jmp *target(%rip)\n"
-    "1: ljmp *far_target(%rip)\n"
+    ".globl enter32\n"
+    "enter32:\n"
+    "  ljmp *far_target(%rip)\n"
     ".globl landing\n"
     "landing:\n"
     "  mov %rax, out+24(%rip)\n  mov %rcx, out+32(%rip)\n  mov %rdx, out+40(%rip)\n  mov %rbx, out+48(%rip)\n"
@@ -140,8 +140,6 @@ static void write_all(const void *from, size_t bytes) {
   if (fwrite(from, 1, bytes, stdout) != bytes) exit(2);
 }
 
-uint8_t wide;
-
 int main(void) {
   uint8_t *data = map_at(DATA_AT, DATA_BYTES + 0x1000);
   uint8_t *code = map_at(CODE_AT, 0x1000);
@@ -180,11 +178,10 @@ int main(void) {
     if (in.patch_bytes > 4096 || in.patch_offset + in.patch_bytes > DATA_BYTES || in.code_bytes > 16) return 2;
     if (in.patch_bytes != 0 && !read_all(patch, (in.patch_bytes + 15) & ~15u)) return 2;
     memcpy(data + in.patch_offset, patch, in.patch_bytes);
-    wide = in.mode == 64;
     uint8_t *at = code + (CODE_START - CODE_AT);
     memcpy(at, in.code, in.code_bytes);
     at += in.code_bytes;
-    if (wide) {
+    if (in.mode == 64) {
       memcpy(at, jump, 6);
       memcpy(at + 6, &way_back, 8);
       target = CODE_START;
@@ -196,6 +193,7 @@ int main(void) {
       memcpy(at + 5, &selector, 2);
       far_target.offset = CODE_START;
       far_target.selector = CODE32;
+      target = (uint64_t)enter32;
     }
     memset(&out, 0, offsetof(struct output, gpr));
     out.vector = NO_FAULT;

@@ -1,0 +1,85 @@
+// Opens the registry database: checks it, keeps a copy before changing its schema, and brings the schema up to date in
+// one transaction. A file that is damaged or from a newer version is refused and left untouched.
+
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import Database from 'better-sqlite3';
+import { NestboxError, messageOf } from '../base/errors.ts';
+import { MIGRATIONS } from './migrations.ts';
+
+export type Connection = Database.Database;
+
+const OP = 'open registry';
+const BUSY_TIMEOUT_MS = 3000;
+
+function refuse(kind: 'bad-input' | 'unsupported' | 'busy', path: string, message: string, cause?: unknown): NestboxError {
+  return new NestboxError(kind, message, { op: OP, context: { path }, cause });
+}
+
+/**
+ * @param path database file; made when missing
+ * @throws NestboxError `bad-input` (damaged or not a registry), `unsupported` (newer version), `busy`, `permission`
+ */
+export function openRegistryDatabase(path: string): Connection {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const existed = existsSync(path);
+  let database: Connection;
+  try {
+    database = new Database(path, { timeout: BUSY_TIMEOUT_MS });
+  } catch (cause) {
+    throw new NestboxError('permission', `The registry ${path} cannot be opened: ${messageOf(cause)}`, { op: OP, context: { path }, cause });
+  }
+  try {
+    check(database, path, existed);
+    database.pragma('journal_mode = WAL');
+    database.pragma('synchronous = FULL');
+    database.pragma('foreign_keys = ON');
+    migrate(database, path, existed);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error instanceof NestboxError ? error : sqliteError(error, path);
+  }
+}
+
+function sqliteError(error: unknown, path: string): NestboxError {
+  const code = error instanceof Database.SqliteError ? error.code : '';
+  if (code === 'SQLITE_BUSY' || code === 'SQLITE_LOCKED') return refuse('busy', path, `The registry ${path} is in use by another program`, error);
+  if (code === 'SQLITE_READONLY' || code === 'SQLITE_CANTOPEN') {
+    return new NestboxError('permission', `The registry ${path} cannot be written: ${messageOf(error)}`, { op: OP, context: { path }, cause: error });
+  }
+  return refuse('bad-input', path, `The registry ${path} is damaged: ${messageOf(error).replaceAll('\n', ' ')}. Restore the newest copy beside it (${path}.backup-*), or move it away to start with an empty one`, error);
+}
+
+/** Refuses before anything is written. */
+function check(database: Connection, path: string, existed: boolean): void {
+  if (!existed) return;
+  const result = database.pragma('quick_check(1)', { simple: true });
+  if (result !== 'ok') throw sqliteError(new Error(String(result)), path);
+  const violations = database.pragma('foreign_key_check') as unknown[];
+  if (violations.length > 0) throw sqliteError(new Error(`${violations.length} references lead nowhere`), path);
+  const version = userVersion(database);
+  if (version > MIGRATIONS.length) {
+    throw refuse('unsupported', path, `The registry ${path} was written by a newer Nestbox (version ${version}, this one knows ${MIGRATIONS.length}). Update Nestbox; the file was not changed`);
+  }
+}
+
+function userVersion(database: Connection): number {
+  return Number(database.pragma('user_version', { simple: true }));
+}
+
+function migrate(database: Connection, path: string, existed: boolean): void {
+  const from = userVersion(database);
+  if (from === MIGRATIONS.length) return;
+  if (existed && from > 0) keepCopy(database, `${path}.backup-v${from}`);
+  database.transaction(() => {
+    for (const step of MIGRATIONS.slice(from)) database.exec(step);
+    database.pragma(`user_version = ${MIGRATIONS.length}`);
+  })();
+}
+
+/** A whole, consistent copy of the database, also while it is in WAL mode. */
+function keepCopy(database: Connection, target: string): void {
+  rmSync(target, { force: true });
+  database.prepare('VACUUM INTO ?').run(target);
+}

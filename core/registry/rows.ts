@@ -1,0 +1,67 @@
+// Rows of the registry as the rest of the app sees them. Rows come from a file and are checked when they are read.
+
+import { z } from 'zod';
+import { vmConfigSchema } from '../protocol/vm-config.ts';
+
+/** The part of a VM's configuration that is stored as JSON; media have tables of their own. */
+export const storedConfigSchema = vmConfigSchema.omit({ media: true, name: true });
+export type StoredConfig = z.infer<typeof storedConfigSchema>;
+
+export const mediumRowSchema = z.strictObject({
+  id: z.string(),
+  kind: z.enum(['floppy', 'cdrom', 'disk']),
+  path: z.string(),
+  format: z.enum(['raw', 'qcow2']),
+  virtualBytes: z.int(),
+  backingId: z.string().nullable(),
+  managed: z.boolean(),
+  createdMs: z.int(),
+});
+export type MediumRow = z.infer<typeof mediumRowSchema>;
+
+export interface DriveRow {
+  readonly slot: string;
+  readonly kind: 'floppy' | 'cdrom' | 'disk';
+  readonly mediumId: string | null;
+  readonly readOnly: boolean;
+}
+
+export interface VmRow {
+  readonly id: string;
+  readonly name: string;
+  readonly config: StoredConfig;
+  readonly notes: string;
+  readonly groupPath: string;
+  readonly tags: readonly string[];
+  readonly drives: readonly DriveRow[];
+  readonly currentSnapshotId: string | null;
+  readonly savedStateId: string | null;
+  readonly createdMs: number;
+  readonly changedMs: number;
+}
+
+export type SnapshotKind = 'live' | 'offline' | 'saved';
+
+export interface SnapshotRow {
+  readonly id: string;
+  readonly vmId: string;
+  readonly parentId: string | null;
+  readonly name: string;
+  readonly notes: string;
+  readonly kind: SnapshotKind;
+  readonly config: StoredConfig;
+  readonly stateFile: string | null;
+  readonly sizeBytes: number;
+  readonly createdMs: number;
+  /** Drive slot to medium. */
+  readonly media: Readonly<Record<string, string>>;
+}
+
+export interface OperationRow {
+  readonly id: number;
+  readonly kind: string;
+  readonly vmId: string | null;
+  readonly step: string;
+  readonly data: unknown;
+  readonly startedMs: number;
+}

@@ -1,0 +1,109 @@
+// The binary records that host-runner.c reads and writes. A case is the whole register state before one instruction; a
+// result the state after it, in the same layout, so that states are compared as bytes.
+
+/** Writable data pages of every case; DATA_AT + DATA_BYTES is one read-only page more, then nothing. */
+export const DATA_AT = 0x10000000;
+export const DATA_BYTES = 0x2000;
+export const READ_ONLY_BYTES = 0x1000;
+export const CODE_AT = 0x20000000;
+/** Address of the instruction. */
+export const CODE_START = CODE_AT + 0x800;
+/** GS base of 64-bit cases. */
+export const GS_BASE = DATA_AT + 0x100;
+
+export const RECORD_BYTES = 688;
+export const GPR_AT = 24;
+export const RFLAGS_AT = 152;
+export const FX_AT = 176;
+export const NO_FAULT = 0xffffffff;
+
+const MODE_AT = 0;
+const CODE_BYTES_AT = 4;
+const CODE_BYTES = 8;
+const PATCH_OFFSET_AT = 160;
+const PATCH_BYTES_AT = 164;
+
+const VECTOR_AT = 0;
+const ERROR_AT = 4;
+const CR2_AT = 8;
+const RIP_AT = 16;
+
+export interface Case {
+  readonly mode: 32 | 64;
+  readonly code: Uint8Array;
+  /** GPRs (offset 24), flags (152) and FXSAVE image (176) in place, RECORD_BYTES long. */
+  readonly state: Uint8Array;
+  /** Bytes of the data pages that differ from the pattern. */
+  readonly patchOffset: number;
+  readonly patch: Uint8Array;
+}
+
+export interface Result {
+  /** Exception vector, or NO_FAULT. */
+  readonly vector: number;
+  readonly error: number;
+  readonly cr2: bigint;
+  /** RIP of the fault. */
+  readonly rip: bigint;
+  /** GPRs, flags and FXSAVE image at the same offsets as in a case. */
+  readonly state: Uint8Array;
+  /** Data that changed, in whole quadwords. */
+  readonly changedOffset: number;
+  readonly changed: Uint8Array;
+}
+
+/** What the data pages hold where a case does not patch them; the same generator is in host-runner.c. */
+export function dataPattern(): Uint8Array {
+  const bytes = new Uint8Array(DATA_BYTES + READ_ONLY_BYTES);
+  let x = 0x2545f491;
+  for (let i = 0; i < bytes.length; i++) {
+    x ^= x << 13;
+    x ^= x >>> 17;
+    x ^= x << 5;
+    bytes[i] = (x >>> 11) & 0xff;
+  }
+  return bytes;
+}
+
+function padded(bytes: number): number {
+  return (bytes + 15) & ~15;
+}
+
+export function encodeCases(cases: readonly Case[]): Uint8Array {
+  let total = 0;
+  for (const one of cases) total += RECORD_BYTES + padded(one.patch.length);
+  const out = new Uint8Array(total);
+  const view = new DataView(out.buffer);
+  let at = 0;
+  for (const one of cases) {
+    out.set(one.state.subarray(GPR_AT, RECORD_BYTES), at + GPR_AT);
+    view.setUint32(at + MODE_AT, one.mode, true);
+    view.setUint32(at + CODE_BYTES_AT, one.code.length, true);
+    out.set(one.code, at + CODE_BYTES);
+    view.setUint32(at + PATCH_OFFSET_AT, one.patchOffset, true);
+    view.setUint32(at + PATCH_BYTES_AT, one.patch.length, true);
+    out.set(one.patch, at + RECORD_BYTES);
+    at += RECORD_BYTES + padded(one.patch.length);
+  }
+  return out;
+}
+
+export function decodeResults(bytes: Uint8Array): Result[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const results: Result[] = [];
+  let at = 0;
+  while (at < bytes.length) {
+    const changedBytes = view.getUint32(at + PATCH_BYTES_AT, true);
+    results.push({
+      vector: view.getUint32(at + VECTOR_AT, true),
+      error: view.getUint32(at + ERROR_AT, true),
+      cr2: view.getBigUint64(at + CR2_AT, true),
+      rip: view.getBigUint64(at + RIP_AT, true),
+      state: bytes.subarray(at, at + RECORD_BYTES),
+      changedOffset: view.getUint32(at + PATCH_OFFSET_AT, true),
+      changed: bytes.subarray(at + RECORD_BYTES, at + RECORD_BYTES + changedBytes),
+    });
+    at += RECORD_BYTES + padded(changedBytes);
+  }
+  return results;
+}
