@@ -266,7 +266,7 @@ export class Registry implements Disposable {
     return this.all('SELECT * FROM operations ORDER BY id').map((row) => ({
       id: Number(row.id),
       kind: String(row.kind),
-      vmId: row.vm_id === null ? null : String(row.vm_id),
+      vmId: textOrNull(row.vm_id),
       step: String(row.step),
       data: JSON.parse(String(row.data)) as unknown,
       startedMs: Number(row.started_ms),
@@ -294,6 +294,10 @@ function groupBy(rows: readonly Row[], column: string): Map<string, Row[]> {
   return groups;
 }
 
+function textOrNull(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
+}
+
 function vmOf(row: Row, tags: readonly Row[], drives: readonly Row[]): VmRow {
   return {
     id: String(row.id),
@@ -305,11 +309,11 @@ function vmOf(row: Row, tags: readonly Row[], drives: readonly Row[]): VmRow {
     drives: drives.map((entry) => ({
       slot: String(entry.slot),
       kind: entry.kind as DriveRow['kind'],
-      mediumId: entry.medium_id === null ? null : String(entry.medium_id),
+      mediumId: textOrNull(entry.medium_id),
       readOnly: entry.read_only === 1,
     })),
-    currentSnapshotId: row.current_snapshot_id === null ? null : String(row.current_snapshot_id),
-    savedStateId: row.saved_state_id === null ? null : String(row.saved_state_id),
+    currentSnapshotId: textOrNull(row.current_snapshot_id),
+    savedStateId: textOrNull(row.saved_state_id),
     createdMs: Number(row.created_ms),
     changedMs: Number(row.changed_ms),
   };
@@ -332,12 +336,12 @@ function snapshotOf(row: Row, media: readonly Row[]): SnapshotRow {
   return {
     id: String(row.id),
     vmId: String(row.vm_id),
-    parentId: row.parent_id === null ? null : String(row.parent_id),
+    parentId: textOrNull(row.parent_id),
     name: String(row.name),
     notes: String(row.notes),
     kind: row.kind as SnapshotKind,
     config: parseConfig(`snapshot ${String(row.name)}`, row.config),
-    stateFile: row.state_file === null ? null : String(row.state_file),
+    stateFile: textOrNull(row.state_file),
     sizeBytes: Number(row.size_bytes),
     createdMs: Number(row.created_ms),
     media: Object.fromEntries(media.map((entry) => [String(entry.slot), String(entry.medium_id)])),

@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest';
+import { Hpet } from './hpet.ts';
+import { TestClock, TestLine } from './testing.ts';
+
+function build(): { hpet: Hpet; clock: TestClock; lines: Map<number, TestLine>; legacy: boolean[] } {
+  const clock = new TestClock(1000);
+  const lines = new Map<number, TestLine>();
+  const legacy: boolean[] = [];
+  const irq = (input: number): TestLine => {
+    let line = lines.get(input);
+    if (line === undefined) lines.set(input, (line = new TestLine()));
+    return line;
+  };
+  return { hpet: new Hpet({ clock, irq, onLegacyReplacement: (on) => legacy.push(on) }), clock, lines, legacy };
+}
+
+const write = (hpet: Hpet, offset: number, value: number): void => hpet.writeMmio(offset, 4, value);
+
+describe('Hpet', () => {
+  it('describes itself: 100 MHz, three 64-bit periodic timers, legacy routing', () => {
+    const { hpet } = build();
+    expect(hpet.readMmio(0, 4) >>> 0).toBe(0x8086a201);
+    expect(hpet.readMmio(4, 4)).toBe(10_000_000);
+    expect(hpet.readMmio(0x100, 4)).toBe(0x30);
+    expect(hpet.readMmio(0x1e0, 4)).toBe(0);
+  });
+
+  it('counts only while enabled, and the counter can be set', () => {
+    const { hpet, clock } = build();
+    clock.advance(5000);
+    expect(hpet.readMmio(0xf0, 4)).toBe(0);
+    write(hpet, 0xf0, 0xfffffff0);
+    write(hpet, 0x10, 1);
+    clock.advance(200);
+    expect([hpet.readMmio(0xf0, 4), hpet.readMmio(0xf4, 4)]).toEqual([4, 1]);
+    write(hpet, 0x10, 0);
+    clock.advance(1000);
+    expect(hpet.readMmio(0xf0, 4)).toBe(4);
+  });
+
+  it('fires an edge interrupt once in one-shot mode on its routed input', () => {
+    const { hpet, clock, lines } = build();
+    write(hpet, 0x140, (16 << 9) | 0x4);
+    write(hpet, 0x148, 1000);
+    write(hpet, 0x14c, 0);
+    write(hpet, 0x10, 1);
+    clock.advance(9_990);
+    expect(lines.get(16)?.rises ?? 0).toBe(0);
+    clock.advance(20);
+    expect(lines.get(16)).toMatchObject({ rises: 1, level: false });
+    clock.advance(1_000_000);
+    expect(lines.get(16)?.rises).toBe(1);
+  });
+
+  it('fires periodically, through the legacy routing, at the programmed rate', () => {
+    const { hpet, clock, lines, legacy } = build();
+    write(hpet, 0x100, 0x4 | 0x8 | 0x40);
+    write(hpet, 0x108, 100_000);
+    write(hpet, 0x10c, 0);
+    write(hpet, 0x10, 3);
+    expect(legacy).toEqual([true]);
+    clock.advance(10_000_000);
+    expect(lines.get(2)?.rises).toBe(10);
+  });
+
+  it('holds a level interrupt until its status bit is written', () => {
+    const { hpet, clock, lines } = build();
+    write(hpet, 0x120, (8 << 9) | 0x4 | 0x2 | 0x100);
+    write(hpet, 0x128, 50);
+    write(hpet, 0x10, 1);
+    clock.advance(600);
+    expect(lines.get(8)?.level).toBe(true);
+    expect(hpet.readMmio(0x20, 4)).toBe(2);
+    write(hpet, 0x20, 2);
+    expect(lines.get(8)?.level).toBe(false);
+  });
+
+  it('does not let a guest interrupt faster than the host can bear', () => {
+    const { hpet, clock, lines } = build();
+    write(hpet, 0x100, (16 << 9) | 0x4 | 0x8 | 0x40);
+    write(hpet, 0x108, 1);
+    write(hpet, 0x10c, 0);
+    write(hpet, 0x10, 1);
+    clock.advance(1_000_000);
+    expect(lines.get(16)?.rises).toBeLessThan(25);
+  });
+
+  it('saves and restores counter, comparators and pending level interrupts', () => {
+    const { hpet, clock } = build();
+    write(hpet, 0x120, (8 << 9) | 0x4 | 0x2);
+    write(hpet, 0x128, 50);
+    write(hpet, 0x12c, 0);
+    write(hpet, 0x10, 1);
+    clock.advance(700);
+    const state = hpet.save();
+    const other = build();
+    other.hpet.load(state);
+    expect(other.hpet.save()).toEqual(state);
+    expect(other.lines.get(8)?.level).toBe(true);
+    expect(() => other.hpet.load({ version: 1, fields: { ...state.fields, timers: [] } })).toThrow(/timers/);
+    other.hpet.reset();
+    expect(other.hpet.save()).toEqual(build().hpet.save());
+  });
+});
