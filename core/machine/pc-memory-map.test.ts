@@ -34,11 +34,12 @@ describe('PcMemoryMap', () => {
   it('follows PAM: read and write enables of each region', () => {
     const { memory, mmio, map, entry } = build();
     const { layout } = memory;
-    map.setPam([0x30, 0x01, 0, 0, 0, 0x20, 0]);
+    const region = (start: number, length: number, readRam: boolean, writeRam: boolean) => ({ start, length, readRam, writeRam });
+    map.setShadow([region(0xf0000, 0x10000, true, true), region(0xc0000, 0x4000, true, false), region(0xe4000, 0x4000, false, true)]);
     expect(entry(0xf0000)).toBe((layout.ramBase + 0xf0000) | RAM);
     expect(entry(0xc0000)).toBe((layout.ramBase + 0xc0000) | ROM);
     expect(entry(0xc4000)).toBe(0);
-    // PAM5 high nibble rules E4000-E7FFF: writes go to RAM while reads come from ROM.
+    // Writes go to RAM while reads come from ROM.
     expect(entry(0xe4000)).toBe((layout.romBase + 0x24000) | ROM);
     mmio.write(0xe4010, 4, 0x12345678);
     mmio.write(0xc0010, 4, 0x55555555);

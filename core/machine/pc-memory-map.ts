@@ -15,13 +15,16 @@ const FOUR_GIB = 0x1_0000_0000;
 const RAM_FLAGS = PAGE.READ | PAGE.WRITE | PAGE.RAM;
 const ROM_FLAGS = PAGE.READ | PAGE.RAM;
 
-/** PAM0's high nibble rules F0000-FFFFF; PAM1..PAM6 rule 16 KiB each, low nibble first. */
-const PAM_REGIONS: readonly { register: number; shift: number; base: number; length: number }[] = [
-  { register: 0, shift: 4, base: 0xf_0000, length: 0x1_0000 },
-  ...Array.from({ length: 12 }, (_, i) => ({ register: 1 + (i >> 1), shift: (i & 1) * 4, base: SHADOW_BASE + i * 0x4000, length: 0x4000 })),
-];
 const READ_ENABLE = 1;
 const WRITE_ENABLE = 2;
+
+/** A part of C0000-FFFFF as the host bridge's PAM registers route it. */
+export interface ShadowRegion {
+  readonly start: number;
+  readonly length: number;
+  readonly readRam: boolean;
+  readonly writeRam: boolean;
+}
 
 export class PcMemoryMap {
   private readonly memory: PhysicalMemory;
@@ -47,12 +50,11 @@ export class PcMemoryMap {
     return this.memory.layout.romBase + this.memory.layout.romBytes - LEGACY_ROM_BYTES;
   }
 
-  /** The host bridge's PAM0..PAM6 changed. */
-  setPam(registers: ArrayLike<number>): void {
-    for (const region of PAM_REGIONS) {
-      const attribute = ((registers[region.register] ?? 0) >> region.shift) & (READ_ENABLE | WRITE_ENABLE);
-      const first = (region.base - SHADOW_BASE) >> 14;
-      this.attributes.fill(attribute, first, first + (region.length >> 14));
+  /** The host bridge's PAM registers changed. */
+  setShadow(regions: readonly ShadowRegion[]): void {
+    for (const region of regions) {
+      const first = (region.start - SHADOW_BASE) >> 14;
+      this.attributes.fill((region.readRam ? READ_ENABLE : 0) | (region.writeRam ? WRITE_ENABLE : 0), first, first + (region.length >> 14));
     }
     this.mapShadow();
     this.memory.notifyMapChanged();
@@ -95,11 +97,5 @@ export class PcMemoryMap {
     this.frameBuffer = usable ? { base, length } : undefined;
     if (usable) this.memory.map(base, Math.min(length, this.memory.layout.vramBytes), this.memory.layout.vramBase, RAM_FLAGS);
     this.memory.notifyMapChanged();
-  }
-
-  /** Lets reads of a 16 KiB-aligned shadow range come from RAM, as firmware does after copying itself there. */
-  shadowReadOnly(base: number, length: number): void {
-    for (let i = (base - SHADOW_BASE) >> 14; i < (base + length - SHADOW_BASE) >> 14; i++) this.attributes[i] = READ_ENABLE;
-    this.mapShadow();
   }
 }

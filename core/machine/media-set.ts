@@ -1,0 +1,113 @@
+// The media of one machine: opens the configured images, assigns them to drives, counts bytes, and closes everything.
+
+import { NestboxError } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import type { BlockDevice } from '../block/block-device.ts';
+import { openMedium } from '../block/open-medium.ts';
+import type { MediumConfig } from '../protocol/vm-config.ts';
+
+/** One drive of the board and what is in it. */
+export interface Drive {
+  readonly kind: 'floppy' | 'cdrom' | 'disk';
+  /** Position among the drives of its controller: floppy 0-1, IDE 0-3 (primary master first). */
+  readonly index: number;
+  readonly config: MediumConfig;
+  medium: BlockDevice | undefined;
+}
+
+const FLOPPY_DRIVES = 2;
+const IDE_UNITS = 4;
+/** Where a CD drive stands when a place is free: secondary master, as PCs are built. */
+const CD_FIRST_UNIT = 2;
+
+export class MediaSet {
+  readonly floppies: Drive[] = [];
+  /** Primary master, primary slave, secondary master, secondary slave. */
+  readonly ide: (Drive | undefined)[] = [undefined, undefined, undefined, undefined];
+  private readonly log: Logger;
+  readBytes = 0;
+  writtenBytes = 0;
+
+  private constructor(log: Logger) {
+    this.log = log;
+  }
+
+  /** @throws NestboxError naming the file or option that is wrong; everything opened so far is closed again */
+  static async open(media: readonly MediumConfig[], log: Logger): Promise<MediaSet> {
+    const set = new MediaSet(log);
+    try {
+      for (const config of media) await set.add(config);
+      return set;
+    } catch (error) {
+      await set.close();
+      throw error;
+    }
+  }
+
+  private async add(config: MediumConfig): Promise<void> {
+    if (config.interface === 'virtio') throw new NestboxError('unsupported', 'virtio disks have not landed yet; use if=ide', { op: 'open medium' });
+    const place = this.placeFor(config);
+    const drive: Drive = { kind: config.kind, index: place, config, medium: undefined };
+    if (config.kind === 'floppy') this.floppies.push(drive);
+    else this.ide[place] = drive;
+    if (config.path !== undefined) drive.medium = await this.openImage(config, config.path);
+  }
+
+  private placeFor(config: MediumConfig): number {
+    if (config.kind === 'floppy') {
+      if (this.floppies.length >= FLOPPY_DRIVES) throw new NestboxError('usage', 'A PC has two floppy drives at most', { op: 'open medium' });
+      return this.floppies.length;
+    }
+    const order = config.kind === 'cdrom' ? [CD_FIRST_UNIT, 3, 1, 0] : [0, 1, 3, CD_FIRST_UNIT];
+    const place = order.find((unit) => this.ide[unit] === undefined);
+    if (place === undefined) throw new NestboxError('usage', `A PC has ${IDE_UNITS} IDE devices at most`, { op: 'open medium' });
+    return place;
+  }
+
+  private async openImage(config: MediumConfig, path: string): Promise<BlockDevice> {
+    const medium = await openMedium(path, {
+      kind: config.kind,
+      format: config.format,
+      readOnly: config.readOnly || config.kind === 'cdrom',
+      snapshot: config.snapshot,
+    });
+    for (const note of medium.notes) this.log.log('info', note);
+    return this.counted(medium.device);
+  }
+
+  /** Opens an image for a drive that the guest sees already. */
+  async openFor(drive: Drive, path: string): Promise<BlockDevice> {
+    return this.openImage({ ...drive.config, path }, path);
+  }
+
+  private counted(device: BlockDevice): BlockDevice {
+    return {
+      sizeBytes: device.sizeBytes,
+      readOnly: device.readOnly,
+      read: async (offset, target) => {
+        this.readBytes += target.length;
+        await device.read(offset, target);
+      },
+      write: async (offset, source) => {
+        this.writtenBytes += source.length;
+        await device.write(offset, source);
+      },
+      flush: () => device.flush(),
+      writeZeroes: (offset, length) => device.writeZeroes(offset, length),
+      discard: (offset, length) => device.discard(offset, length),
+      close: () => device.close(),
+    };
+  }
+
+  private drives(): Drive[] {
+    return [...this.floppies, ...this.ide.filter((drive) => drive !== undefined)];
+  }
+
+  async close(): Promise<void> {
+    for (const drive of this.drives()) {
+      const medium = drive.medium;
+      drive.medium = undefined;
+      await medium?.close().catch((error: unknown) => this.log.log('error', `A medium could not be closed: ${String(error)}`));
+    }
+  }
+}
