@@ -5,26 +5,24 @@
 export const IN = { BYTES: 240, CODE: 0, LENGTH: 12, OP: 16, FSAVE: 48, EFLAGS: 156, MEMORY: 160, XMM0: 192, XMM1: 208, MXCSR: 224, EAX: 228 } as const;
 export const OUT = { BYTES: 176, FSAVE: 0, EFLAGS: 108, MEMORY: 112, XMM0: 144, MXCSR: 160, EAX: 164, STATUS: 168 } as const;
 
-/** Deterministic random numbers (xorshift32 on two words). */
+/** Deterministic random numbers (sfc32). */
 export class Random {
-  #a: number;
+  #a = 0;
   #b: number;
+  #c = 0x9e3779b9;
+  #counter = 1;
 
   constructor(seed: number) {
-    this.#a = seed | 1;
-    this.#b = 0x9e3779b9 ^ seed;
+    this.#b = seed | 0;
     for (let i = 0; i < 16; i++) this.u32();
   }
 
   u32(): number {
-    let t = this.#a;
-    const s = this.#b;
-    this.#a = s;
-    t ^= t << 23;
-    t ^= t >>> 17;
-    t ^= s ^ (s >>> 26);
-    this.#b = t;
-    return (t + s) >>> 0;
+    const t = (this.#a + this.#b + this.#counter++) | 0;
+    this.#a = this.#b ^ (this.#b >>> 9);
+    this.#b = (this.#c + (this.#c << 3)) | 0;
+    this.#c = ((this.#c << 21) | (this.#c >>> 11)) + t | 0;
+    return t >>> 0;
   }
 
   below(n: number): number {

@@ -24,7 +24,7 @@ export function f80FromI64(value: i64): void {
   f80Set((value < 0 ? 0x8000 : 0) | (16446 - shift), magnitude << shift);
 }
 
-/** FLD m32: IE for signaling NaNs (quieted), DE for denormals. */
+/** A single operand: DE for denormals; NaNs stay what they are, the operation judges them. */
 export function f80FromF32(a: u32): void {
   const sign = (a >> 16) & 0x8000;
   const exponent = (a >> 23) & 0xff;
@@ -43,11 +43,10 @@ export function f80FromF32(a: u32): void {
     f80Set(sign | (16257 - shift), fraction << shift);
     return;
   }
-  if (fraction != 0 && (a & 0x400000) == 0) f80Raise(FLAG_INVALID);
-  f80Set(sign | 0x7fff, fraction == 0 ? INTEGER_BIT : fraction | 0xc000000000000000);
+  f80Set(sign | 0x7fff, fraction | INTEGER_BIT);
 }
 
-/** FLD m64. */
+/** A double operand. */
 export function f80FromF64(a: u64): void {
   const sign = <u32>(a >> 48) & 0x8000;
   const exponent = <u32>(a >> 52) & 0x7ff;
@@ -66,8 +65,7 @@ export function f80FromF64(a: u64): void {
     f80Set(sign | (15361 - shift), fraction << shift);
     return;
   }
-  if (fraction != 0 && (a & 0x8000000000000) == 0) f80Raise(FLAG_INVALID);
-  f80Set(sign | 0x7fff, fraction == 0 ? INTEGER_BIT : fraction | 0xc000000000000000);
+  f80Set(sign | 0x7fff, fraction | INTEGER_BIT);
 }
 
 /**

@@ -240,8 +240,11 @@ function overflow(sign: u32, exponent: i32, hi: u64, mask: u64): void {
   f80Flags |= FLAG_OVERFLOW;
   if ((f80Unmasked & FLAG_OVERFLOW) != 0) {
     exponent -= WRAP;
-    if (exponent >= 0x7fff) f80SetInfinity(sign);
-    else f80Set((sign << 15) | <u32>exponent, hi);
+    if (exponent >= 0x7fff) {
+      // Out of reach even of the adjustment: FSCALE by a huge number.
+      f80Flags |= FLAG_INEXACT | FLAG_C1;
+      f80SetInfinity(sign);
+    } else f80Set((sign << 15) | <u32>exponent, hi);
     return;
   }
   f80Flags = (f80Flags & ~FLAG_C1) | FLAG_INEXACT;
@@ -286,8 +289,10 @@ function roundTiny(sign: u32, exponent: i32, hi: u64, lo: u64, mask: u64): void 
       f80Flags |= FLAG_UNDERFLOW;
       if (tail != 0) f80Flags |= up ? FLAG_INEXACT | FLAG_C1 : FLAG_INEXACT;
       unboundedExponent += WRAP;
-      if (unboundedExponent <= 0) f80SetZero(sign);
-      else f80Set((sign << 15) | <u32>unboundedExponent, unbounded);
+      if (unboundedExponent <= 0) {
+        f80Flags |= FLAG_INEXACT;
+        f80SetZero(sign);
+      } else f80Set((sign << 15) | <u32>unboundedExponent, unbounded);
       return;
     }
   }
@@ -460,7 +465,6 @@ export function f80Div(aExp: u32, aSig: u64, bExp: u32, bSig: u64): void {
     return;
   }
   if (bSig == 0 && !aInfinite) {
-    f80NoteDenormal(aExp, aSig);
     f80Raise(FLAG_ZERO_DIVIDE);
     f80SetInfinity(sign);
     return;

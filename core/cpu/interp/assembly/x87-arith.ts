@@ -1,8 +1,9 @@
 // x87 arithmetic and comparison instructions on the register stack.
 
 import {
-  FLAG_C1, f80Add, f80Compare, f80Div, f80Exp, f80Flags, f80Mul, f80Sig, f80Stopped,
+  FLAG_C1, f80Add, f80Compare, f80Div, f80Exp, f80Flags, f80IsNan, f80IsUnsupported, f80IsZero, f80Mul, f80Sig, f80Stopped,
 } from './f80';
+import { FLAG_DENORMAL } from './softfloat';
 import {
   isEmpty, pop, setCodes, setCompareFlags, setSt, stackUnderflow, stExp, stSig,
 } from './x87-state';
@@ -40,12 +41,25 @@ export function arithmetic(kind: u32, target: u32, source: u32, popping: bool): 
   if (popping) pop();
 }
 
+/** What takes precedence over the DE that loading a denormal raised: a NaN or unsupported ST0. */
+// @ts-ignore: decorator
+@inline
+function dropDenormal(): void {
+  if ((f80Flags & FLAG_DENORMAL) != 0 && (f80IsNan(stExp(0), stSig(0)) || f80IsUnsupported(stExp(0), stSig(0)))) f80Flags &= ~FLAG_DENORMAL;
+}
+
 /** ST0 = ST0 op the value in the f80 result (loaded from memory, with its flags). */
 // @ts-ignore: decorator
 @inline
 export function arithmeticLoaded(kind: u32): void {
-  if (isEmpty(0)) stackUnderflow();
-  else if (!f80Stopped()) compute(kind, stExp(0), stSig(0), f80Exp, f80Sig);
+  if (isEmpty(0)) {
+    stackUnderflow();
+  } else {
+    dropDenormal();
+    // A division by zero takes precedence as well.
+    if (kind == DIVR && f80IsZero(stExp(0), stSig(0))) f80Flags &= ~FLAG_DENORMAL;
+    if (!f80Stopped()) compute(kind, stExp(0), stSig(0), f80Exp, f80Sig);
+  }
   if (!f80Stopped()) setSt(0, f80Exp, f80Sig);
 }
 
@@ -69,8 +83,12 @@ export function compareStack(i: u32, signaling: bool, pops: u32): void {
 /** Compares ST0 with the value in the f80 result. */
 export function compareLoaded(popping: bool): void {
   let order: i32 = 2;
-  if (isEmpty(0)) stackUnderflow();
-  else order = f80Compare(stExp(0), stSig(0), f80Exp, f80Sig, true);
+  if (isEmpty(0)) {
+    stackUnderflow();
+  } else {
+    dropDenormal();
+    order = f80Compare(stExp(0), stSig(0), f80Exp, f80Sig, true);
+  }
   setCodes(CODES, codesOf(order));
   if (popping && !f80Stopped()) pop();
 }

@@ -1,11 +1,11 @@
 // x87 loads, stores, constants, exchanges and sign changes.
 
-import { f80Exp, f80Flags, f80Round, f80Set, f80Sig, f80Stopped, f80Unmasked } from './f80';
+import { FLAG_C1, f80Exp, f80Flags, f80Round, f80Set, f80Sig, f80Stopped, f80Unmasked } from './f80';
 import { bcdHigh, f80ToBcd, f80ToF32, f80ToF64, f80ToInt } from './f80-convert';
 import { store16, store32, store64 } from './memory';
 import { linearForWrite } from './op';
 import {
-  FLAG_INVALID, FLAG_OVERFLOW, FLAG_UNDERFLOW, ROUND_NEAREST, ROUND_UP, ROUND_ZERO,
+  FLAG_INEXACT, FLAG_INVALID, FLAG_OVERFLOW, FLAG_UNDERFLOW, ROUND_NEAREST, ROUND_UP, ROUND_ZERO,
 } from './softfloat';
 import { isEmpty, pop, pushResult, push, setSt, setTop, stackOverflow, stackUnderflow, stExp, stSig, top } from './x87-state';
 
@@ -15,7 +15,10 @@ const STORE_STOPPERS: u32 = FLAG_INVALID | FLAG_OVERFLOW | FLAG_UNDERFLOW;
 // @ts-ignore: decorator
 @inline
 function storeStopped(): bool {
-  return (f80Flags & f80Unmasked & STORE_STOPPERS) != 0;
+  if ((f80Flags & f80Unmasked & STORE_STOPPERS) == 0) return false;
+  // Without a result there is nothing inexact or rounded up.
+  f80Flags &= ~(FLAG_INEXACT | FLAG_C1);
+  return true;
 }
 
 export function storeF32(op: usize, popping: bool): void {
@@ -82,10 +85,10 @@ export function storeBcd(op: usize): void {
 }
 
 export function loadSt(i: u32): void {
-  if (!isEmpty(7)) {
-    stackOverflow();
-  } else if (isEmpty(i)) {
+  if (isEmpty(i)) {
     stackUnderflow();
+  } else if (!isEmpty(7)) {
+    stackOverflow();
   } else {
     f80Set(stExp(i), stSig(i));
   }
@@ -98,6 +101,12 @@ export function storeSt(i: u32, popping: bool): void {
   if (f80Stopped()) return;
   setSt(i, f80Exp, f80Sig);
   if (popping) pop();
+}
+
+/** FSTP1 (D9 D8+i): like FSTP, but an empty ST0 is popped without a store and without an exception. */
+export function storeStQuietly(i: u32): void {
+  if (!isEmpty(0)) setSt(i, stExp(0), stSig(0));
+  pop();
 }
 
 export function exchange(i: u32): void {

@@ -3,7 +3,7 @@
 
 import { hostNotify } from './env';
 import {
-  f80Begin, f80Exp, f80Flags, f80Raise, f80SetDefaultNan, f80Sig, f80Stopped, FLAG_C1, FLAG_STACK,
+  FLAG_C1, FLAG_STACK, f80Begin, f80Exp, f80Flags, f80IsSignaling, f80NanOperand, f80SetDefaultNan, f80Sig, f80Unmasked,
 } from './f80';
 import { raise } from './fault';
 import {
@@ -149,10 +149,16 @@ export function stackUnderflow(): void {
   f80SetDefaultNan();
 }
 
-/** Pushes the result unless an unmasked exception forbids it. */
+/** Pushes the result unless an unmasked exception forbids it; an unmasked denormal exception does not. */
 export function pushResult(): void {
   if (!isEmpty(7)) stackOverflow();
-  if (!f80Stopped()) push(f80Exp, f80Sig);
+  if ((f80Flags & f80Unmasked & FLAG_INVALID) == 0) push(f80Exp, f80Sig);
+}
+
+/** The same for a single or double operand: a signaling NaN becomes quiet, with IE. */
+export function pushLoaded(): void {
+  if (f80IsSignaling(f80Exp, f80Sig)) f80NanOperand(f80Exp, f80Sig);
+  pushResult();
 }
 
 /** Moves the instruction's flags to the status word: exceptions stick, C1 is replaced; ES and FERR follow. */
@@ -162,6 +168,12 @@ export function finish(): void {
   const status = (load<u32>(cpu, FPU_SW) & ~FLAG_C1) | f80Flags;
   store<u32>(cpu, status, FPU_SW);
   if ((status & ~load<u32>(cpu, FPU_CW) & 0x3f) != 0) signal(status);
+}
+
+/** For instructions that touch C1 only with a stack fault (FCMOV, FCOMI). */
+export function finishKeepingC1(): void {
+  if ((f80Flags & FLAG_STACK) == 0) f80Flags |= load<u32>(cpu, FPU_SW) & FLAG_C1;
+  finish();
 }
 
 function signal(status: u32): void {

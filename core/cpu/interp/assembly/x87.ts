@@ -39,10 +39,10 @@ import {
   transcendentalFSIN, transcendentalFSINCOS, transcendentalFYL2X, transcendentalFYL2XP1,
 } from './x87-functions';
 import {
-  changeSign, exchange, loadConstant, loadSt, moveIf, rotate, storeBcd, storeF32, storeF64, storeF80, storeInt, storeSt,
+  changeSign, exchange, loadConstant, loadSt, moveIf, rotate, storeBcd, storeF32, storeF64, storeF80, storeInt, storeSt, storeStQuietly,
 } from './x87-move';
 import {
-  carryFlag, checkAvailable, checkPending, enter, finish, note, noteMemory, parityFlag, pushResult, setEmpty, setTop, top, zeroFlag,
+  carryFlag, checkAvailable, checkPending, enter, finish, finishKeepingC1, note, noteMemory, parityFlag, pop, pushLoaded, pushResult, setEmpty, zeroFlag,
 } from './x87-state';
 
 // Memory operands into the f80 result. The access comes before anything changes.
@@ -164,14 +164,14 @@ export function executeX87(op: usize): void {
     case SUB_FUCOM: enter(); note(op); compareStack(opRm(op) & 7, false, 0); finish(); return;
     case SUB_FUCOMP: enter(); note(op); compareStack(opRm(op) & 7, false, 1); finish(); return;
     case SUB_FUCOMPP: enter(); note(op); compareStack(1, false, 2); finish(); return;
-    case SUB_FCOMI: enter(); note(op); compareFlags(opRm(op) & 7, true, false); finish(); return;
-    case SUB_FCOMIP: enter(); note(op); compareFlags(opRm(op) & 7, true, true); finish(); return;
-    case SUB_FUCOMI: enter(); note(op); compareFlags(opRm(op) & 7, false, false); finish(); return;
-    case SUB_FUCOMIP: enter(); note(op); compareFlags(opRm(op) & 7, false, true); finish(); return;
+    case SUB_FCOMI: enter(); note(op); compareFlags(opRm(op) & 7, true, false); finishKeepingC1(); return;
+    case SUB_FCOMIP: enter(); note(op); compareFlags(opRm(op) & 7, true, true); finishKeepingC1(); return;
+    case SUB_FUCOMI: enter(); note(op); compareFlags(opRm(op) & 7, false, false); finishKeepingC1(); return;
+    case SUB_FUCOMIP: enter(); note(op); compareFlags(opRm(op) & 7, false, true); finishKeepingC1(); return;
     case SUB_FTST: enter(); note(op); f80SetZero(0); compareLoaded(false); finish(); return;
     case SUB_FXAM: enter(); note(op); examine(); finish(); return;
-    case SUB_FLD_M32: loadM32(op); pushResult(); finish(); return;
-    case SUB_FLD_M64: loadM64(op); pushResult(); finish(); return;
+    case SUB_FLD_M32: loadM32(op); pushLoaded(); finish(); return;
+    case SUB_FLD_M64: loadM64(op); pushLoaded(); finish(); return;
     case SUB_FLD_M80: loadM80(op); pushResult(); finish(); return;
     case SUB_FILD_M16: loadI16(op); pushResult(); finish(); return;
     case SUB_FILD_M32: loadI32(op); pushResult(); finish(); return;
@@ -194,18 +194,18 @@ export function executeX87(op: usize): void {
     case SUB_FLD_STI: enter(); note(op); loadSt(opRm(op) & 7); finish(); return;
     case SUB_FST_STI: enter(); note(op); storeSt(opRm(op) & 7, false); finish(); return;
     case SUB_FSTP_STI: enter(); note(op); storeSt(opRm(op) & 7, true); finish(); return;
-    case SUB_FSTP1_STI: enter(); note(op); storeSt(opRm(op) & 7, true); finish(); return;
+    case SUB_FSTP1_STI: enter(); note(op); storeStQuietly(opRm(op) & 7); finish(); return;
     case SUB_FXCH: enter(); note(op); exchange(opRm(op) & 7); finish(); return;
     case SUB_FCHS: enter(); note(op); changeSign(0xffff, 0x8000); finish(); return;
     case SUB_FABS: enter(); note(op); changeSign(0x7fff, 0); finish(); return;
-    case SUB_FCMOVB: enter(); note(op); moveIf(opRm(op) & 7, carryFlag()); finish(); return;
-    case SUB_FCMOVNB: enter(); note(op); moveIf(opRm(op) & 7, !(carryFlag())); finish(); return;
-    case SUB_FCMOVE: enter(); note(op); moveIf(opRm(op) & 7, zeroFlag()); finish(); return;
-    case SUB_FCMOVNE: enter(); note(op); moveIf(opRm(op) & 7, !(zeroFlag())); finish(); return;
-    case SUB_FCMOVBE: enter(); note(op); moveIf(opRm(op) & 7, carryFlag() || zeroFlag()); finish(); return;
-    case SUB_FCMOVNBE: enter(); note(op); moveIf(opRm(op) & 7, !(carryFlag() || zeroFlag())); finish(); return;
-    case SUB_FCMOVU: enter(); note(op); moveIf(opRm(op) & 7, parityFlag()); finish(); return;
-    case SUB_FCMOVNU: enter(); note(op); moveIf(opRm(op) & 7, !(parityFlag())); finish(); return;
+    case SUB_FCMOVB: enter(); note(op); moveIf(opRm(op) & 7, carryFlag()); finishKeepingC1(); return;
+    case SUB_FCMOVNB: enter(); note(op); moveIf(opRm(op) & 7, !(carryFlag())); finishKeepingC1(); return;
+    case SUB_FCMOVE: enter(); note(op); moveIf(opRm(op) & 7, zeroFlag()); finishKeepingC1(); return;
+    case SUB_FCMOVNE: enter(); note(op); moveIf(opRm(op) & 7, !(zeroFlag())); finishKeepingC1(); return;
+    case SUB_FCMOVBE: enter(); note(op); moveIf(opRm(op) & 7, carryFlag() || zeroFlag()); finishKeepingC1(); return;
+    case SUB_FCMOVNBE: enter(); note(op); moveIf(opRm(op) & 7, !(carryFlag() || zeroFlag())); finishKeepingC1(); return;
+    case SUB_FCMOVU: enter(); note(op); moveIf(opRm(op) & 7, parityFlag()); finishKeepingC1(); return;
+    case SUB_FCMOVNU: enter(); note(op); moveIf(opRm(op) & 7, !(parityFlag())); finishKeepingC1(); return;
     case SUB_FLDL2T: enter(); note(op); loadConstant(0x4000, 0xd49a784bcd1b8afe, false); finish(); return;
     case SUB_FLDL2E: enter(); note(op); loadConstant(0x3fff, 0xb8aa3b295c17f0bb, true); finish(); return;
     case SUB_FLDPI: enter(); note(op); loadConstant(0x4000, 0xc90fdaa22168c234, true); finish(); return;
@@ -230,8 +230,8 @@ export function executeX87(op: usize): void {
     case SUB_FNOP: enter(); note(op); return;
     case SUB_FDECSTP: enter(); note(op); rotate(7); finish(); return;
     case SUB_FINCSTP: enter(); note(op); rotate(1); finish(); return;
-    case SUB_FFREE: enter(); note(op); setEmpty(opRm(op) & 7); return;
-    case SUB_FFREEP: enter(); note(op); setEmpty(opRm(op) & 7); setTop(top() + 1); return;
+    case SUB_FFREE: enter(); note(op); setEmpty(opRm(op) & 7); finish(); return;
+    case SUB_FFREEP: enter(); note(op); setEmpty(opRm(op) & 7); pop(); finish(); return;
     case SUB_FWAIT: checkWait(); return;
     case SUB_FNOP_CONTROL: checkAvailable(); return;
     case SUB_FNINIT: checkAvailable(); initialize(); return;
