@@ -157,8 +157,8 @@ export function cvtpi2ps(op: usize): void {
   beginFloat();
   const low = i32ToF32(<i32>value);
   const high = i32ToF32(<i32>(value >> 32));
-  endFloat();
   enterMmx();
+  endFloat();
   store<u64>(xmmAt(opReg(op)), <u64>low | (<u64>high << 32));
 }
 
@@ -183,8 +183,9 @@ export function singlesToMmx(op: usize, truncate: bool): void {
   beginFloat();
   const low = f32ToI32(<u32>value, truncate);
   const high = f32ToI32(<u32>(value >> 32), truncate);
-  endFloat();
+  // The switch to MMX use happens even when an unmasked exception stops the instruction.
   enterMmx();
+  endFloat();
   setMmx(opReg(op), <u64><u32>low | (<u64>high << 32));
 }
 
@@ -196,8 +197,9 @@ export function doublesToMmx(op: usize, truncate: bool): void {
   beginFloat();
   const low = f64ToI32(i64x2.extract_lane(value, 0), truncate);
   const high = f64ToI32(i64x2.extract_lane(value, 1), truncate);
-  endFloat();
+  // The switch to MMX use happens even when an unmasked exception stops the instruction.
   enterMmx();
+  endFloat();
   setMmx(opReg(op), <u64><u32>low | (<u64>high << 32));
 }
 

@@ -1,0 +1,123 @@
+// Which rows the oracle runs, and what of their result the manuals leave open: only what is written here is ignored.
+
+import type { OpcodeRow } from '../../../core/cpu/isa/opcode-row.ts';
+import { tokensOf, type Mode } from './encode.ts';
+import { FX_AT, RFLAGS_AT, type Result } from './records.ts';
+import type { TestCase } from './cases.ts';
+
+const FLAG_BITS: Readonly<Record<string, number>> = { o: 0x800, s: 0x80, z: 0x40, a: 0x10, p: 4, c: 1 };
+
+/** CPUID feature names of the opcode table where Linux has another word for them. */
+const LINUX_FEATURE: Readonly<Record<string, string>> = {
+  sse3: 'pni', sha: 'sha_ni', clfsh: 'clflush', lzcnt: 'abm', cx8: 'cx8', cx16: 'cx16', cmpxchg16b: 'cx16', sse4_1: 'sse4_1', fsgsbase: 'fsgsbase',
+};
+
+/** Why a row is not run, or undefined when it is. */
+export function skipReason(row: OpcodeRow, mode: Mode, features: ReadonlySet<string>): string | undefined {
+  if (row.modes === 'no64' && mode === 64) return 'not in 64-bit mode';
+  if (row.modes === 'only64' && mode === 32) return 'only in 64-bit mode';
+  if (row.feature !== undefined && !features.has(LINUX_FEATURE[row.feature] ?? row.feature)) return `the host lacks ${row.feature}`;
+  const name = row.mnemonic;
+  if (/^(in|out|ins|outs|hlt|cli|sti|int|int1|int3|syscall|sysret|sysenter|sysexit|iret|cpuid|rdtsc|rdtscp|rdpmc|rdrand|rdseed|rdpid|monitor|mwait|xgetbv|xsetbv|wbinvd|invd|ud\d?)$/.test(name)) return 'system or I/O';
+  if (/^(popf|ld[st]|l[defgs]s|lss|les|lgdt|lidt|lldt|ltr|lmsw|sgdt|sidt|sldt|str|smsw|lar|lsl|verr|verw|arpl|invlpg|clts|swapgs|rdmsr|wrmsr|rsm|far|retf|(rd|wr)[fg]sbase|invpcid|stac|clac|pause)/.test(name)) return 'system, segment or far transfer';
+  if (tokensOf(row).some((token) => /^(Sw|[CDEFGS]S|A[pb]|Mp|Cd|Dd|Rd|Cy|Dy|Ry)$/.test(token))) return 'segment, control or debug register';
+  return undefined;
+}
+
+/** Undefined arithmetic flags of one case, as a mask of RFLAGS bits. */
+export function undefinedFlags(test: TestCase): number {
+  const { row, operandBits } = test.encoded;
+  let mask = 0;
+  for (const letter of row.flagsUndefined ?? '') mask |= FLAG_BITS[letter] ?? 0;
+  // AF of shifts and the like is undefined only when they shift: the count is seen below.
+  const count = shiftCount(test);
+  if (count !== undefined) {
+    const bits = /^(E|M)b/.test(row.operands ?? '') ? 8 : operandBits;
+    const masked = count & (bits === 64 ? 63 : 31);
+    if (masked === 0) return 0;
+    if (masked !== 1) mask |= 0x800;
+    if (/^sh[lr]/.test(row.mnemonic) && masked >= bits) mask |= 1;
+    if (/^sh[lr]d/.test(row.mnemonic) && masked > bits) mask |= 0x8d5;
+    // RCL, RCR rotate through CF: counts modulo size + 1 decide OF.
+  }
+  return mask;
+}
+
+function shiftCount(test: TestCase): number | undefined {
+  const { row } = test.encoded;
+  if (!/^(ro[lr]|rc[lr]|s[ha][lr]|sh[lr]d)$/.test(row.mnemonic)) return undefined;
+  if (row.operands?.endsWith(',1') === true) return 1;
+  if (row.operands?.endsWith('Ib') === true) return test.code[test.code.length - 1] ?? 0;
+  return test.state[24 + 8] ?? 0;
+}
+
+/** True when the manuals leave the destination open as well. */
+export function resultUndefined(test: TestCase): boolean {
+  const { row, operandBits } = test.encoded;
+  const count = shiftCount(test);
+  if (count === undefined || !/^sh[lr]d$/.test(row.mnemonic)) return false;
+  return (count & (operandBits === 64 ? 63 : 31)) > operandBits;
+}
+
+/** True when vendors differ about the x87 part: Intel switches to MMX use for CVTPI2PS with a memory operand, AMD does not. */
+function x87Open(test: TestCase): boolean {
+  return test.encoded.row.mnemonic === 'cvtpi2ps' && test.encoded.rm === undefined;
+}
+
+/** AMD does not check the alignment of SHA operands, the manuals ask for #GP(0): such cases are not judged. */
+export function faultOpen(test: TestCase, ours: Result): boolean {
+  return test.encoded.row.mnemonic.startsWith('sha') && ours.vector === 13;
+}
+
+/** CR2 of MASKMOV faults may be the first byte or the first selected byte. */
+export function faultAddressOpen(test: TestCase): boolean {
+  return test.encoded.row.mnemonic.startsWith('maskmov');
+}
+
+/** Ranges of a state image in memory, relative to the operand, that are not compared. */
+function openMemory(test: TestCase): readonly (readonly [from: number, to: number])[] {
+  const sub = test.encoded.row.sub ?? '';
+  // x87 pointers (see normalize) and MXCSR_MASK.
+  if (sub === 'FXSAVE' || sub.startsWith('XSAVE')) return [[6, 24], [28, 32]];
+  return [];
+}
+
+/** Writes the bytes of a result's data pages that are compared into `pages`, which hold what the case began with. */
+export function comparedMemory(test: TestCase, result: Result, pages: Uint8Array): boolean {
+  const open = openMemory(test);
+  if (open.length === 0) return false;
+  pages.set(result.changed, result.changedOffset);
+  for (const [from, to] of open) pages.fill(0, test.patchOffset + from, test.patchOffset + to);
+  return true;
+}
+
+/** Clears what is not compared, in a host result and in ours alike. */
+export function normalize(state: Uint8Array, test: TestCase): void {
+  const view = new DataView(state.buffer, state.byteOffset, state.byteLength);
+  view.setBigUint64(RFLAGS_AT, view.getBigUint64(RFLAGS_AT, true) & 0xed5n & ~BigInt(undefinedFlags(test)), true);
+  // Last instruction, operand and opcode of the x87: AMD keeps them only while an exception is pending.
+  state.fill(0, FX_AT + 6, FX_AT + 24);
+  // MXCSR_MASK differs between processors.
+  state.fill(0, FX_AT + 28, FX_AT + 32);
+  for (let i = 0; i < 8; i++) state.fill(0, FX_AT + 42 + i * 16, FX_AT + 48 + i * 16);
+  state.fill(0, FX_AT + 416, FX_AT + 512);
+  if (x87Open(test)) {
+    state.fill(0, FX_AT, FX_AT + 24);
+    state.fill(0, FX_AT + 32, FX_AT + 160);
+  }
+  if (test.mode === 32) for (let i = 0; i < 8; i++) view.setUint32(24 + i * 8 + 4, 0, true);
+}
+
+/** RCP and RSQRT give about 12 bits that every processor chooses for itself: |relative error| <= 1.5 * 2^-12. */
+export function approximation(test: TestCase, host: Uint8Array, ours: Uint8Array): boolean {
+  if (!/^r(cp|sqrt)[ps]s$/.test(test.encoded.row.mnemonic)) return false;
+  const a = new DataView(host.buffer, host.byteOffset, 16);
+  const b = new DataView(ours.buffer, ours.byteOffset, 16);
+  for (let i = 0; i < 16; i += 4) {
+    const x = a.getFloat32(i, true);
+    const y = b.getFloat32(i, true);
+    if (a.getUint32(i, true) === b.getUint32(i, true)) continue;
+    if (!(Math.abs(x - y) <= Math.abs(y) * 2 * 1.5 * 2 ** -12)) return false;
+  }
+  return true;
+}
