@@ -18,12 +18,15 @@ export const deadlineNs = timeNs.nullable();
 
 /** A byte string of exactly `length` bytes. */
 export function bytes(length: number) {
-  return z.instanceof(Uint8Array).refine((value) => value.length === length, `expected ${length} bytes`);
+  return z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length === length, `expected ${length} bytes`);
 }
 
 /** A byte string of at most `maxLength` bytes. */
 export function bytesUpTo(maxLength: number) {
-  return z.instanceof(Uint8Array).refine((value) => value.length <= maxLength, `expected at most ${maxLength} bytes`);
+  return z.custom<Uint8Array>(
+    (value) => value instanceof Uint8Array && value.length <= maxLength,
+    `expected at most ${maxLength} bytes`,
+  );
 }
 
 /** An array of exactly `length` items. */
