@@ -96,18 +96,19 @@ export class Dma8237 implements Device {
 
   /** The device's side of channel 0-3 or 5-7. */
   channel(number: number): DmaChannel {
-    const self = this;
+    const isReady = (): boolean => this.isReady(number);
+    const remaining = (): number => ((this.channels[number]?.count ?? 0) + 1) * (number < CASCADE_CHANNEL ? 1 : 2);
     return {
-      read: (target) => self.transfer(number, target, false),
-      write: (source) => self.transfer(number, source, true),
+      read: (target) => this.transfer(number, target, false),
+      write: (source) => this.transfer(number, source, true),
       get ready() {
-        return self.isReady(number);
+        return isReady();
       },
       get remainingBytes() {
-        return ((self.channels[number]?.count ?? 0) + 1) * (number < CASCADE_CHANNEL ? 1 : 2);
+        return remaining();
       },
       onReady: (listener) => {
-        const listeners = self.readyListeners[number];
+        const listeners = this.readyListeners[number];
         listeners?.add(listener);
         return toDisposable(() => listeners?.delete(listener));
       },
