@@ -109,8 +109,8 @@ field('ICOUNT', 'f64');
 field('BUDGET', 'i32');
 // The op record of the instruction being executed (address), for faults and for exact counts.
 field('CURRENT_OP', 'u32');
-// First op record of the running block: (CURRENT_OP - BLOCK_FIRST) / 32 ops of it have retired.
-field('BLOCK_FIRST', 'u32');
+// Header address of the running block, 0 outside blocks: (CURRENT_OP - BLOCK_RUNNING) / 32 - 1 ops of it have retired.
+field('BLOCK_RUNNING', 'u32');
 // BUDGET when ICOUNT was last brought up to date: ICOUNT + BUDGET_START - BUDGET is the count at the block's start.
 field('BUDGET_START', 'i32');
 // Mode bits of the code cache: 0 16-bit, 1 32-bit, 2 64-bit code; +4 when SS.B = 1.
@@ -253,19 +253,18 @@ export const AREA = {
   JIT: 0x110_0000,
 } as const;
 
-// --- A block: this header, then its op records. Addresses of blocks are those of the first op record.
+// --- A block: this header, then its op records, then an END record. A block's address is that of its header.
 export const BLOCK = {
   HEADER_BYTES: 32,
-  // Offsets from the first op record.
-  PHYS: -32, // u32, guest physical address of the first byte, bits 0-31; 0xffffffff in a dead block
-  KEY: -28, // u32: bits 0-3 mode key, bits 8-31 guest physical address bits 32-55
-  HASH_NEXT: -24, // u32, next block with the same hash
-  PAGE_NEXT: -20, // u32, next block of the same PAGE_HASH chain
-  OPS: -16, // u16, op records that count as instructions
-  BYTES: -14, // u16, length of the code
-  FLAGS: -12, // u32, BLOCK_* bits below
-  COUNTER: -8, // u32, executions, for the JIT
-  JIT: -4, // u32, index of compiled code, for the JIT
+  PHYS: 0, // u32, guest physical address of the first byte, bits 0-31; 0xffffffff in a dead block
+  KEY: 4, // u32: bits 0-3 mode key, bits 8-31 guest physical address bits 32-55
+  HASH_NEXT: 8, // u32, next block with the same hash
+  PAGE_NEXT: 12, // u32, next block of the same PAGE_HASH chain
+  OPS: 16, // u16, op records that count as instructions
+  BYTES: 18, // u16, length of the code
+  FLAGS: 20, // u32, free
+  COUNTER: 24, // u32, executions that began with a look-up, for the JIT
+  JIT: 28, // u32, index of compiled code, for the JIT
 } as const;
 
 // --- Software TLB: per privilege one direct-mapped table.

@@ -1,0 +1,360 @@
+// The code cache: finds, decodes, links and drops blocks of op records. Blocks are keyed by guest physical address and
+// mode; the pool is a bump allocator that is dropped as a whole when it is full. Only direct links inside a page exist,
+// so nothing but the end of a block's page can make a link stale; when a block dies, its page's links are cut.
+
+import { decodeOp, writeEnd } from './decode';
+import { raiseGp0 } from './fault';
+import {
+  ACTIVITY, AREA_BLOCK_HASH, AREA_PAGE_HASH, AREA_POOL, AREA_POOL_END, AREA_STAGING, BLOCK_BYTES, BLOCK_COUNTER, BLOCK_FLAGS, BLOCK_HASH_NEXT,
+  BLOCK_HEADER_BYTES, BLOCK_JIT, BLOCK_KEY, BLOCK_OPS, BLOCK_PAGE_NEXT, BLOCK_PHYS, BLOCK_RUNNING, BUDGET, CODE_MODE, CURRENT_OP,
+  EVENTS, EVENT_CODE_CHANGED, EVENT_SINGLE_STEP, EXIT_BUDGET, GPR, OP_BYTES, OP_DISP, OP_END, OP_FLAGS, OP_HANDLER, OP_LENGTH,
+  OP_SUB, OPF_LAST, PAGE_HOST_MASK, PAGE_RAM, PAGE_READ, RIP, SEG_BASE, SEG_LIMIT, SHADOW,
+} from './generated/layout';
+import { LINK_FIRST, LINK_LAST } from './generated/handlers';
+import { serviceEvents } from './interrupt';
+import { pageMapEntry, physicalRead } from './physical';
+import { cpu, get32, get64, granuleBase, ramBase, set32, set64 } from './state';
+import { setOneIteration } from './string';
+import { tlbProtectPage, translateFetch } from './tlb';
+
+/** Most ops of a block. */
+const MAX_OPS: u32 = 64;
+const DEAD: u32 = 0xffffffff;
+/** Mode key bit of code in a page that is not wholly inside the CS limit: no links, limit checked at each entry. */
+const KEY_PARTIAL: u32 = 8;
+/** Where bytes of page-crossing and uncached instructions are gathered, in the staging area. */
+const STAGING_CODE: usize = 0x8000;
+const HASH_MASK: usize = 0xffff;
+const PAGE_HASH_MASK: u32 = 0x3fff;
+
+/** Why run() returns, valid when nextBlock() gave 0. */
+export let exitReason: i32 = 0;
+let poolNext: usize = 0;
+/** Counts flushes: a link must not be written into a block that was dropped meanwhile. */
+let flushes: u32 = 0;
+/** Block found by the last enter(), or 0 when it was a staged copy. */
+let entered: usize = 0;
+
+// Statistics for the host.
+export let blocksDecoded: u32 = 0;
+export let blocksKilled: u32 = 0;
+
+export function initBlocks(): void {
+  poolNext = 0;
+  clearTables();
+}
+
+function clearTables(): void {
+  memory.fill(cpu + AREA_BLOCK_HASH, 0, (HASH_MASK + 1) * 4);
+  memory.fill(cpu + AREA_PAGE_HASH, 0, <usize>(PAGE_HASH_MASK + 1) * 4);
+  poolNext = cpu + AREA_POOL;
+  flushes++;
+}
+
+// @ts-ignore: decorator
+@inline
+function hashOf(phys: u32): usize {
+  return (cpu + AREA_BLOCK_HASH) + (<usize>((phys ^ (phys >> 15)) & <u32>HASH_MASK) << 2);
+}
+
+// @ts-ignore: decorator
+@inline
+function pageChainOf(page: u32): usize {
+  return (cpu + AREA_PAGE_HASH) + (<usize>(page & PAGE_HASH_MASK) << 2);
+}
+
+// @ts-ignore: decorator
+@inline
+function pageOfBlock(block: usize): u32 {
+  return (load<u32>(block, BLOCK_PHYS) >> 12) | ((load<u32>(block, BLOCK_KEY) >> 8) << 20);
+}
+
+/** Next op record to execute, from RIP; 0 when run() has to return with exitReason. */
+export function nextBlock(): usize {
+  set32(BLOCK_RUNNING, 0);
+  if ((load<i32>(cpu, EVENTS) | load<i32>(cpu, SHADOW) | load<i32>(cpu, ACTIVITY)) != 0) return nextSlow();
+  return enter(false);
+}
+
+function nextSlow(): usize {
+  if (<i32>get32(BUDGET) <= 0) {
+    exitReason = EXIT_BUDGET;
+    return 0;
+  }
+  if ((get32(EVENTS) & EVENT_CODE_CHANGED) != 0) atomic.and<i32>(cpu + EVENTS, ~EVENT_CODE_CHANGED);
+  const reason = serviceEvents();
+  if (reason >= 0) {
+    exitReason = reason;
+    return 0;
+  }
+  const single = (get32(EVENTS) & EVENT_SINGLE_STEP) != 0;
+  setOneIteration(single);
+  return enter(single);
+}
+
+/** After a direct branch from `op` (already settled, RIP stored): like nextBlock(), and links the branch if it may. */
+export function continueAt(op: usize, slot: usize, target: u64): usize {
+  const running = <usize>get32(BLOCK_RUNNING);
+  set32(BLOCK_RUNNING, 0);
+  if ((load<i32>(cpu, EVENTS) | load<i32>(cpu, SHADOW) | load<i32>(cpu, ACTIVITY)) != 0) return nextSlow();
+  const inPage = target - load<u64>(cpu, GPR + 17 * 8) < 0x1000;
+  const linkable = inPage && (load<u32>(running, BLOCK_KEY) & KEY_PARTIAL) == 0;
+  const flushesBefore = flushes;
+  const next = enter(false);
+  if (linkable && entered != 0 && next != 0 && flushes == flushesBefore) {
+    if (pageOfBlock(entered) == pageOfBlock(running)) store<u32>(op + slot, <u32>entered);
+  }
+  return next;
+}
+
+/** Looks up or decodes the block at RIP and makes it the running one. */
+function enter(single: bool): usize {
+  const left = <i32>get32(BUDGET);
+  if (left <= 0) {
+    exitReason = EXIT_BUDGET;
+    return 0;
+  }
+  entered = 0;
+  const rip = get64(RIP);
+  const mode = get32(CODE_MODE);
+  let linear = rip;
+  if ((mode & 3) != 2) {
+    if (rip > <u64>load<u32>(cpu + 4, SEG_LIMIT)) raiseGp0();
+    linear = (rip + load<u64>(cpu + 8, SEG_BASE)) & 0xffffffff;
+  }
+  const phys = translateFetch(linear);
+  const pageRip = rip - (linear & 0xfff);
+  let key = mode | (<u32>(phys >> 32) << 8);
+  let limit: u64 = ~(<u64>0);
+  if ((mode & 3) != 2) {
+    limit = <u64>load<u32>(cpu + 4, SEG_LIMIT);
+    if (<i64>pageRip < 0 || pageRip + 0xfff > limit) key |= KEY_PARTIAL;
+  }
+  let block = <usize>load<u32>(hashOf(<u32>phys));
+  while (block != 0) {
+    if (load<u32>(block, BLOCK_PHYS) == <u32>phys && load<u32>(block, BLOCK_KEY) == key) break;
+    block = <usize>load<u32>(block, BLOCK_HASH_NEXT);
+  }
+  if (block == 0) block = decodeBlock(phys, key, linear);
+  set64(GPR + 17 * 8, pageRip);
+  const ops = <u32>load<u16>(block, BLOCK_OPS);
+  const staged = block == cpu + AREA_STAGING;
+  if (staged || (key & KEY_PARTIAL) != 0) {
+    if (rip + <u64>load<u16>(block, BLOCK_BYTES) - 1 > limit) {
+      const whole = opsWithin(block, limit - rip);
+      if (whole == 0) raiseGp0();
+      block = stage(block, single ? 1 : min(whole, <u32>left));
+      set32(BLOCK_RUNNING, <u32>block);
+      return block + BLOCK_HEADER_BYTES;
+    }
+  }
+  if (single) {
+    if (!staged) block = stage(block, 1);
+  } else if (left < <i32>ops) {
+    block = stage(block, <u32>left);
+  } else if (!staged) {
+    entered = block;
+    store<u32>(block, load<u32>(block, BLOCK_COUNTER) + 1, BLOCK_COUNTER);
+  }
+  set32(BLOCK_RUNNING, <u32>block);
+  return block + BLOCK_HEADER_BYTES;
+}
+
+/** Number of leading ops whose last byte is at most `reach` bytes behind the block's first. */
+function opsWithin(block: usize, reach: u64): u32 {
+  const first = block + BLOCK_HEADER_BYTES;
+  const start = <u32>load<u16>(first, OP_END) - <u32>load<u8>(first, OP_LENGTH);
+  const ops = <u32>load<u16>(block, BLOCK_OPS);
+  let n: u32 = 0;
+  while (n < ops && <u64>(<u32>load<u16>(first + <usize>n * OP_BYTES, OP_END) - start) - 1 <= reach) n++;
+  return n;
+}
+
+/** A copy of the first `ops` ops of a block with an END record behind. */
+function stage(block: usize, ops: u32): usize {
+  const target = cpu + AREA_STAGING;
+  const bytes = BLOCK_HEADER_BYTES + <usize>ops * OP_BYTES;
+  if (block != target) memory.copy(target, block, bytes);
+  store<u16>(target, ops, BLOCK_OPS);
+  const last = target + bytes - OP_BYTES;
+  writeEnd(target + bytes, <u32>load<u16>(last, OP_END));
+  return target;
+}
+
+// --- Decoding.
+
+function decodeBlock(phys: u64, key: u32, linear: u64): usize {
+  const entry = pageMapEntry(phys >> 12);
+  if ((entry & PAGE_READ) == 0) return decodeGathered(phys, key, linear);
+  if (poolNext + BLOCK_HEADER_BYTES + <usize>(MAX_OPS + 1) * OP_BYTES > cpu + AREA_POOL_END) flushAllBlocks();
+  const start = <u32>phys & 0xfff;
+  const host = <usize>(entry & PAGE_HOST_MASK);
+  const block = poolNext;
+  let op = block + BLOCK_HEADER_BYTES;
+  let at = start;
+  let ops: u32 = 0;
+  while (ops < MAX_OPS && at < 0x1000) {
+    const length = decodeOp(host + <usize>at, 0x1000 - at, op, at, key);
+    if (length == 0) break;
+    at += length;
+    ops++;
+    op += OP_BYTES;
+    if ((load<u8>(op - OP_BYTES, OP_FLAGS) & OPF_LAST) != 0) break;
+  }
+  if (ops == 0) return decodeGathered(phys, key, linear);
+  writeEnd(op, at);
+  fillHeader(block, phys, key, ops, at - start);
+  const slot = hashOf(<u32>phys);
+  store<u32>(block, load<u32>(slot), BLOCK_HASH_NEXT);
+  store<u32>(slot, <u32>block);
+  const page = <u32>(phys >> 12);
+  const chain = pageChainOf(page);
+  store<u32>(block, load<u32>(chain), BLOCK_PAGE_NEXT);
+  store<u32>(chain, <u32>block);
+  poolNext = op + OP_BYTES;
+  blocksDecoded++;
+  if ((entry & PAGE_RAM) != 0) {
+    const granules = granuleBase + ((<usize>(entry & PAGE_HOST_MASK) - ramBase) >> 12 << 3);
+    const old = load<u64>(granules);
+    // The mask may be left over from blocks that were flushed: the direct write tags are dropped on every first use.
+    store<u64>(granules, old | granuleMask(start, at - start));
+    if (old == 0) tlbProtectPage(page);
+  }
+  return block;
+}
+
+function fillHeader(block: usize, phys: u64, key: u32, ops: u32, bytes: u32): void {
+  store<u32>(block, <u32>phys, BLOCK_PHYS);
+  store<u32>(block, key, BLOCK_KEY);
+  store<u32>(block, 0, BLOCK_HASH_NEXT);
+  store<u32>(block, 0, BLOCK_PAGE_NEXT);
+  store<u16>(block, ops, BLOCK_OPS);
+  store<u16>(block, bytes, BLOCK_BYTES);
+  store<u32>(block, 0, BLOCK_FLAGS);
+  store<u32>(block, 0, BLOCK_COUNTER);
+  store<u32>(block, 0, BLOCK_JIT);
+}
+
+/** Bits of the 64-byte granules that [at, at + bytes) touches. */
+function granuleMask(at: u32, bytes: u32): u64 {
+  const first = <u64>(at >> 6);
+  const last = <u64>((at + bytes - 1) >> 6);
+  const span = last - first + 1;
+  return (span == 64 ? ~(<u64>0) : ((<u64>1 << span) - 1)) << first;
+}
+
+/** One instruction that crosses a page or lies in device memory: decoded anew each time into the staging area. */
+function decodeGathered(phys: u64, key: u32, linear: u64): usize {
+  const block = cpu + AREA_STAGING;
+  const op = block + BLOCK_HEADER_BYTES;
+  const code = block + STAGING_CODE;
+  const at = <u32>phys & 0xfff;
+  const here = min<u32>(15, 0x1000 - at);
+  for (let i: u32 = 0; i < here; i++) store<u8>(code + <usize>i, <u8>physicalRead(phys + <u64>i, 1));
+  let length = decodeOp(code, here, op, at, key);
+  if (length == 0) {
+    let second = linear + <u64>here;
+    if ((get32(CODE_MODE) & 3) != 2) second &= 0xffffffff;
+    const next = translateFetch(second);
+    for (let i: u32 = here; i < 15; i++) store<u8>(code + <usize>i, <u8>physicalRead(next + <u64>(i - here), 1));
+    length = decodeOp(code, 15, op, at, key);
+  }
+  fillHeader(block, phys, key, 1, length);
+  writeEnd(op + OP_BYTES, <u32>load<u16>(op, OP_END));
+  return block;
+}
+
+// --- Invalidation.
+
+/** Bytes of a physical page that were decoded have been written. */
+export function codeWritten(page: u32, at: u32, size: u32): void {
+  const chain = pageChainOf(page);
+  let previous: usize = 0;
+  let block = <usize>load<u32>(chain);
+  let killed = false;
+  let mask: u64 = 0;
+  while (block != 0) {
+    const next = <usize>load<u32>(block, BLOCK_PAGE_NEXT);
+    let keep = true;
+    if (pageOfBlock(block) == page) {
+      const start = load<u32>(block, BLOCK_PHYS) & 0xfff;
+      const bytes = <u32>load<u16>(block, BLOCK_BYTES);
+      if (at < start + bytes && start < at + size) {
+        keep = false;
+        killed = true;
+        kill(block);
+        if (previous != 0) store<u32>(previous, <u32>next, BLOCK_PAGE_NEXT);
+        else store<u32>(chain, <u32>next);
+      } else {
+        mask |= granuleMask(start, bytes);
+      }
+    }
+    if (keep) previous = block;
+    block = next;
+  }
+  if (killed) cutLinks(page);
+  const entry = pageMapEntry(<u64>page);
+  if ((entry & PAGE_RAM) != 0) store<u64>(granuleBase + ((<usize>(entry & PAGE_HOST_MASK) - ramBase) >> 12 << 3), mask);
+  const running = <usize>get32(BLOCK_RUNNING);
+  if (running != 0) {
+    // Also a staged copy runs bytes of its page.
+    const start = load<u32>(running, BLOCK_PHYS) & 0xfff;
+    const dead = load<u32>(running, BLOCK_PHYS) == DEAD;
+    if (dead || (pageOfBlock(running) == page && at < start + <u32>load<u16>(running, BLOCK_BYTES) && start < at + size)) stopRunning();
+  }
+}
+
+/** Drops every block of a physical page. */
+export function invalidatePage(page: u32): void {
+  codeWritten(page, 0, 0x1000);
+}
+
+function kill(block: usize): void {
+  const slot = hashOf(load<u32>(block, BLOCK_PHYS));
+  let other = <usize>load<u32>(slot);
+  if (other == block) {
+    store<u32>(slot, load<u32>(block, BLOCK_HASH_NEXT));
+  } else {
+    while (other != 0) {
+      const next = <usize>load<u32>(other, BLOCK_HASH_NEXT);
+      if (next == block) {
+        store<u32>(other, load<u32>(block, BLOCK_HASH_NEXT), BLOCK_HASH_NEXT);
+        break;
+      }
+      other = next;
+    }
+  }
+  store<u32>(block, DEAD, BLOCK_PHYS);
+  blocksKilled++;
+}
+
+/** Unlinks the branches of all blocks of a page. */
+function cutLinks(page: u32): void {
+  let block = <usize>load<u32>(pageChainOf(page));
+  while (block != 0) {
+    if (pageOfBlock(block) == page) {
+      const end = block + BLOCK_HEADER_BYTES + <usize>load<u16>(block, BLOCK_OPS) * OP_BYTES;
+      const last = end - OP_BYTES;
+      const handler = <u32>load<u16>(last, OP_HANDLER);
+      if (handler >= LINK_FIRST && handler <= LINK_LAST) {
+        store<u32>(last, 0, OP_DISP);
+        store<u32>(last, 0, OP_SUB);
+      }
+      store<u32>(end, 0, OP_DISP);
+    }
+    block = <usize>load<u32>(block, BLOCK_PAGE_NEXT);
+  }
+}
+
+/** Makes the running block end after the current op, so that changed code takes effect with the next instruction. */
+function stopRunning(): void {
+  const op = <usize>get32(CURRENT_OP);
+  writeEnd(op + OP_BYTES, <u32>load<u16>(op, OP_END));
+  atomic.or<i32>(cpu + EVENTS, EVENT_CODE_CHANGED);
+}
+
+/** Drops all blocks: the pool is full, or the physical memory map changed. */
+export function flushAllBlocks(): void {
+  clearTables();
+  if (get32(BLOCK_RUNNING) != 0) stopRunning();
+}
