@@ -74,16 +74,17 @@ function fillFx(image: DataView, at: number, kind: VectorKind, pool: Uint8Array,
   image.setUint32(at + 24, mxcsr(random), true);
   image.setUint32(at + 28, 0xffff, true);
   const bytes = new Uint8Array(image.buffer, image.byteOffset + at, 512);
-  const shared = extended(random);
+  // A few values for all registers: equal operands matter too.
+  const numbers = [extended(random), extended(random), extended(random)];
   for (let i = 0; i < 8; i++) {
-    const value = random.chance(15) ? shared : extended(random);
-    bytes.set(value, 32 + i * 16);
+    bytes.set(random.pick(numbers), 32 + i * 16);
     if (!x87 && random.chance(80)) {
       image.setBigUint64(at + 32 + i * 16, integer64(random), true);
       image.setUint16(at + 40 + i * 16, 0xffff, true);
     }
   }
-  for (let i = 0; i < 16; i++) bytes.set(vector(random, kind, pool), 160 + i * 16);
+  const vectors = [vector(random, kind, pool), vector(random, kind, pool), vector(random, kind, pool), vector(random, kind, pool)];
+  for (let i = 0; i < 16; i++) bytes.set(random.pick(vectors), 160 + i * 16);
 }
 
 /** Bytes at the memory operand. */

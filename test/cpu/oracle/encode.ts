@@ -83,9 +83,10 @@ export function encode(row: OpcodeRow, mode: Mode, random: Random, prefixed: Rea
   const prefixes: number[] = [];
   const mandatory = { np: 0, '66': 0x66, f3: 0xf3, f2: 0xf2 }[row.prefix ?? 'np'];
   if (mandatory !== 0 && !vex) prefixes.push(mandatory);
-  const branch64 = mode === 64 && row.size64 === 'force';
+  // Near branches with 16-bit operand size leave the code page, and vendors disagree about them in 64-bit mode.
+  const branch = row.size64 === 'force';
   let size16 = false;
-  if (!vex && !branch64 && row.prefix !== '66' && row.prefix !== 'np') {
+  if (!vex && !branch && row.prefix !== '66' && row.prefix !== 'np') {
     const mayAdd = row.prefix === undefined ? freePrefixes || (sized && !prefixed.has(`${row.map}:${row.opcode}`)) : true;
     if (mayAdd && random.chance(sized ? 30 : 4)) {
       size16 = true;
@@ -202,8 +203,8 @@ export function encode(row: OpcodeRow, mode: Mode, random: Random, prefixed: Rea
     else if (token === 'Iw') tail.push(...little(immediateValue(random, 2) & (row.mnemonic === 'enter' || row.mnemonic === 'ret' ? 0x1ffn : 0xffffn), 2));
     else if (token === 'Iz') tail.push(...little(immediateValue(random, 4), operandBits === 16 ? 2 : 4));
     else if (token === 'Iv') tail.push(...little(immediateValue(random, 8), operandBits / 8));
-    else if (token === 'Jb') tail.push(random.below(256));
-    else if (token === 'Jz') tail.push(...little(BigInt(random.below(0x600) - 0x300), operandBits === 16 ? 2 : 4));
+    else if (token === 'Jb') tail.push(...little(BigInt(branchOffset(random, 128)), 1));
+    else if (token === 'Jz') tail.push(...little(BigInt(branchOffset(random, 0x500)), 4));
     else if (token.startsWith('O')) {
       tail.push(...little(BigInt(address), addressBits / 8));
       fixedAddress = addressBits === 16 ? address & 0xffff : address;
@@ -248,7 +249,13 @@ export function encode(row: OpcodeRow, mode: Mode, random: Random, prefixed: Rea
   };
 }
 
-/** Where branches may go without leaving the code page. */
+/** A displacement to the HLT bytes around the instruction, never to itself or to the jump behind it; 0 is harmless. */
+function branchOffset(random: Random, reach: number): number {
+  const offset = random.below(2 * reach) - reach;
+  return offset > -32 && offset < 48 ? 0 : offset;
+}
+
+/** Where indirect branches may go: to HLT bytes of the code page. */
 export function branchTarget(random: Random): number {
-  return CODE_AT + 0x200 + random.below(0xc00);
+  return CODE_AT + (random.chance(50) ? 0x200 + random.below(0x500) : 0x900 + random.below(0x600));
 }

@@ -1,0 +1,273 @@
+// The interpreter as an engine of the oracle: the bare WebAssembly module, without a machine, in an environment like that
+// of a Linux process: long mode, CPL 3, the pages of records.ts mapped, 64-bit or flat 32-bit compatibility code.
+
+import { readFileSync } from 'node:fs';
+import { offsetOf } from '../../../core/cpu/isa/layout.ts';
+import { PAGE } from '../../../core/cpu/isa/layout.ts';
+import { layOutMemory } from '../../../core/memory/layout.ts';
+import type { TestCase } from './cases.ts';
+import type { Engine } from './oracle.ts';
+import {
+  CODE_AT, CODE_START, DATA_AT, DATA_BYTES, dataPattern, FX_AT, GPR_AT, GS_BASE, NO_FAULT, READ_ONLY_BYTES, RECORD_BYTES, RFLAGS_AT, type Result,
+} from './records.ts';
+
+const MIB = 1 << 20;
+const RAM_BYTES = 16 * MIB;
+/** Guest physical places. */
+const TABLES_PHYS = 0x10000;
+const DATA_PHYS = 0x100000;
+const CODE_PHYS = 0x200000;
+const ALL_ONES = (1n << 64n) - 1n;
+const ES = 0;
+const CS = 1;
+const SS = 2;
+const DS = 3;
+const GS = 5;
+const MODE_64 = 2;
+const MODE_32_BIG_STACK = 1 | 4;
+
+interface Exports {
+  readonly [name: string]: (...args: number[]) => number;
+}
+
+export class InterpreterEngine implements Engine {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly #exports: Exports;
+  readonly #cpu: number;
+  readonly #data: number;
+  readonly #code: number;
+  readonly #pattern = dataPattern();
+  readonly #before = new Uint8Array(DATA_BYTES + READ_ONLY_BYTES);
+  readonly #fault = {};
+  #mode = 0;
+
+  constructor(wasm: URL | string) {
+    const layout = layOutMemory({ ramBytes: RAM_BYTES, romBytes: 0x1000, vramBytes: 0x1000, vcpus: 1 });
+    const memory = new WebAssembly.Memory({ initial: layout.totalBytes / 65536, maximum: 65536, shared: true });
+    this.#bytes = new Uint8Array(memory.buffer);
+    this.#view = new DataView(memory.buffer);
+    this.#cpu = layout.vcpuBase;
+    this.#data = layout.ramBase + DATA_PHYS;
+    this.#code = layout.ramBase + CODE_PHYS;
+    for (let page = 0; page < RAM_BYTES / 4096; page++) {
+      this.#view.setUint32(layout.pageMapBase + page * 4, (layout.ramBase + page * 4096) | PAGE.READ | PAGE.WRITE | PAGE.RAM, true);
+    }
+    const address = (value: number): WebAssembly.Global => new WebAssembly.Global({ value: 'i32', mutable: false }, value);
+    const refuse = (name: string) => (): never => {
+      throw new Error(`the oracle's interpreter called ${name}`);
+    };
+    const module = new WebAssembly.Module(readFileSync(wasm));
+    const env: Record<string, WebAssembly.ImportValue> = {
+      memory,
+      cpu: address(layout.vcpuBase),
+      pageMapBase: address(layout.pageMapBase),
+      dirtyBase: address(layout.dirtyBase),
+      granuleBase: address(layout.granuleBase),
+      ramBase: address(layout.ramBase),
+      unwind: () => {
+        throw this.#fault;
+      },
+      notify: () => undefined,
+      cr8Read: () => 0,
+    };
+    for (const wanted of WebAssembly.Module.imports(module)) if (wanted.kind === 'function') env[wanted.name] ??= refuse(wanted.name);
+    this.#exports = new WebAssembly.Instance(module, { env }).exports as unknown as Exports;
+    this.#call('init');
+    this.#buildPageTables(layout.ramBase);
+    this.#setControlState();
+  }
+
+  #call(name: string, ...args: number[]): number {
+    const entry = this.#exports[name];
+    if (entry === undefined) throw new Error(`the interpreter has no export ${name}`);
+    return entry(...args);
+  }
+
+  #set32(name: string, value: number, index = 0): void {
+    this.#view.setUint32(this.#cpu + offsetOf(name, index), value >>> 0, true);
+  }
+
+  #set64(name: string, value: bigint, index = 0): void {
+    this.#view.setBigUint64(this.#cpu + offsetOf(name, index), value, true);
+  }
+
+  #buildPageTables(ramBase: number): void {
+    const entry = (table: number, index: number, value: number): void => {
+      this.#view.setBigUint64(ramBase + TABLES_PHYS + table * 4096 + index * 8, BigInt(value), true);
+    };
+    const present = 0x67; // present, writable, user, accessed, dirty
+    const tableAt = (table: number): number => TABLES_PHYS + table * 4096;
+    entry(0, 0, tableAt(1) | present);
+    entry(1, 0, tableAt(2) | present);
+    entry(2, DATA_AT >>> 21, tableAt(3) | present);
+    entry(2, CODE_AT >>> 21, tableAt(4) | present);
+    entry(3, 0, DATA_PHYS | present);
+    entry(3, 1, (DATA_PHYS + 0x1000) | present);
+    entry(3, 2, (DATA_PHYS + 0x2000) | 0x65);
+    entry(4, 0, CODE_PHYS | present);
+    this.#bytes.set(this.#pattern, this.#data);
+    this.#bytes.fill(0xf4, this.#code, this.#code + 0x1000);
+  }
+
+  #setControlState(): void {
+    this.#set64('CR0', 0x80050033n); // PG AM WP NE ET MP PE
+    this.#set64('CR3', BigInt(TABLES_PHYS));
+    this.#set64('CR4', 0x40620n); // OSXSAVE OSXMMEXCPT OSFXSR PAE
+    this.#set64('EFER', 0xd01n); // NXE LMA LME SCE
+    this.#set64('XCR0', 3n);
+    this.#set64('A20_MASK', ALL_ONES);
+    this.#set32('CPL', 3);
+    for (let i = 0; i < 4; i++) this.#set32('FEATURE_BITS', 0xffffffff, i);
+  }
+
+  #setMode(mode: 32 | 64): void {
+    if (this.#mode === mode) return;
+    this.#mode = mode;
+    const long = mode === 64;
+    for (let segment = 0; segment < 6; segment++) {
+      const code = segment === CS;
+      this.#set64('SEG_BASE', segment === GS ? BigInt(GS_BASE) : 0n, segment);
+      this.#set32('SEG_LIMIT', 0xffffffff, segment);
+      this.#set32('SEG_SELECTOR', code ? (long ? 0x33 : 0x23) : 0x2b, segment);
+      // P S DPL 3, readable code or writable data, G; L or D.
+      this.#set32('SEG_ACCESS', code ? (long ? 0xa0fb : 0xc0fb) : 0xc0f3, segment);
+      const flat = segment === ES || segment === SS || segment === DS || code;
+      this.#set64('SEG_READ_END', long ? ALL_ONES : flat ? 0x100000000n : 0n, segment);
+      this.#set64('SEG_WRITE_END', long ? ALL_ONES : flat && !code ? 0x100000000n : 0n, segment);
+    }
+    this.#set32('CODE_MODE', long ? MODE_64 : MODE_32_BIG_STACK);
+    this.#call('refreshDerived');
+    this.#call('pageMapChanged');
+  }
+
+  run(test: TestCase): Result {
+    const bytes = this.#bytes;
+    const view = this.#view;
+    const cpu = this.#cpu;
+    this.#setMode(test.mode);
+
+    // --- Memory and code.
+    const before = this.#before;
+    before.set(this.#pattern);
+    before.set(test.patch, test.patchOffset);
+    bytes.set(before, this.#data);
+    const at = this.#code + (CODE_START - CODE_AT);
+    bytes.set(test.code, at);
+    bytes.fill(0xf4, at + test.code.length, at + 32);
+    this.#call('codeWritten', CODE_PHYS >>> 12, CODE_START - CODE_AT, 32);
+
+    // --- Registers.
+    const state = new DataView(test.state.buffer, test.state.byteOffset, test.state.byteLength);
+    bytes.set(test.state.subarray(GPR_AT, GPR_AT + 128), cpu + offsetOf('GPR'));
+    const flags = state.getUint32(RFLAGS_AT, true);
+    this.#writeFlags(flags);
+    view.setUint32(cpu + offsetOf('EFLAGS_SYSTEM'), (flags & ~0x8d5) | 2, true);
+    view.setBigUint64(cpu + offsetOf('RIP'), BigInt(CODE_START), true);
+    this.#writeFx(test.state, state);
+    view.setInt32(cpu + offsetOf('EVENTS'), 0, true);
+    view.setUint32(cpu + offsetOf('SHADOW'), 0, true);
+    view.setUint32(cpu + offsetOf('ACTIVITY'), 0, true);
+
+    // --- One instruction.
+    let vector = this.#step();
+    let rip = view.getBigUint64(cpu + offsetOf('RIP'), true);
+    // After a branch the host runs on into the HLT that fills the code page, or into nothing.
+    if (vector === NO_FAULT && rip !== BigInt(CODE_START + test.code.length)) vector = this.#step();
+    if (vector === NO_FAULT) rip = 0n;
+    const error = vector === NO_FAULT ? 0 : view.getUint32(cpu + offsetOf('FAULT_ERROR'), true);
+    const cr2 = vector === 14 ? view.getBigUint64(cpu + offsetOf('CR2'), true) : 0n;
+
+    // --- What came out.
+    const out = new Uint8Array(RECORD_BYTES);
+    const result = new DataView(out.buffer);
+    out.set(bytes.subarray(cpu + offsetOf('GPR'), cpu + offsetOf('GPR') + 128), GPR_AT);
+    result.setUint32(RFLAGS_AT, this.#readFlags() | (view.getUint32(cpu + offsetOf('EFLAGS_SYSTEM'), true) & ~0x8d5), true);
+    this.#readFx(out, result);
+    const after = new Int32Array(bytes.buffer, this.#data, DATA_BYTES / 4);
+    const then = new Int32Array(before.buffer, 0, DATA_BYTES / 4);
+    let first = -1;
+    let last = 0;
+    for (let i = 0; i < after.length; i++) {
+      if (after[i] === then[i]) continue;
+      if (first < 0) first = (i >> 1) * 8;
+      last = (i >> 1) * 8 + 8;
+    }
+    const changed = last === 0 ? new Uint8Array(0) : bytes.slice(this.#data + first, this.#data + last);
+    return { vector, error, cr2, rip, state: out, changedOffset: last === 0 ? 0 : first, changed };
+  }
+
+  /** Runs one instruction: exception vector, or NO_FAULT. */
+  #step(): number {
+    try {
+      this.#call('run', 1);
+      return NO_FAULT;
+    } catch (thrown) {
+      if (thrown !== this.#fault) throw thrown;
+      this.#call('settleFault');
+      return this.#view.getUint32(this.#cpu + offsetOf('FAULT_VECTOR'), true);
+    }
+  }
+
+  /** CF PF AF ZF SF OF in the lazy form (core/cpu/interp/README.md). */
+  #writeFlags(flags: number): void {
+    const bit = (n: number): bigint => BigInt((flags >>> n) & 1);
+    const zero = bit(6) === 1n;
+    const parity = zero ? bit(2) ^ 1n : bit(2);
+    this.#view.setBigUint64(this.#cpu + offsetOf('CC_RESULT'), zero ? 0n : 1n, true);
+    this.#view.setBigUint64(this.#cpu + offsetOf('CC_AUX'), (bit(0) << 63n) | ((bit(0) ^ bit(11)) << 62n) | (bit(4) << 3n) | (bit(7) << 4n) | (parity << 8n), true);
+  }
+
+  #readFlags(): number {
+    const resultLow = this.#view.getUint32(this.#cpu + offsetOf('CC_RESULT'), true);
+    const resultHigh = this.#view.getUint32(this.#cpu + offsetOf('CC_RESULT') + 4, true);
+    const auxLow = this.#view.getUint32(this.#cpu + offsetOf('CC_AUX'), true);
+    const auxHigh = this.#view.getUint32(this.#cpu + offsetOf('CC_AUX') + 4, true);
+    const carry = auxHigh >>> 31;
+    const overflow = carry ^ ((auxHigh >>> 30) & 1);
+    const sign = (resultHigh >>> 31) ^ ((auxLow >>> 4) & 1);
+    let low = (resultLow ^ (auxLow >>> 8)) & 0xff;
+    low ^= low >> 4;
+    low ^= low >> 2;
+    low ^= low >> 1;
+    const zero = (resultLow | resultHigh) === 0 ? 1 : 0;
+    return carry | ((~low & 1) << 2) | (((auxLow >>> 3) & 1) << 4) | (zero << 6) | (sign << 7) | (overflow << 11);
+  }
+
+  #writeFx(image: Uint8Array, view: DataView): void {
+    const status = view.getUint16(FX_AT + 2, true);
+    const top = (status >> 11) & 7;
+    this.#set32('FPU_CW', view.getUint16(FX_AT, true));
+    this.#set32('FPU_SW', status & ~0x3800);
+    this.#set32('FPU_TOP', top);
+    const abridged = view.getUint8(FX_AT + 4);
+    let tags = 0;
+    for (let i = 0; i < 8; i++) {
+      if (((abridged >> i) & 1) === 0) tags |= 3 << (2 * i);
+      const to = this.#cpu + offsetOf('FPU_REG', (top + i) & 7);
+      this.#bytes.set(image.subarray(FX_AT + 32 + i * 16, FX_AT + 42 + i * 16), to);
+    }
+    this.#set32('FPU_TAG', tags);
+    for (const name of ['FPU_OPCODE', 'FPU_CS', 'FPU_DS']) this.#set32(name, 0);
+    for (const name of ['FPU_IP', 'FPU_DP']) this.#set64(name, 0n);
+    this.#set32('MXCSR', view.getUint32(FX_AT + 24, true));
+    this.#bytes.set(image.subarray(FX_AT + 160, FX_AT + 416), this.#cpu + offsetOf('XMM'));
+  }
+
+  #readFx(image: Uint8Array, view: DataView): void {
+    const field = (name: string): number => this.#view.getUint32(this.#cpu + offsetOf(name), true);
+    const top = field('FPU_TOP');
+    view.setUint16(FX_AT, field('FPU_CW'), true);
+    view.setUint16(FX_AT + 2, field('FPU_SW') | (top << 11), true);
+    let abridged = 0;
+    const tags = field('FPU_TAG');
+    for (let i = 0; i < 8; i++) {
+      if (((tags >> (2 * i)) & 3) !== 3) abridged |= 1 << i;
+      const from = this.#cpu + offsetOf('FPU_REG', (top + i) & 7);
+      image.set(this.#bytes.subarray(from, from + 10), FX_AT + 32 + i * 16);
+    }
+    view.setUint8(FX_AT + 4, abridged);
+    view.setUint32(FX_AT + 24, field('MXCSR'), true);
+    image.set(this.#bytes.subarray(this.#cpu + offsetOf('XMM'), this.#cpu + offsetOf('XMM') + 256), FX_AT + 160);
+  }
+}
