@@ -10,7 +10,7 @@ export interface MachineState {
   readonly version: 1;
   readonly configuration: Readonly<Record<string, string | number | boolean>>;
   readonly timeNs: number;
-  readonly randomState: number;
+  readonly random: readonly [number, number, number, number];
   readonly cpus: readonly unknown[];
   readonly devices: Readonly<Record<string, unknown>>;
   /** Non-zero RAM and video RAM pages: page number and 4 KiB content. */

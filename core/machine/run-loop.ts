@@ -24,7 +24,9 @@ export interface RunLoopOptions {
   readonly interruptPending: () => boolean;
   /** Called with every exit that is not routine. Returning false stops the loop. */
   readonly onExit: (exit: RunExit) => boolean;
-  /** Runs before each slice, for tracing; undefined in normal runs. */
+  /** Runs between slices, on the device thread: resets and other changes of the processor's state. */
+  readonly beforeSlice: () => void;
+  /** Runs before each instruction, for tracing; undefined in normal runs. */
   readonly beforeInstruction?: (() => void) | undefined;
 }
 
@@ -36,6 +38,7 @@ export class RunLoop {
   private sleeping: (() => void) | undefined;
   private finished: Promise<void> = Promise.resolve();
   private halted = false;
+  private deaf = false;
   /** Estimate of guest instructions a host millisecond, follows what was seen. */
   private instructionsPerMs = 20_000;
   /** Host milliseconds spent in guest code. */
@@ -73,6 +76,12 @@ export class RunLoop {
     await this.finished;
   }
 
+  /** The processor was reset or given another state: it is not known to be halted any more. */
+  forgetHalt(): void {
+    this.halted = false;
+    this.deaf = false;
+  }
+
   /** Something arrived that may end an idle wait or should be delivered soon. */
   wake(): void {
     this.sleeping?.();
@@ -87,8 +96,11 @@ export class RunLoop {
         if (this.deterministic !== undefined) await io.deliverDue(time.nowNs());
         else io.deliverReady();
         timers.runDue(time.nowNs());
+        this.options.beforeSlice();
+        if (this.stopRequested) return;
         if (vcpu.instructionCount() >= this.stopAtInstructions) return;
-        if (this.halted && !this.options.interruptPending()) {
+        if (this.halted && (this.deaf || !this.options.interruptPending())) {
+          this.deaf = false;
           await this.idle();
           lastTurnMs = readHostMs();
           continue;
@@ -127,6 +139,8 @@ export class RunLoop {
         return true;
       case 'halted':
         this.halted = true;
+        // Nothing ran: what is pending is masked, and asking again before something changes would only burn time.
+        this.deaf = ran === 0;
         return true;
       default:
         return this.options.onExit(exit);

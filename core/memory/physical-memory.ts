@@ -181,6 +181,16 @@ export class PhysicalMemory implements DmaMemory {
     if (code) for (const listener of this.listeners) listener.written(address, length);
   }
 
+  /** All of memory was replaced (a state was loaded): everything is dirty and no decoded code is valid. */
+  contentsReplaced(): void {
+    this.dirty.fill(1);
+    for (const listener of this.listeners) {
+      listener.written(0, this.lowRamBytes);
+      if (this.highRamBytes > 0) listener.written(FOUR_GIB, this.highRamBytes);
+      listener.mapChanged();
+    }
+  }
+
   /** True when a page of VRAM bytes [from, to) was written since it was last asked; clears the mark. */
   takeVramDirty(from: number, to: number): boolean {
     const base = (this.layout.vramBase - this.layout.ramBase) >>> 12;

@@ -1,0 +1,127 @@
+// Saves and restores a whole machine as named parts. A state is hostile input: all of it is checked, and a part that
+// fails leaves the machine as it was.
+
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { NestboxError } from '../base/errors.ts';
+import type { CpuState, Vcpu } from '../cpu/contract.ts';
+import type { Device, DeviceState } from '../devices/device.ts';
+import type { PhysicalMemory } from '../memory/physical-memory.ts';
+import type { VmConfig } from '../protocol/vm-config.ts';
+import type { IoQueue } from './io-queue.ts';
+import type { MachineState } from './machine.ts';
+import { checkPages, packPages, unpackPages } from './page-store.ts';
+import type { MachineRandom } from './random.ts';
+import type { TimeSource } from './virtual-clock.ts';
+
+export interface StateParts {
+  readonly config: VmConfig;
+  readonly memory: PhysicalMemory;
+  readonly time: TimeSource;
+  readonly random: MachineRandom;
+  readonly vcpu: Vcpu;
+  readonly devices: readonly Device[];
+  readonly io: IoQueue;
+}
+
+const word = z.int().min(0).max(0xffffffff);
+const stateSchema = z.strictObject({
+  format: z.literal('nestbox-machine'),
+  version: z.literal(1),
+  configuration: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+  timeNs: z.int().min(0),
+  random: z.tuple([word, word, word, word]),
+  cpus: z.array(z.unknown()).length(1),
+  devices: z.record(z.string(), z.strictObject({ version: z.int().min(0), fields: z.record(z.string(), z.unknown()) })),
+  ram: z.instanceof(Uint8Array),
+  vram: z.instanceof(Uint8Array),
+});
+
+/** What must be equal between the machine that was saved and the one that restores. */
+function configurationOf(parts: StateParts): MachineState['configuration'] {
+  return {
+    machine: parts.config.machine,
+    ramBytes: parts.memory.layout.ramBytes,
+    vramBytes: parts.memory.layout.vramBytes,
+    romBytes: parts.memory.layout.romBytes,
+    cpus: parts.config.cpus,
+    firmware: parts.config.firmware,
+    clock: parts.config.clock,
+  };
+}
+
+/** The machine must stand still. Host work that is under way is finished first. */
+export async function saveMachineState(parts: StateParts): Promise<MachineState> {
+  await parts.io.drain();
+  return {
+    format: 'nestbox-machine',
+    version: 1,
+    configuration: configurationOf(parts),
+    timeNs: parts.time.nowNs(),
+    random: parts.random.state,
+    cpus: [parts.vcpu.getState()],
+    devices: Object.fromEntries(parts.devices.map((device) => [device.id, device.save()])),
+    ram: packPages(parts.memory.ram),
+    vram: packPages(parts.memory.vram),
+  };
+}
+
+function refuse(message: string): NestboxError {
+  return new NestboxError('bad-input', message, { op: 'load state' });
+}
+
+/** @throws NestboxError `bad-input`; the machine is then as it was */
+export async function loadMachineState(parts: StateParts, input: unknown): Promise<void> {
+  const parsed = stateSchema.safeParse(input);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw refuse(`Saved state: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`);
+  }
+  const state = parsed.data;
+  for (const [name, value] of Object.entries(configurationOf(parts))) {
+    if (state.configuration[name] !== value) throw refuse(`Saved state is of a machine with ${name} = ${String(state.configuration[name])}; this one has ${String(value)}`);
+  }
+  checkPages(state.ram, parts.memory.layout.ramBytes, 'RAM');
+  checkPages(state.vram, parts.memory.layout.vramBytes, 'video RAM');
+  for (const device of parts.devices) {
+    if (state.devices[device.id] === undefined) throw refuse(`Saved state has no part for ${device.id}`);
+  }
+  for (const id of Object.keys(state.devices)) {
+    if (!parts.devices.some((device) => device.id === id)) throw refuse(`Saved state has a part for ${id}, which this machine lacks`);
+  }
+  const before = await saveMachineState(parts);
+  try {
+    apply(parts, state.timeNs, state.cpus[0] as CpuState, state.devices as Record<string, DeviceState>);
+  } catch (error) {
+    apply(parts, before.timeNs, before.cpus[0] as CpuState, before.devices as Record<string, DeviceState>);
+    throw error;
+  }
+  parts.random.state = state.random;
+  unpackPages(state.ram, parts.memory.ram);
+  unpackPages(state.vram, parts.memory.vram);
+  parts.memory.contentsReplaced();
+}
+
+function apply(parts: StateParts, timeNs: number, cpu: CpuState, devices: Readonly<Record<string, DeviceState>>): void {
+  parts.vcpu.setState(cpu);
+  parts.time.restore(timeNs);
+  for (const device of parts.devices) {
+    const state = devices[device.id];
+    if (state !== undefined) device.load(state);
+  }
+}
+
+/** SHA-256 over everything in a state, in a fixed order. */
+export function hashState(state: MachineState): string {
+  const hash = createHash('sha256');
+  hash.update(
+    JSON.stringify({ ...state, ram: undefined, vram: undefined }, (_name, value: unknown) => {
+      if (typeof value === 'bigint') return `0x${value.toString(16)}`;
+      if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
+      return value;
+    }),
+  );
+  hash.update(state.ram);
+  hash.update(state.vram);
+  return hash.digest('hex');
+}

@@ -1,0 +1,230 @@
+// The board of machine type `pc` (i440FX and PIIX3): makes every device and wires it. The only place, with pc-machine.ts,
+// that names concrete device classes.
+
+import { DisposableStore } from '../base/disposable.ts';
+import type { Logger } from '../base/logger.ts';
+import type { TimerQueue } from '../base/timer-queue.ts';
+import type { IrqLine } from '../bus/irq.ts';
+import { MmioBus } from '../bus/mmio-bus.ts';
+import { PortBus } from '../bus/port-bus.ts';
+import { LocalApic } from '../cpu/software/local-apic.ts';
+import type { Device } from '../devices/device.ts';
+import { VgaPci } from '../devices/display/vga-pci.ts';
+import { I8042 } from '../devices/input/i8042.ts';
+import { I440fx } from '../devices/pci/i440fx.ts';
+import { PciBus } from '../devices/pci/pci-bus.ts';
+import { BusPciMapper } from '../devices/pci/pci-mapper.ts';
+import { Piix3 } from '../devices/pci/piix3.ts';
+import { Piix4Pm } from '../devices/pci/piix4-pm.ts';
+import { DebugPorts } from '../devices/platform/debug-ports.ts';
+import { Dma8237 } from '../devices/platform/dma-8237.ts';
+import { Hpet } from '../devices/platform/hpet.ts';
+import { IoApic } from '../devices/platform/io-apic.ts';
+import { Pic8259 } from '../devices/platform/pic-8259.ts';
+import { Pit8254 } from '../devices/platform/pit-8254.ts';
+import { Port92 } from '../devices/platform/port-92.ts';
+import { RtcMc146818 } from '../devices/platform/rtc-mc146818.ts';
+import { Uart16550 } from '../devices/platform/uart-16550.ts';
+import { Fdc82077 } from '../devices/storage/fdc-82077.ts';
+import { FW_CFG_PORT_BASE, FW_CFG_PORT_COUNT, FwCfg } from '../firmware/fw-cfg/fw-cfg.ts';
+import type { PhysicalMemory } from '../memory/physical-memory.ts';
+import { InterruptWiring } from './interrupt-wiring.ts';
+import type { IoQueue } from './io-queue.ts';
+import { PcMemoryMap } from './pc-memory-map.ts';
+
+/** PCI slots of the board. */
+export const SLOT = { hostBridge: 0, southBridge: 1, display: 2 } as const;
+const FDC_DMA_CHANNEL = 2;
+
+export interface PcBoardOptions {
+  readonly memory: PhysicalMemory;
+  readonly timers: TimerQueue;
+  readonly io: IoQueue;
+  readonly log: Logger;
+  readonly epochMsAtPowerOn: number;
+  /** Ticks a second of the TSC, for the local APIC's deadline mode. */
+  readonly tscHz: number;
+  readonly floppyDrives: number;
+  /** Expansion ROM of the display adapter, for external firmware. */
+  readonly vgaRom: Uint8Array | undefined;
+  readonly debugExit: boolean;
+  // What the board asks of the machine around it.
+  readonly setInterruptRequest: (level: boolean) => void;
+  readonly raiseNmi: () => void;
+  readonly setA20: (enabled: boolean) => void;
+  readonly requestReset: () => void;
+  readonly powerOff: () => void;
+  readonly exitWith: (value: number) => void;
+  readonly panicked: (events: number) => void;
+  readonly serialOutput: (port: number, byte: number) => void;
+  readonly debugOutput: (byte: number) => void;
+}
+
+export class PcBoard {
+  readonly ports = new PortBus();
+  readonly mmio = new MmioBus();
+  readonly memoryMap: PcMemoryMap;
+  readonly pci: PciBus;
+  readonly pic: Pic8259;
+  readonly ioApic: IoApic;
+  readonly localApic: LocalApic;
+  readonly pit: Pit8254;
+  readonly rtc: RtcMc146818;
+  readonly keyboard: I8042;
+  readonly serial: readonly Uart16550[];
+  readonly dma: Dma8237;
+  readonly floppy: Fdc82077;
+  readonly vga: VgaPci;
+  readonly pm: Piix4Pm;
+  readonly fwCfg: FwCfg;
+  readonly irqs: InterruptWiring;
+  /** Every device with state, in the order in which it is reset, saved and loaded. */
+  readonly devices: Device[] = [];
+  private readonly attached = new DisposableStore();
+
+  constructor(options: PcBoardOptions) {
+    const { memory, timers: clock, io, log } = options;
+    this.memoryMap = new PcMemoryMap(memory, this.mmio);
+
+    this.pic = this.add(new Pic8259({ intr: { set: (level) => this.localApic.setLint0(level) } }));
+    this.localApic = this.add(
+      new LocalApic({
+        id: 'lapic0',
+        apicId: 0,
+        isBootProcessor: true,
+        clock,
+        tscHz: options.tscHz,
+        bus: {
+          send: (message) => this.localApic.accept(message),
+          broadcastEoi: (vector) => this.ioApic.endOfInterrupt(vector),
+        },
+        acknowledgePic: () => this.pic.acknowledge(),
+        onChange: () => options.setInterruptRequest(this.localApic.hasInterrupt()),
+        onNmi: options.raiseNmi,
+      }),
+    );
+    this.ioApic = this.add(new IoApic({ id: 'ioapic', apicId: 1, bus: { send: (message) => this.localApic.accept(message) } }));
+    this.irqs = new InterruptWiring(
+      (irq) => this.pic.irq(irq),
+      (pin) => this.ioApic.pin(pin),
+    );
+    const isa = (irq: number): IrqLine => this.irqs.isa(irq);
+
+    const setA20 = (enabled: boolean): void => options.setA20(enabled);
+    this.pci = this.add(new PciBus({ mapper: new BusPciMapper({ ports: this.ports, mmio: this.mmio, isPciMemory: (base) => base >= memory.lowRamBytes, log }) }));
+    const hostBridge = this.add(new I440fx({ ramBytes: memory.lowRamBytes, onPam: (regions) => this.memoryMap.setShadow(regions), log }));
+    const southBridge = this.add(
+      new Piix3({ isaIrqs: Array.from({ length: 16 }, (_, irq) => isa(irq)), onReset: () => options.requestReset(), log }),
+    );
+    this.pm = this.add(new Piix4Pm({ clock, sci: isa(9), onPowerOff: options.powerOff, serial1: true, serial2: true, log }));
+    this.vga = this.add(
+      new VgaPci({
+        vram: memory.vram,
+        vramDirty: { takeDirty: (from, to) => memory.takeVramDirty(from, to) },
+        clock,
+        log,
+        saveVram: false,
+        rom: options.vgaRom,
+        onFrameBufferMap: (base) => this.memoryMap.setFrameBuffer(base, memory.layout.vramBytes),
+      }),
+    );
+    this.pci.add(hostBridge, SLOT.hostBridge);
+    this.pci.add(southBridge, SLOT.southBridge, 0);
+    this.pci.add(this.pm, SLOT.southBridge, 3);
+    this.pci.add(this.vga, SLOT.display);
+    southBridge.connect(this.pci);
+
+    this.dma = this.add(new Dma8237({ memory }));
+    let pitLegacy = true;
+    this.pit = this.add(new Pit8254({ clock, irq0: gated(isa(0), () => pitLegacy) }));
+    this.rtc = this.add(
+      new RtcMc146818({ clock, wallClock: { epochMsAtPowerOn: options.epochMsAtPowerOn }, irq8: gated(isa(8), () => pitLegacy) }),
+    );
+    const hpet = this.add(
+      new Hpet({
+        clock,
+        irq: (input) => this.irqs.input(input),
+        onLegacyReplacement: (enabled) => {
+          pitLegacy = !enabled;
+        },
+      }),
+    );
+    const port92 = this.add(new Port92({ onA20: (enabled) => this.gateA20(enabled, setA20), onReset: options.requestReset }));
+    this.keyboard = this.add(
+      new I8042({
+        clock,
+        irq1: isa(1),
+        irq12: isa(12),
+        onA20: (enabled) => {
+          port92.noteA20(enabled);
+          setA20(enabled);
+        },
+        onReset: options.requestReset,
+        log,
+      }),
+    );
+    this.serial = [0, 1].map((index) =>
+      this.add(
+        new Uart16550({
+          id: `com${index + 1}`,
+          base: index === 0 ? 0x3f8 : 0x2f8,
+          clock,
+          irq: isa(index === 0 ? 4 : 3),
+          onTransmit: (byte) => options.serialOutput(index, byte),
+        }),
+      ),
+    );
+    this.floppy = this.add(
+      new Fdc82077({ clock, irq: isa(6), dma: this.dma.channel(FDC_DMA_CHANNEL), io, log, driveCount: Math.max(1, options.floppyDrives) }),
+    );
+    this.fwCfg = this.add(new FwCfg({ memory, log }));
+    const debug = this.add(
+      new DebugPorts({
+        onDebugByte: options.debugOutput,
+        onPanic: options.panicked,
+        onExit: options.debugExit ? options.exitWith : undefined,
+      }),
+    );
+
+    for (const device of [this.pic, this.pci, this.pm, this.dma, this.pit, this.rtc, port92, this.keyboard, ...this.serial, debug]) {
+      this.attached.add(device.attach(this.ports));
+    }
+    for (const range of [...this.vga.adapter.ports(), ...this.floppy.ports()]) {
+      this.attached.add(this.ports.register(range.base, range.count, range.device, range.maxSize));
+    }
+    this.attached.add(this.ports.register(FW_CFG_PORT_BASE, FW_CFG_PORT_COUNT, this.fwCfg, 4));
+    this.attached.add(this.mmio.register(0xa_0000, 0x2_0000, this.vga.adapter.window));
+    this.attached.add(hpet.attach(this.mmio));
+    this.attached.add(this.ioApic.attach(this.mmio));
+    this.attached.add(this.localApic.attach(this.mmio));
+  }
+
+  private gateA20(enabled: boolean, setA20: (enabled: boolean) => void): void {
+    this.keyboard.noteA20(enabled);
+    setA20(enabled);
+  }
+
+  private add<T extends Device>(device: T): T {
+    this.devices.push(device);
+    return device;
+  }
+
+  /** Adds a device made outside (disks, firmware traps), last in order. */
+  register(device: Device): void {
+    this.devices.push(device);
+  }
+
+  reset(kind: 'power' | 'system'): void {
+    for (const device of this.devices) device.reset(kind);
+  }
+
+  dispose(): void {
+    this.attached.dispose();
+    for (const device of this.devices.toReversed()) device.dispose();
+  }
+}
+
+/** A wire that falls and stays low while `open` says no. */
+function gated(line: IrqLine, open: () => boolean): IrqLine {
+  return { set: (level) => line.set(level && open()) };
+}

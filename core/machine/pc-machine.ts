@@ -1,0 +1,545 @@
+// A whole PC: board, software CPU, firmware and media, with power, reset, input, screen and state.
+
+import { Emitter } from '../base/emitter.ts';
+import { NestboxError } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import { TimerQueue } from '../base/timer-queue.ts';
+import type { RunExit, Vcpu } from '../cpu/contract.ts';
+import { createSoftwareVcpu } from '../cpu/software/software-vcpu.ts';
+import { comboToKeys, parseKeyCombo, textToKeys } from '../devices/input/text-to-keys.ts';
+import type { Frame, Rect } from '../display/frame-source.ts';
+import { pcMemoryMap } from '../firmware/loaders/memory-map.ts';
+import { layOutMemory } from '../memory/layout.ts';
+import { PhysicalMemory } from '../memory/physical-memory.ts';
+import type { VmConfig } from '../protocol/vm-config.ts';
+import type { TextScreenMessage, VmExit, VmState, VmStats } from '../protocol/vm-messages.ts';
+import { type DirectBootFiles, enterKernel, loadDirectBoot, readDirectBootFiles } from './direct-boot.ts';
+import { attachDisks } from './disks.ts';
+import { type BuiltInFirmware, bootPaths, createBuiltInFirmware } from './built-in-firmware.ts';
+import { type ExternalFirmware, type TableOptions, fillFwCfg, readFirmware } from './firmware-setup.ts';
+import { monotonicMs, newUuid, peakRssMib, randomSeed, traceFile, wallClockMs } from './host-services.ts';
+import { IoQueue } from './io-queue.ts';
+import { KeyTyper } from './key-typer.ts';
+import type { Machine, MachineState } from './machine.ts';
+import { hashState, loadMachineState, saveMachineState } from './machine-state.ts';
+import { MediaSet } from './media-set.ts';
+import { PcBoard } from './pc-board.ts';
+import { fillCmos } from './pc-cmos.ts';
+import { MachineRandom } from './random.ts';
+import { RunLoop } from './run-loop.ts';
+import { SerialOutput } from './serial-output.ts';
+import { HostTime, InstructionTime, type TimeSource } from './virtual-clock.ts';
+
+const MIB = 1 << 20;
+const VRAM_BYTES = 16 * MIB;
+const BUILT_IN_ROM_BYTES = 128 * 1024;
+/** One TSC tick is one nanosecond of virtual time. */
+export const TSC_HZ = 1_000_000_000;
+/** Power-on date with the instruction clock, so that runs repeat: 2026-01-01 00:00 UTC. */
+const FIXED_EPOCH_MS = Date.UTC(2026, 0, 1);
+const NOT_APPLICABLE_PORT = 1;
+const SHUTDOWN_STATUS = 0x0f;
+
+export async function createPcMachine(config: VmConfig, log: Logger): Promise<Machine> {
+  const external = config.firmware === 'bios' ? undefined : await readFirmware(config.firmware);
+  const kernel = config.directBoot === undefined ? undefined : await readDirectBootFiles(config.directBoot);
+  if (kernel !== undefined && external !== undefined) {
+    throw new NestboxError('unsupported', '--kernel boots through the built-in BIOS; leave out --firmware', { op: 'make machine' });
+  }
+  const media = await MediaSet.open(config.media, log);
+  try {
+    return await PcMachine.create(config, log, media, external, kernel);
+  } catch (error) {
+    await media.close();
+    throw error;
+  }
+}
+
+class PcMachine implements Machine {
+  private readonly config: VmConfig;
+  private readonly log: Logger;
+  private readonly media: MediaSet;
+  private readonly kernel: DirectBootFiles | undefined;
+  private readonly external: ExternalFirmware | undefined;
+  private readonly memory: PhysicalMemory;
+  private readonly timers: TimerQueue;
+  private readonly time: TimeSource;
+  private readonly io: IoQueue;
+  private readonly random: MachineRandom;
+  private readonly board: PcBoard;
+  private readonly vcpu: Vcpu;
+  private readonly loop: RunLoop;
+  private readonly typer: KeyTyper;
+  private readonly serial: SerialOutput;
+  private readonly firmware: BuiltInFirmware | undefined;
+  private readonly trace: { write(line: string): void; close(): void } | undefined;
+  private readonly uuid: Uint8Array;
+  private readonly startedMs = monotonicMs();
+
+  private stateNow: VmState = 'created';
+  private resetWanted = false;
+  private exit: VmExit | undefined;
+  private readonly stateEmitter = new Emitter<VmState>();
+  private readonly exitEmitter = new Emitter<VmExit>();
+  private readonly serialEmitter = new Emitter<Uint8Array>();
+  readonly onStateChanged = this.stateEmitter.event;
+  readonly onExit = this.exitEmitter.event;
+  readonly onSerialOutput = this.serialEmitter.event;
+
+  static async create(config: VmConfig, log: Logger, media: MediaSet, external: ExternalFirmware | undefined, kernel: DirectBootFiles | undefined): Promise<PcMachine> {
+    const layout = layOutMemory({
+      ramBytes: config.memoryMib * MIB,
+      romBytes: external?.rom.length ?? BUILT_IN_ROM_BYTES,
+      vramBytes: VRAM_BYTES,
+      vcpus: config.cpus,
+    });
+    const pages = layout.totalBytes / 65536;
+    let wasm: WebAssembly.Memory;
+    try {
+      wasm = new WebAssembly.Memory({ initial: pages, maximum: 65536, shared: true });
+    } catch (cause) {
+      throw new NestboxError('usage', `This host cannot give ${config.memoryMib} MiB of guest memory`, { op: 'make machine', cause });
+    }
+    const machine = new PcMachine(config, log, media, external, kernel, new PhysicalMemory(wasm.buffer as SharedArrayBuffer, layout), wasm);
+    machine.powerOn();
+    return Promise.resolve(machine);
+  }
+
+  private constructor(
+    config: VmConfig,
+    log: Logger,
+    media: MediaSet,
+    external: ExternalFirmware | undefined,
+    kernel: DirectBootFiles | undefined,
+    memory: PhysicalMemory,
+    wasm: WebAssembly.Memory,
+  ) {
+    this.config = config;
+    this.log = log;
+    this.media = media;
+    this.external = external;
+    this.kernel = kernel;
+    this.memory = memory;
+    const deterministic = config.clock === 'instructions';
+    this.time = deterministic ? new InstructionTime(() => this.vcpu.instructionCount()) : new HostTime(monotonicMs);
+    this.timers = new TimerQueue(() => this.time.nowNs());
+    this.io = new IoQueue({ nowNs: () => this.time.nowNs(), deterministic, wake: () => this.loop.wake() });
+    this.random = new MachineRandom(config.seed ?? (deterministic ? 1 : randomSeed()));
+    this.uuid = newUuid(deterministic ? this.random : undefined);
+    this.serial = new SerialOutput((bytes) => this.serialEmitter.fire(bytes));
+    this.board = new PcBoard({
+      memory,
+      timers: this.timers,
+      io: this.io,
+      log,
+      epochMsAtPowerOn: config.rtcEpochMs ?? (deterministic ? FIXED_EPOCH_MS : wallClockMs()),
+      tscHz: TSC_HZ,
+      floppyDrives: media.floppies.length,
+      vgaRom: external?.vgaRom,
+      debugExit: config.debugExit,
+      setInterruptRequest: (level) => this.vcpu.setInterruptRequest(level),
+      raiseNmi: () => this.vcpu.raiseNmi(),
+      setA20: (enabled) => this.vcpu.setA20(enabled),
+      requestReset: () => this.requestReset(),
+      powerOff: () => this.finish({ reason: 'power-off' }),
+      exitWith: (value) => this.finish({ reason: 'debug-exit', status: ((value << 1) | 1) & 0xff }),
+      panicked: () => log.log('warn', 'The guest reported that it crashed (pvpanic)'),
+      serialOutput: (port, byte) => {
+        if (port !== NOT_APPLICABLE_PORT) this.serial.push(byte);
+      },
+      debugOutput: debugLines(log),
+    });
+    attachDisks(this.board, media, this.timers, this.io, log);
+    this.vcpu = createSoftwareVcpu(wasm, memory, {
+      index: 0,
+      jit: config.jit,
+      io: {
+        portRead: (port, size) => this.board.ports.read(port, size),
+        portWrite: (port, size, value) => this.board.ports.write(port, size, value),
+        mmioRead: (address, size) => this.board.mmio.read(address, size),
+        mmioWrite: (address, size, value) => this.board.mmio.write(address, size, value),
+      },
+      interrupts: {
+        acknowledge: () => this.board.localApic.acknowledge(),
+        readCr8: () => this.board.localApic.cr8,
+        writeCr8: (value) => {
+          this.board.localApic.cr8 = value;
+        },
+      },
+      msrs: {
+        read: (index, out) => this.board.localApic.readMsr(index, out),
+        write: (index, low, high) => this.board.localApic.writeMsr(index, low, high),
+      },
+      clock: { readTsc: () => this.time.nowNs() },
+      random32: () => this.random.next32(),
+      onFerr: ferrLine(this.board),
+    });
+    memory.addListener({
+      mapChanged: () => this.vcpu.memoryMapChanged(),
+      written: (address, length) => this.vcpu.memoryWritten(address, length),
+      dirtyCleared: () => this.vcpu.memoryMapChanged(),
+    });
+    this.trace = config.tracePath === undefined ? undefined : traceFile(config.tracePath);
+    this.loop = new RunLoop({
+      vcpu: this.vcpu,
+      timers: this.timers,
+      time: this.time,
+      io: this.io,
+      readHostMs: monotonicMs,
+      interruptPending: () => this.board.localApic.hasInterrupt(),
+      onExit: (exit) => this.handleExit(exit),
+      beforeSlice: () => this.beforeSlice(),
+      beforeInstruction: this.trace === undefined ? undefined : () => this.trace?.write(this.vcpu.describeNext()),
+    });
+    this.typer = new KeyTyper(keyTarget(this.board), this.timers);
+    this.firmware = this.setUpFirmware();
+  }
+
+  private tableOptions(): TableOptions {
+    return {
+      lowRamBytes: this.memory.lowRamBytes,
+      highRamBytes: this.memory.highRamBytes,
+      cpus: this.config.cpus,
+      ioApicId: 0,
+      cpuSignature: { eax: 0x000306a9, edx: 0x0f8bfbff },
+      cpuName: 'Nestbox Software CPU',
+      uuid: this.uuid,
+      version: '0.1.0',
+    };
+  }
+
+  private setUpFirmware(): BuiltInFirmware | undefined {
+    if (this.external !== undefined) {
+      this.memory.rom.set(this.external.rom);
+      fillFwCfg(this.board.fwCfg, this.tableOptions(), bootPaths(this.media, this.config.bootOrder));
+      return undefined;
+    }
+    const firmware = createBuiltInFirmware({
+      board: this.board,
+      memory: this.memory,
+      media: this.media,
+      io: this.io,
+      clock: this.timers,
+      log: this.log,
+      bootOrder: this.config.bootOrder,
+      tables: this.tableOptions(),
+      vcpu: () => this.vcpu,
+      requestReset: () => this.requestReset(),
+      startKernel: this.kernel === undefined ? undefined : () => this.startKernel(),
+    });
+    fillFwCfg(this.board.fwCfg, this.tableOptions(), bootPaths(this.media, this.config.bootOrder));
+    return firmware;
+  }
+
+  /** Brings everything to its power-on state. */
+  private powerOn(): void {
+    this.board.reset('power');
+    fillCmos((index, value) => this.board.rtc.setCmos(index, value), {
+      lowRamBytes: this.memory.lowRamBytes,
+      highRamBytes: this.memory.highRamBytes,
+      floppies: this.media.floppies.map((drive) => drive.medium),
+      floppyCount: this.media.floppies.length,
+      cpus: this.config.cpus,
+      bootChoices: this.config.bootOrder.map((kind) => ({ floppy: 1, disk: 2, cdrom: 3, network: 4 })[kind]),
+    });
+    this.firmware?.restoreRom();
+    this.vcpu.reset();
+  }
+
+  /** The BIOS has finished POST and would boot: enter the kernel instead. */
+  private startKernel(): void {
+    const { kernel } = this;
+    if (kernel === undefined) return;
+    this.kernelPending = true;
+    this.vcpu.requestYield();
+  }
+
+  private kernelPending = false;
+
+  private beforeSlice(): void {
+    if (this.resetWanted) this.performReset();
+    if (this.kernelPending && this.kernel !== undefined) {
+      this.kernelPending = false;
+      const { lowRamBytes, highRamBytes } = this.memory;
+      const entry = loadDirectBoot({
+        memory: this.memory,
+        memoryMap: this.firmware?.memoryMap() ?? pcMemoryMap({ lowRamBytes, highRamBytes }),
+        files: this.kernel,
+        rsdpAddress: this.firmware?.rsdpAddress,
+      });
+      this.board.pm.enableAcpi();
+      this.vcpu.setState(enterKernel(this.vcpu.getState(), entry));
+      this.loop.forgetHalt();
+    }
+  }
+
+  // --- power -----------------------------------------------------------------------------------------------------
+
+  get state(): VmState {
+    return this.stateNow;
+  }
+
+  private setState(state: VmState): void {
+    if (this.stateNow === state) return;
+    this.stateNow = state;
+    this.stateEmitter.fire(state);
+  }
+
+  start(): void {
+    if (this.stateNow === 'stopped') throw new NestboxError('usage', 'The machine has been switched off', { op: 'start' });
+    this.setState('running');
+    this.loop.start((error) => this.fail(error));
+  }
+
+  async pause(): Promise<void> {
+    await this.loop.stop();
+    this.serial.flush();
+    if (this.stateNow === 'running') this.setState('paused');
+  }
+
+  reset(): void {
+    this.requestReset();
+    this.loop.wake();
+  }
+
+  private requestReset(): void {
+    this.resetWanted = true;
+    this.vcpu.requestYield();
+  }
+
+  private performReset(): void {
+    this.resetWanted = false;
+    this.board.reset('system');
+    this.vcpu.reset();
+    this.vcpu.setA20(true);
+    this.firmware?.restoreRom();
+    this.loop.forgetHalt();
+  }
+
+  powerButton(): boolean {
+    const handled = this.board.pm.handlesPowerButton;
+    this.board.pm.pressPowerButton();
+    this.loop.wake();
+    return handled;
+  }
+
+  async powerOff(): Promise<void> {
+    await this.loop.stop();
+    this.finish({ reason: 'host' });
+  }
+
+  /** Ends the machine's life; the loop stops at once. */
+  private finish(exit: VmExit): void {
+    if (this.exit !== undefined) return;
+    this.exit = exit;
+    this.vcpu.requestYield();
+    void this.loop.stop().then(() => {
+      this.serial.flush();
+      this.setState('stopped');
+      this.exitEmitter.fire(exit);
+    });
+  }
+
+  private fail(error: unknown): void {
+    this.log.log('error', error instanceof Error ? (error.stack ?? error.message) : String(error));
+    this.finish({ reason: 'error', message: error instanceof NestboxError ? error.message : `internal error: ${String(error)}` });
+  }
+
+  private handleExit(exit: RunExit): boolean {
+    if (exit === 'reset') {
+      this.resetWanted = true;
+      return true;
+    }
+    if (exit !== 'shutdown') return true;
+    // A triple fault resets a PC. Programs use that on purpose: with a shutdown code in CMOS, or with an empty IDT.
+    const intended = this.board.rtc.getCmos(SHUTDOWN_STATUS) !== 0 || this.vcpu.getState().idtr.limit === 0;
+    if (intended) {
+      this.resetWanted = true;
+      return true;
+    }
+    const report = this.vcpu.faultReport();
+    const exceptions = report.lastExceptions.map((entry) => `  #${entry.vector} error ${hex(entry.errorCode)} at ${hex(entry.cs)}:${hex(entry.rip)}`);
+    this.finish({
+      reason: 'fault',
+      message: `triple fault at CS:RIP ${hex(report.cs)}:${hex(report.rip)}`,
+      report: `${report.registers}\nlast exceptions, oldest first:\n${exceptions.join('\n')}`,
+    });
+    return false;
+  }
+
+  // --- input and output ------------------------------------------------------------------------------------------
+
+  key(code: string, down: boolean): void {
+    this.board.keyboard.keyEvent(code, down);
+    this.loop.wake();
+  }
+
+  async keyCombination(combination: string): Promise<void> {
+    const typing = this.typer.type(comboToKeys(parseKeyCombo(combination)));
+    this.loop.wake();
+    await typing;
+  }
+
+  async typeText(text: string): Promise<void> {
+    const typing = this.typer.type(textToKeys(text));
+    this.loop.wake();
+    await typing;
+  }
+
+  mouse(dx: number, dy: number, dz: number, buttons: number): void {
+    this.board.keyboard.mouseButtons(buttons);
+    this.board.keyboard.mouseMove(dx, dy, dz);
+    this.loop.wake();
+  }
+
+  serialInput(bytes: Uint8Array): void {
+    this.board.serial[0]?.receive(bytes);
+    this.loop.wake();
+  }
+
+  textScreen(): TextScreenMessage | undefined {
+    return this.board.vga.adapter.textScreen();
+  }
+
+  refresh(): { readonly frame: Frame; readonly damage: readonly Rect[] } {
+    return this.board.vga.adapter.refresh();
+  }
+
+  async insertMedium(kind: 'floppy' | 'cdrom', index: number, path: string): Promise<void> {
+    await this.ejectMedium(kind, index);
+    const drive = this.removable(kind, index);
+    const medium = await this.media.openFor(drive, path);
+    drive.medium = medium;
+    if (kind === 'floppy') this.board.floppy.insert(drive.index, medium);
+    else this.board.ide?.insert(drive.index, medium);
+  }
+
+  async ejectMedium(kind: 'floppy' | 'cdrom', index: number): Promise<void> {
+    const drive = this.removable(kind, index);
+    const medium = drive.medium;
+    if (medium === undefined) return;
+    drive.medium = undefined;
+    if (kind === 'floppy') await this.board.floppy.eject(drive.index);
+    else await this.board.ide?.eject(drive.index);
+    await medium.close();
+  }
+
+  private removable(kind: 'floppy' | 'cdrom', index: number): MediaSet['floppies'][number] {
+    const drives = kind === 'floppy' ? this.media.floppies : this.media.ide.filter((drive) => drive?.kind === 'cdrom');
+    const drive = drives[index];
+    if (drive === undefined) throw new NestboxError('usage', `The machine has no ${kind} drive ${index}`, { op: 'change medium' });
+    return drive;
+  }
+
+  // --- state -----------------------------------------------------------------------------------------------------
+
+  stats(): VmStats {
+    const engine = this.vcpu.stats();
+    const guestMs = this.loop.guestMs;
+    return {
+      engine: 'software',
+      instructions: engine.instructions,
+      wallMs: monotonicMs() - this.startedMs,
+      guestMs,
+      mips: guestMs > 0 ? engine.instructions / guestMs / 1000 : 0,
+      exits: engine.exits,
+      jit: engine.jit,
+      peakRssMib: peakRssMib(),
+      diskReadBytes: this.media.readBytes,
+      diskWrittenBytes: this.media.writtenBytes,
+    };
+  }
+
+  private stateParts(): Parameters<typeof saveMachineState>[0] {
+    return {
+      config: this.config,
+      memory: this.memory,
+      time: this.time,
+      random: this.random,
+      vcpu: this.vcpu,
+      devices: this.board.devices,
+      io: this.io,
+    };
+  }
+
+  async stateHash(): Promise<string> {
+    return this.whilePaused(async () => hashState(await saveMachineState(this.stateParts())));
+  }
+
+  async save(): Promise<MachineState> {
+    return this.whilePaused(() => saveMachineState(this.stateParts()));
+  }
+
+  async load(state: MachineState): Promise<void> {
+    await this.whilePaused(() => loadMachineState(this.stateParts(), state));
+    this.loop.forgetHalt();
+  }
+
+  private async whilePaused<T>(work: () => Promise<T>): Promise<T> {
+    const wasRunning = this.loop.isRunning;
+    await this.loop.stop();
+    try {
+      return await work();
+    } finally {
+      if (wasRunning && this.exit === undefined) this.loop.start((error) => this.fail(error));
+    }
+  }
+
+  async runUntil(instructions: number): Promise<void> {
+    if (this.config.clock !== 'instructions') throw new NestboxError('usage', 'Running to an instruction count needs --clock instructions', { op: 'run' });
+    await this.loop.stop();
+    this.loop.stopAtInstructions = instructions;
+    await new Promise<void>((resolve) => {
+      this.loop.onStopped = () => {
+        this.loop.onStopped = undefined;
+        resolve();
+      };
+      this.setState('running');
+      this.loop.start((error) => this.fail(error));
+    });
+    this.loop.stopAtInstructions = Infinity;
+    this.serial.flush();
+    if (this.exit === undefined) this.setState('paused');
+  }
+
+  async dispose(): Promise<void> {
+    await this.loop.stop();
+    await this.io.drain();
+    this.typer.dispose();
+    this.board.dispose();
+    this.vcpu.dispose();
+    await this.media.close();
+    this.trace?.close();
+  }
+}
+
+function hex(value: number | bigint): string {
+  return value.toString(16).padStart(4, '0');
+}
+
+/** FERR# of the FPU is IRQ 13; the guest clears it through port F0h. */
+function ferrLine(board: PcBoard): (level: boolean) => void {
+  const line = board.irqs.isa(13);
+  board.ports.register(0xf0, 1, { readPort: () => 0xff, writePort: () => line.set(false) });
+  return (level) => line.set(level);
+}
+
+function keyTarget(board: PcBoard): { keyEvent(code: string, down: boolean): void; readonly hasPendingBytes: boolean } {
+  return {
+    keyEvent: (code, down) => board.keyboard.keyEvent(code, down),
+    get hasPendingBytes() {
+      return board.keyboard.keyboard.hasData;
+    },
+  };
+}
+
+/** Collects debug console bytes into lines for the log. */
+function debugLines(log: Logger): (byte: number) => void {
+  let line = '';
+  return (byte) => {
+    if (byte === 10 || line.length >= 1000) {
+      log.log('debug', `debug console: ${line}`);
+      line = '';
+    } else if (byte >= 32) line += String.fromCharCode(byte);
+  };
+}
