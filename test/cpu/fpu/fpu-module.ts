@@ -62,7 +62,7 @@ export async function compileFpu(): Promise<FpuModule> {
     }
   };
   const { error, stderr } = await asc.main(
-    ['assembly/fpu-harness.ts', '--outFile', 'fpu.wasm', '-O2', '--runtime', 'stub', '--noAssert', '--importMemory', '--sharedMemory', '--initialMemory', String(PAGES), '--maximumMemory', '65536', '--memoryBase', '65536', '--enable', 'threads', '--enable', 'simd'],
+    ['assembly/fpu-harness.ts', '--outFile', 'fpu.wasm', '-O1', '--runtime', 'stub', '--noAssert', '--importMemory', '--sharedMemory', '--initialMemory', String(PAGES), '--maximumMemory', '65536', '--memoryBase', '65536', '--enable', 'threads', '--enable', 'simd'],
     {
       readFile: read,
       writeFile: (name: string, contents: string | Uint8Array) => {
@@ -75,7 +75,7 @@ export async function compileFpu(): Promise<FpuModule> {
   const memory = new WebAssembly.Memory({ initial: PAGES, maximum: 65536, shared: true });
   const cpu = 0x100000;
   const notifications: number[] = [];
-  const { instance } = await WebAssembly.instantiate(binary as Uint8Array<ArrayBuffer>, {
+  const instance = await WebAssembly.instantiate(await WebAssembly.compile(binary as Uint8Array<ArrayBuffer>), {
     env: {
       memory, cpu, pageMapBase: 0, dirtyBase: 0, granuleBase: 0, ramBase: 0,
       unwind: () => { throw new Error('unwind'); },

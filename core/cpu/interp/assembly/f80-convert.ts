@@ -72,6 +72,7 @@ export function f80FromF64(a: u64): void {
  * Rounds to a format with `bits` significand bits (with the leading one) and the given exponent bias and maximum; returns the
  * exponent and fraction fields without sign. An unmasked overflow or underflow leaves the result without meaning.
  */
+// @ts-ignore: decorator
 @inline
 function narrow(sign: u32, exponent: i32, sig: u64, bits: u32, emax: i32): u64 {
   const low: u32 = 64 - bits;
@@ -159,11 +160,13 @@ export function f80ToF64(exp: u32, sig: u64): u64 {
   return (<u64>sign << 63) | narrow(sign, normalExponent - 15360, normal, 53, 0x7ff);
 }
 
+// @ts-ignore: decorator
 @inline
 function nanField32(): u32 {
   return ((f80Exp & 0x8000) << 16) | 0x7f800000 | (<u32>(f80Sig >> 40) & 0x7fffff);
 }
 
+// @ts-ignore: decorator
 @inline
 function nanField64(): u64 {
   return (<u64>(f80Exp & 0x8000) << 48) | 0x7ff0000000000000 | (f80Sig << 1 >> 12);

@@ -7,7 +7,7 @@ import {
 } from './f80';
 import { ARC_TANGENTS, COSINE, ODD_RECIPROCALS, PI_HIGH, PI_LOW, SINE } from './f80-tables';
 import {
-  wDiv, wExponent, wHigh, wLow, wMul, wNormalize, wPolyAlternating, wSet, wToFraction,
+  wDiv, wExact, wExponent, wHigh, wLow, wMul, wNormalize, wPolyAlternating, wSet, wToFraction,
 } from './f80-wide';
 
 /** pi / 2 in units of 2^-65: 66 bits. */
@@ -279,13 +279,14 @@ export function f80ArcTangent(yExp: u32, ySig: u64, xExp: u32, xSig: u64): void 
     }
   }
   // atan(u) = u * (1 - u^2 / 3 + ...), |u| <= 1 / 31
+  const exact = wExact();
   const uh = wHigh;
   const ul = wLow;
   const ue = wExponent;
   if ((uh | ul) != 0) {
     if (ue < -64) {
-      // A little less than u.
-      stepDown(uh, ul, ue);
+      // A little less than u, which is what cutting off the quotient gives unless that was exact.
+      if (exact) stepDown(uh, ul, ue);
     } else {
       wMul(uh, ul, ue, uh, ul, ue);
       wToFraction();

@@ -71,6 +71,13 @@ export function wDiv(ah: u64, al: u64, ae: i32, bh: u64, bl: u64, be: i32): void
   wNormalize();
 }
 
+/** Whether the last wDiv left no rest. */
+// @ts-ignore: decorator
+@inline
+export function wExact(): bool {
+  return (restHigh | restLow) == 0;
+}
+
 let restHigh: u64 = 0;
 let restLow: u64 = 0;
 

@@ -31,6 +31,7 @@ export let f80Round: u32 = 0;
 export let f80Precision: u32 = 3;
 
 /** Takes masks, rounding and precision from the control word and clears the flag accumulator. */
+// @ts-ignore: decorator
 @inline
 export function f80Begin(controlWord: u32): void {
   f80Flags = 0;
@@ -39,17 +40,20 @@ export function f80Begin(controlWord: u32): void {
   f80Precision = (controlWord >> 8) & 3;
 }
 
+// @ts-ignore: decorator
 @inline
 export function f80Raise(flags: u32): void {
   f80Flags |= flags;
 }
 
 /** An unmasked exception found before the computation: operands stay, no result. */
+// @ts-ignore: decorator
 @inline
 export function f80Stopped(): bool {
   return (f80Flags & f80Unmasked & FLAGS_BEFORE) != 0;
 }
 
+// @ts-ignore: decorator
 @inline
 export function f80Set(exp: u32, sig: u64): void {
   f80Exp = exp;
@@ -67,12 +71,14 @@ export function f80Invalid(): void {
   f80SetDefaultNan();
 }
 
+// @ts-ignore: decorator
 @inline
 export function f80SetZero(sign: u32): void {
   f80Exp = sign << 15;
   f80Sig = 0;
 }
 
+// @ts-ignore: decorator
 @inline
 export function f80SetInfinity(sign: u32): void {
   f80Exp = (sign << 15) | 0x7fff;
@@ -80,44 +86,52 @@ export function f80SetInfinity(sign: u32): void {
 }
 
 /** Encodings that the x87 does not know since the 387: integer bit 0 with a non-zero exponent. */
+// @ts-ignore: decorator
 @inline
 export function f80IsUnsupported(exp: u32, sig: u64): bool {
   return (exp & 0x7fff) != 0 && <i64>sig >= 0;
 }
 
+// @ts-ignore: decorator
 @inline
 export function f80IsNan(exp: u32, sig: u64): bool {
   return (exp & 0x7fff) == 0x7fff && sig << 1 != 0;
 }
 
+// @ts-ignore: decorator
 @inline
 export function f80IsSignaling(exp: u32, sig: u64): bool {
   return (exp & 0x7fff) == 0x7fff && sig << 2 != 0 && (sig & QUIET) == 0;
 }
 
+// @ts-ignore: decorator
 @inline
 export function f80IsInfinity(exp: u32, sig: u64): bool {
   return (exp & 0x7fff) == 0x7fff && sig << 1 == 0;
 }
 
 /** Denormal or pseudo-denormal. */
+// @ts-ignore: decorator
 @inline
 export function f80IsDenormal(exp: u32, sig: u64): bool {
   return (exp & 0x7fff) == 0 && sig != 0;
 }
 
+// @ts-ignore: decorator
 @inline
 export function f80IsZero(exp: u32, sig: u64): bool {
   return (exp & 0x7fff) == 0 && sig == 0;
 }
 
 /** Neither zero nor denormal, infinity, NaN or unsupported. */
+// @ts-ignore: decorator
 @inline
 export function f80IsNormal(exp: u32, sig: u64): bool {
   return (exp & 0x7fff) - 1 < 0x7ffe && <i64>sig < 0;
 }
 
 /** Operands that need the special cases of an operation: anything but zeros and normal numbers. */
+// @ts-ignore: decorator
 @inline
 export function f80IsSpecial(exp: u32, sig: u64): bool {
   const e = exp & 0x7fff;
@@ -160,6 +174,7 @@ export function f80NanOperands(aExp: u32, aSig: u64, bExp: u32, bSig: u64): bool
 }
 
 /** Raises DE when the operand is a denormal. */
+// @ts-ignore: decorator
 @inline
 export function f80NoteDenormal(exp: u32, sig: u64): void {
   if (f80IsDenormal(exp, sig)) f80Raise(FLAG_DENORMAL);
@@ -169,6 +184,7 @@ export function f80NoteDenormal(exp: u32, sig: u64): void {
 export let normalExponent: i32 = 0;
 
 /** Significand of a finite non-zero number with its top bit set; exponent (biased, may be <= 0) in normalExponent. */
+// @ts-ignore: decorator
 @inline
 export function f80Normalize(exp: u32, sig: u64): u64 {
   const e = <i32>(exp & 0x7fff);

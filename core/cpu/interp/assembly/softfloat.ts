@@ -51,12 +51,14 @@ export function sseEnd(): u32 {
   return sseFlags;
 }
 
+// @ts-ignore: decorator
 @inline
 export function sseRaise(flags: u32): void {
   sseFlags |= flags;
 }
 
 /** True when an unmasked exception makes the result of this operation irrelevant. */
+// @ts-ignore: decorator
 @inline
 export function sseStops(flags: u32): bool {
   return (flags & sseUnmasked) != 0;
@@ -118,6 +120,7 @@ export function divWide(hi: u64, lo: u64, d: u64): u64 {
 }
 
 /** Shift right; bits that fall out are kept as a sticky lowest bit. */
+// @ts-ignore: decorator
 @inline
 export function shiftRightJam(x: u64, count: i32): u64 {
   if (count <= 0) return x;
@@ -235,6 +238,7 @@ export function partsSqrtFull(exponent: i32, significand: u64): u64 {
 }
 
 /** What is added below the last kept bit before truncation. */
+// @ts-ignore: decorator
 @inline
 export function roundIncrement(mode: u32, sign: u32, half: u64, mask: u64): u64 {
   if (mode == ROUND_NEAREST) return half;

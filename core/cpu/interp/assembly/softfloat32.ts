@@ -18,27 +18,32 @@ const MIN_NORMAL: u32 = 0x800000;
 /** Default NaN ("real indefinite"). */
 export const F32_DEFAULT_NAN: u32 = 0xffc00000;
 
+// @ts-ignore: decorator
 @inline
 function biasedExponent(a: u32): i32 {
   return <i32>(a >> 23) & 0xff;
 }
 
+// @ts-ignore: decorator
 @inline
 export function f32IsNan(a: u32): bool {
   return (a & MAGNITUDE) > INFINITY;
 }
 
+// @ts-ignore: decorator
 @inline
 export function f32IsSignaling(a: u32): bool {
   return (a & MAGNITUDE) > INFINITY && (a & QUIET) == 0;
 }
 
+// @ts-ignore: decorator
 @inline
 export function f32IsDenormal(a: u32): bool {
   return (a & MAGNITUDE) - 1 < MIN_NORMAL - 1;
 }
 
 /** Zero, or a normal number: nothing that could raise DE or IE as an operand or that DAZ would change. */
+// @ts-ignore: decorator
 @inline
 function isOrdinary(a: u32): bool {
   const m = a & MAGNITUDE;
@@ -46,12 +51,14 @@ function isOrdinary(a: u32): bool {
 }
 
 /** A result that can have raised nothing but PE: normal, and not the smallest exponent, which tiny results round up to. */
+// @ts-ignore: decorator
 @inline
 function isPlainResult(r: u32): bool {
   return (r & MAGNITUDE) - (MIN_NORMAL << 1) < INFINITY - (MIN_NORMAL << 1);
 }
 
 /** The operand with DAZ applied. */
+// @ts-ignore: decorator
 @inline
 function flushed(a: u32): u32 {
   return sseDaz && f32IsDenormal(a) ? a & SIGN : a;
@@ -78,6 +85,7 @@ export function f32PropagateNan(a: u32, b: u32): u32 {
   return (f32IsNan(a) ? a : b) | QUIET;
 }
 
+// @ts-ignore: decorator
 @inline
 function invalid(): u32 {
   sseRaise(FLAG_INVALID);
@@ -129,6 +137,7 @@ export function f32RoundPack(sign: u32, exponent: i32, significand: u64): u32 {
 }
 
 /** Raises DE for denormal operands; true when it is unmasked. */
+// @ts-ignore: decorator
 @inline
 function denormalStops(a: u32, b: u32): bool {
   if (f32IsDenormal(a) || f32IsDenormal(b)) {
@@ -268,6 +277,7 @@ function order(a: u32, b: u32): i32 {
   return x < y ? -1 : x > y ? 1 : 0;
 }
 
+// @ts-ignore: decorator
 @inline
 function compare(a: u32, b: u32, signaling: bool): i32 {
   a = flushed(a);

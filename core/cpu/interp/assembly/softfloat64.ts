@@ -19,27 +19,32 @@ const MIN_NORMAL: u64 = 0x10000000000000;
 /** Default NaN ("real indefinite"). */
 export const F64_DEFAULT_NAN: u64 = 0xfff8000000000000;
 
+// @ts-ignore: decorator
 @inline
 function biasedExponent(a: u64): i32 {
   return <i32>(a >> 52) & 0x7ff;
 }
 
+// @ts-ignore: decorator
 @inline
 export function f64IsNan(a: u64): bool {
   return (a & MAGNITUDE) > INFINITY;
 }
 
+// @ts-ignore: decorator
 @inline
 export function f64IsSignaling(a: u64): bool {
   return (a & MAGNITUDE) > INFINITY && (a & QUIET) == 0;
 }
 
+// @ts-ignore: decorator
 @inline
 export function f64IsDenormal(a: u64): bool {
   return (a & MAGNITUDE) - 1 < MIN_NORMAL - 1;
 }
 
 /** Zero, or a normal number: nothing that could raise DE or IE as an operand or that DAZ would change. */
+// @ts-ignore: decorator
 @inline
 function isOrdinary(a: u64): bool {
   const m = a & MAGNITUDE;
@@ -47,12 +52,14 @@ function isOrdinary(a: u64): bool {
 }
 
 /** A result that can have raised nothing but PE: normal, and not the smallest exponent, which tiny results round up to. */
+// @ts-ignore: decorator
 @inline
 function isPlainResult(r: u64): bool {
   return (r & MAGNITUDE) - (MIN_NORMAL << 1) < INFINITY - (MIN_NORMAL << 1);
 }
 
 /** The operand with DAZ applied. */
+// @ts-ignore: decorator
 @inline
 function flushed(a: u64): u64 {
   return sseDaz && f64IsDenormal(a) ? a & SIGN : a;
@@ -79,6 +86,7 @@ export function f64PropagateNan(a: u64, b: u64): u64 {
   return (f64IsNan(a) ? a : b) | QUIET;
 }
 
+// @ts-ignore: decorator
 @inline
 function invalid(): u64 {
   sseRaise(FLAG_INVALID);
@@ -130,6 +138,7 @@ export function f64RoundPack(sign: u32, exponent: i32, significand: u64): u64 {
 }
 
 /** Raises DE for denormal operands; true when it is unmasked. */
+// @ts-ignore: decorator
 @inline
 function denormalStops(a: u64, b: u64): bool {
   if (f64IsDenormal(a) || f64IsDenormal(b)) {
@@ -269,6 +278,7 @@ function order(a: u64, b: u64): i32 {
   return x < y ? -1 : x > y ? 1 : 0;
 }
 
+// @ts-ignore: decorator
 @inline
 function compare(a: u64, b: u64, signaling: bool): i32 {
   a = flushed(a);
