@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { assemble } from './assembler.ts';
 
-const hex = (source: string, bits: 16 | 32 | 64 = 16): string => Buffer.from(assemble(source, { bits }).bytes).toString('hex');
+const hex = (source: string, bits: 16 | 32 | 64 = 16): string =>
+  Buffer.from(assemble(source, { bits }).bytes).toString('hex');
 
 function nasmMissing(): string | undefined {
   try {
@@ -101,7 +102,9 @@ describe.skipIf(skipReason !== undefined)(`the same bytes as nasm ${skipReason ?
     for (const { line, address, bytes } of ours.listing ?? []) {
       const at = address - origin;
       const expected = Buffer.from(theirs.subarray(at, at + bytes.length)).toString('hex');
-      expect(`${lines[line - 1] ?? ''} ${Buffer.from(bytes).toString('hex')}`).toBe(`${lines[line - 1] ?? ''} ${expected}`);
+      expect(`${lines[line - 1] ?? ''} ${Buffer.from(bytes).toString('hex')}`).toBe(
+        `${lines[line - 1] ?? ''} ${expected}`,
+      );
     }
     expect(ours.bytes.length).toBe(theirs.length);
   });

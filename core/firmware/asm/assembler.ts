@@ -10,7 +10,15 @@
 
 import { NestboxError } from '../../base/errors.ts';
 import { encodeInstruction, type Instruction, PREFIX_BYTES } from './encoder.ts';
-import { type Expression, type Scope, sourceError, type Token, TokenReader, tokenize, type Value } from './expression.ts';
+import {
+  type Expression,
+  type Scope,
+  sourceError,
+  type Token,
+  TokenReader,
+  tokenize,
+  type Value,
+} from './expression.ts';
 import { formsOf } from './forms.ts';
 import type { ShortState } from './memory-operand.ts';
 import { parseOperands } from './operand.ts';
@@ -40,7 +48,17 @@ export interface Assembly {
 const DATA_BYTES: Record<string, number> = { db: 1, dw: 2, dd: 4, dq: 8 };
 const RESERVE_BYTES: Record<string, number> = { resb: 1, resw: 2, resd: 4, resq: 8 };
 const IGNORED = new Set(['section', 'segment', 'global', 'cpu', 'extern']);
-const DIRECTIVES = new Set(['bits', 'org', 'times', 'align', 'equ', 'default', ...IGNORED, ...Object.keys(DATA_BYTES), ...Object.keys(RESERVE_BYTES)]);
+const DIRECTIVES = new Set([
+  'bits',
+  'org',
+  'times',
+  'align',
+  'equ',
+  'default',
+  ...IGNORED,
+  ...Object.keys(DATA_BYTES),
+  ...Object.keys(RESERVE_BYTES),
+]);
 const MAX_PASSES = 100;
 const MAX_BYTES = 64 * 1024 * 1024;
 
@@ -59,7 +77,8 @@ class Pass implements Scope {
   readonly previous: ReadonlyMap<string, { n: bigint; relative: number }>;
   readonly origin: bigint;
   readonly strict: boolean;
-  unknown = false;
+  /** Set when the address counter was read: the bytes depend on where they are. */
+  hereRead = false;
 
   constructor(previous: ReadonlyMap<string, { n: bigint; relative: number }>, origin: bigint, strict: boolean) {
     this.previous = previous;
@@ -68,6 +87,7 @@ class Pass implements Scope {
   }
 
   get here(): bigint {
+    this.hereRead = true;
     return this.origin + BigInt(this.bytes.length);
   }
 
@@ -79,7 +99,6 @@ class Pass implements Scope {
     const found = this.symbols.get(name) ?? this.previous.get(name);
     if (found === undefined) {
       if (this.strict) throw new NestboxError('bad-input', `symbol ${name} is not defined`, { op: 'assemble' });
-      this.unknown = true;
     }
     return found;
   }
@@ -97,7 +116,7 @@ class Pass implements Scope {
       if (!this.strict) return;
       throw sourceError(line, `bad repeat count ${count}`);
     }
-    for (let i = 0n; i < count; i++) this.bytes.push(byte);
+    for (let left = Number(count); left > 0; left--) this.bytes.push(byte);
   }
 }
 
@@ -148,7 +167,8 @@ class Parser {
     if (known && next?.text !== ':') return undefined;
     // `es: mov ...` is a prefix, not a label.
     if (PREFIX_BYTES[lower] !== undefined) return undefined;
-    if (!known && next !== undefined && next.text !== ':' && !isStatementWord(next)) throw sourceError(reader.line, `unknown instruction ${token.text}`);
+    if (!known && next !== undefined && next.text !== ':' && !isStatementWord(next))
+      throw sourceError(reader.line, `unknown instruction ${token.text}`);
     reader.position++;
     reader.accept(':');
     const name = this.qualify(token.text);
@@ -221,7 +241,16 @@ class Parser {
         if (pass.strict) throw sourceError(line, `bad repeat count ${n}`);
         return;
       }
-      for (let i = 0n; i < n; i++) inner?.(pass);
+      if (n === 0n || inner === undefined) return;
+      const first = pass.bytes.length;
+      pass.hereRead = false;
+      inner(pass);
+      if (pass.hereRead) {
+        for (let left = Number(n) - 1; left > 0; left--) inner(pass);
+        return;
+      }
+      const bytes = pass.bytes.slice(first);
+      for (let left = Number(n) - 1; left > 0; left--) for (const byte of bytes) pass.bytes.push(byte);
     };
   }
 
@@ -247,7 +276,8 @@ class Parser {
       items.push((pass) => {
         const { n } = expression(pass);
         const limit = 1n << BigInt(size * 8);
-        if (pass.strict && size < 8 && (n < -limit / 2n || n >= limit)) throw sourceError(line, `value ${n} does not fit`);
+        if (pass.strict && size < 8 && (n < -limit / 2n || n >= limit))
+          throw sourceError(line, `value ${n} does not fit`);
         pass.push(n, size);
       });
     } while (reader.accept(','));
@@ -276,7 +306,14 @@ class Parser {
     }
     const operands = parseOperands(reader);
     if (mnemonic === '') throw sourceError(line, 'a prefix needs an instruction');
-    const instruction: Instruction = { mnemonic, prefixes, operands, bits: this.bits, relDefault: this.relDefault, line };
+    const instruction: Instruction = {
+      mnemonic,
+      prefixes,
+      operands,
+      bits: this.bits,
+      relDefault: this.relDefault,
+      line,
+    };
     const state: ShortState = { immediate: false, displacement: false };
     return (pass) => {
       for (const byte of encodeInstruction(instruction, pass, state, pass.strict)) pass.bytes.push(byte);
@@ -294,14 +331,17 @@ const CONSTANT_SCOPE: Scope = {
 
 function isStatementWord(token: Token): boolean {
   const word = token.text.toLowerCase();
-  return token.kind === 'id' && (DIRECTIVES.has(word) || formsOf(word) !== undefined || PREFIX_BYTES[word] !== undefined);
+  return (
+    token.kind === 'id' && (DIRECTIVES.has(word) || formsOf(word) !== undefined || PREFIX_BYTES[word] !== undefined)
+  );
 }
 
 const FLOAT = /(^|[\s,-])(\d+\.\d*(?:[eE][+-]?\d+)?)(?=\s*(,|;|$))/g;
 
 /** Floats are passed through the lexer as identifiers `.float:text`. */
 function tokenizeLine(text: string, line: number): Token[] {
-  if (!/^\s*(?:[\w.?@$]+:?\s+)?d[dq]\s/i.test(text) || !/\d\.\d*/.test(text) || /["'`]/.test(text)) return tokenize(text, line);
+  if (!/^\s*(?:[\w.?@$]+:?\s+)?d[dq]\s/i.test(text) || !/\d\.\d*/.test(text) || /["'`]/.test(text))
+    return tokenize(text, line);
   const floats: string[] = [];
   const masked = text.replaceAll(FLOAT, (_, before: string, float: string) => {
     floats.push(float);
@@ -344,7 +384,13 @@ function define(pass: Pass, name: string, value: Pick<Value, 'n' | 'relative'>, 
   pass.symbols.set(name, { n: value.n, relative: value.relative });
 }
 
-function runPass(statements: readonly Statement[], previous: Pass | undefined, origin: bigint, strict: boolean, listing: ListingLine[] | undefined): Pass {
+function runPass(
+  statements: readonly Statement[],
+  previous: Pass | undefined,
+  origin: bigint,
+  strict: boolean,
+  listing: ListingLine[] | undefined,
+): Pass {
   const pass = new Pass(previous?.symbols ?? new Map(), origin, strict);
   for (const { line, label, emit } of statements) {
     const first = pass.bytes.length;
@@ -357,7 +403,8 @@ function runPass(statements: readonly Statement[], previous: Pass | undefined, o
       throw error;
     }
     if (pass.bytes.length > MAX_BYTES) throw sourceError(line, 'the output is too large');
-    if (pass.bytes.length > first) listing?.push({ line, address: Number(address), bytes: Uint8Array.from(pass.bytes.slice(first)) });
+    if (pass.bytes.length > first)
+      listing?.push({ line, address: Number(address), bytes: Uint8Array.from(pass.bytes.slice(first)) });
   }
   return pass;
 }

@@ -18,8 +18,24 @@ export interface Instruction {
 
 /** Opcode prefixes of the words that may stand before a mnemonic. */
 export const PREFIX_BYTES: Record<string, number> = {
-  lock: 0xf0, rep: 0xf3, repe: 0xf3, repz: 0xf3, repne: 0xf2, repnz: 0xf2, es: 0x26, cs: 0x2e, ss: 0x36, ds: 0x3e, fs: 0x64, gs: 0x65,
-  o16: 16, o32: 32, o64: 64, a16: 16, a32: 32, a64: 64,
+  lock: 0xf0,
+  rep: 0xf3,
+  repe: 0xf3,
+  repz: 0xf3,
+  repne: 0xf2,
+  repnz: 0xf2,
+  es: 0x26,
+  cs: 0x2e,
+  ss: 0x36,
+  ds: 0x3e,
+  fs: 0x64,
+  gs: 0x65,
+  o16: 16,
+  o32: 32,
+  o64: 64,
+  a16: 16,
+  a32: 32,
+  a64: 64,
 };
 const MANDATORY: Record<string, number> = { p66: 0x66, pF2: 0xf2, pF3: 0xf3 };
 const IMMEDIATE_BYTES: Record<string, number> = { ib: 1, ibs: 1, jb: 1, iw: 2, id: 4, iq: 8 };
@@ -86,7 +102,8 @@ function pushNumber(out: number[], n: bigint, bytes: number): void {
 function checkRange(work: Work, n: bigint, bytes: number, signedOnly: boolean): void {
   if (!work.strict || bytes >= 8) return;
   const limit = 1n << BigInt(bytes * 8);
-  if (n < -(limit / 2n) || n >= (signedOnly ? limit / 2n : limit)) throw sourceError(work.instruction.line, `value ${n} does not fit in ${bytes} byte(s)`);
+  if (n < -(limit / 2n) || n >= (signedOnly ? limit / 2n : limit))
+    throw sourceError(work.instruction.line, `value ${n} does not fit in ${bytes} byte(s)`);
 }
 
 function immediateWidth(work: Work): number {
@@ -153,7 +170,8 @@ function emitBody(work: Work, memory: EncodedMemory | undefined, scope: Scope, p
     } else if (item === 'fp') {
       emitFarPointer(work, parseInt(form.encoding[++i] as string, 16), out);
     } else if (item === 'mo') {
-      const bits = operands.find((operand) => operand.syntax.kind === 'memory')?.syntax.displacementBits || instruction.bits;
+      const bits =
+        operands.find((operand) => operand.syntax.kind === 'memory')?.syntax.displacementBits || instruction.bits;
       work.addressPrefix = bits !== instruction.bits;
       const offset = operands.find((operand) => operand.syntax.kind === 'memory')?.value.n ?? 0n;
       checkRange(work, offset, bits / 8, false);
@@ -165,7 +183,12 @@ function emitBody(work: Work, memory: EncodedMemory | undefined, scope: Scope, p
       const value = takeImmediate();
       // A sign-extended byte may be written as the unsigned number of the operand size (0xFFFF for -1).
       const wrap = item === 'ibs' ? work.form.operandBits || defaultBits(work) : 64;
-      checkRange(work, BigInt.asIntN(wrap, value), bytes, item === 'ibs' || (item !== 'iw' && item !== 'ib' && form.operandBits === 64 && bytes === 4));
+      checkRange(
+        work,
+        BigInt.asIntN(wrap, value),
+        bytes,
+        item === 'ibs' || (item !== 'iw' && item !== 'ib' && form.operandBits === 64 && bytes === 4),
+      );
       pushNumber(out, value, bytes);
     }
   }
@@ -193,19 +216,35 @@ function prefixBytes(work: Work): number[] {
 }
 
 /** Encodes one instruction at `scope.here`. `strict`: the last pass, values must fit. */
-export function encodeInstruction(instruction: Instruction, scope: Scope, state: ShortState, strict: boolean): number[] {
+export function encodeInstruction(
+  instruction: Instruction,
+  scope: Scope,
+  state: ShortState,
+  strict: boolean,
+): number[] {
   const operands = instruction.operands.map((syntax) => evaluateOperand(syntax, scope));
   const { bits, line } = instruction;
   const form = chooseForm(instruction.mnemonic, operands, { bits, here: scope.here, state, line });
   const work: Work = {
-    instruction, form, operands, strict, operandPrefix: false, addressPrefix: false, segment: 0, rex: 0, needsRex: false, forbidsRex: false, mandatory: 0,
+    instruction,
+    form,
+    operands,
+    strict,
+    operandPrefix: false,
+    addressPrefix: false,
+    segment: 0,
+    rex: 0,
+    needsRex: false,
+    forbidsRex: false,
+    mandatory: 0,
   };
   for (const item of form.encoding) applySize(work, item);
   for (const word of instruction.prefixes) if (/^[oa](16|32|64)$/.test(word)) applySize(work, word);
   const memoryOperand = operands.find((operand) => operand.syntax.kind === 'memory');
   let memory: EncodedMemory | undefined;
   if (memoryOperand !== undefined) {
-    if (memoryOperand.syntax.override !== undefined) work.segment = PREFIX_BYTES[memoryOperand.syntax.override.name] ?? 0;
+    if (memoryOperand.syntax.override !== undefined)
+      work.segment = PREFIX_BYTES[memoryOperand.syntax.override.name] ?? 0;
     if (!form.encoding.includes('mo')) {
       memory = encodeMemory(memoryOperand, bits, state, instruction.relDefault, line);
       if (memory.addressBits !== bits) work.addressPrefix = true;

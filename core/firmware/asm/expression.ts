@@ -29,7 +29,17 @@ function parseNumber(text: string): bigint | undefined {
   return undefined;
 }
 
-const ESCAPES: Record<string, string> = { n: '\n', r: '\r', t: '\t', '0': '\0', a: '\x07', b: '\b', e: '\x1b', f: '\f', v: '\v' };
+const ESCAPES: Record<string, string> = {
+  n: '\n',
+  r: '\r',
+  t: '\t',
+  '0': '\0',
+  a: '\x07',
+  b: '\b',
+  e: '\x1b',
+  f: '\f',
+  v: '\v',
+};
 
 function readBackquoted(source: string, start: number, line: number): { text: string; next: number } {
   let text = '';
@@ -53,7 +63,7 @@ function readBackquoted(source: string, start: number, line: number): { text: st
 /** Splits one line into tokens; a `;` outside strings begins a comment. */
 export function tokenize(source: string, line: number): Token[] {
   const tokens: Token[] = [];
-  for (let i = 0; i < source.length; ) {
+  for (let i = 0; i < source.length;) {
     const c = source[i] as string;
     if (c === ';') break;
     if (c === ' ' || c === '\t' || c === '\r') {
@@ -188,7 +198,8 @@ export class TokenReader {
   }
 
   expect(text: string): void {
-    if (!this.accept(text)) throw sourceError(this.line, `expected ${text} before ${this.peek()?.text ?? 'end of line'}`);
+    if (!this.accept(text))
+      throw sourceError(this.line, `expected ${text} before ${this.peek()?.text ?? 'end of line'}`);
   }
 
   get atEnd(): boolean {
@@ -217,15 +228,26 @@ export class TokenReader {
     }
   }
 
-  private combine(text: string, operator: (a: bigint, b: bigint, line: number, unknown: boolean) => bigint, left: Expression, right: Expression): Expression {
+  private combine(
+    text: string,
+    operator: (a: bigint, b: bigint, line: number, unknown: boolean) => bigint,
+    left: Expression,
+    right: Expression,
+  ): Expression {
     const line = this.line;
     return (scope) => {
       const a = left(scope);
       const b = right(scope);
       const unknown = a.unknown || b.unknown;
       const registers = joinRegisters(text, a, b, line);
-      const relative = text === '+' ? a.relative + b.relative : text === '-' ? a.relative - b.relative : a.relative || b.relative;
-      return { n: signed(operator(a.n, b.n, line, unknown)), relative: /^[<>=!]/.test(text) ? 0 : relative, registers, unknown };
+      const relative =
+        text === '+' ? a.relative + b.relative : text === '-' ? a.relative - b.relative : a.relative || b.relative;
+      return {
+        n: signed(operator(a.n, b.n, line, unknown)),
+        relative: /^[<>=!]/.test(text) ? 0 : relative,
+        registers,
+        unknown,
+      };
     };
   }
 

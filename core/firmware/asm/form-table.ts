@@ -13,7 +13,20 @@ const ALU = ['add', 'or', 'adc', 'sbb', 'and', 'sub', 'xor', 'cmp'];
 const SHIFTS = ['rol', 'ror', 'rcl', 'rcr', 'shl', 'shr', 'sal', 'sar'];
 const CONDITIONS = ['o', 'no', 'b', 'ae', 'e', 'ne', 'be', 'a', 's', 'ns', 'p', 'np', 'l', 'ge', 'le', 'g'];
 const CONDITION_ALIASES: Record<string, string> = {
-  c: 'b', nae: 'b', nb: 'ae', nc: 'ae', z: 'e', nz: 'ne', na: 'be', nbe: 'a', pe: 'p', po: 'np', nge: 'l', nl: 'ge', ng: 'le', nle: 'g',
+  c: 'b',
+  nae: 'b',
+  nb: 'ae',
+  nc: 'ae',
+  z: 'e',
+  nz: 'ne',
+  na: 'be',
+  nbe: 'a',
+  pe: 'p',
+  po: 'np',
+  nge: 'l',
+  nl: 'ge',
+  ng: 'le',
+  nle: 'g',
 };
 
 const hex = (n: number): string => n.toString(16).padStart(2, '0');
@@ -51,25 +64,48 @@ function conditionForms(): string {
   const names: [string, number][] = CONDITIONS.map((name, i) => [name, i]);
   for (const [alias, name] of Object.entries(CONDITION_ALIASES)) names.push([alias, CONDITIONS.indexOf(name)]);
   return names
-    .map(([cc, i]) => `
+    .map(
+      ([cc, i]) => `
 j${cc} rel8 = ${hex(0x70 + i)} jb
 j${cc} rel = 0f ${hex(0x80 + i)} jv
 set${cc} rm8 = 0f ${hex(0x90 + i)} /0
-cmov${cc} rv,rmv = ov 0f ${hex(0x40 + i)} /r`)
+cmov${cc} rv,rmv = ov 0f ${hex(0x40 + i)} /r`,
+    )
     .join('');
 }
 
-const BITS = [['bt', 'a3', 4], ['bts', 'ab', 5], ['btr', 'b3', 6], ['btc', 'bb', 7]] as const;
+const BITS = [
+  ['bt', 'a3', 4],
+  ['bts', 'ab', 5],
+  ['btr', 'b3', 6],
+  ['btc', 'bb', 7],
+] as const;
 const bitForms = (): string =>
   BITS.map(([name, op, n]) => `\n${name} rmv,rv = ov 0f ${op} /r\n${name} rmv,imm8 = ov 0f ba /${n} ib`).join('');
 
-const UNARY = [['not', 2], ['neg', 3], ['mul', 4], ['imul', 5], ['div', 6], ['idiv', 7]] as const;
-const unaryForms = (): string => UNARY.map(([name, n]) => `\n${name} rm8 = f6 /${n}\n${name} rmv = ov f7 /${n}`).join('');
+const UNARY = [
+  ['not', 2],
+  ['neg', 3],
+  ['mul', 4],
+  ['imul', 5],
+  ['div', 6],
+  ['idiv', 7],
+] as const;
+const unaryForms = (): string =>
+  UNARY.map(([name, n]) => `\n${name} rm8 = f6 /${n}\n${name} rmv = ov f7 /${n}`).join('');
 
-const STRINGS = [['movs', 0xa4], ['cmps', 0xa6], ['stos', 0xaa], ['lods', 0xac], ['scas', 0xae]] as const;
+const STRINGS = [
+  ['movs', 0xa4],
+  ['cmps', 0xa6],
+  ['stos', 0xaa],
+  ['lods', 0xac],
+  ['scas', 0xae],
+] as const;
 const stringForms = (): string =>
-  STRINGS.map(([n, op]) => `\n${n}b = ${hex(op)}\n${n}w = o16 ${hex(op + 1)}\n${n}d = o32 ${hex(op + 1)}\n${n}q = o64 ${hex(op + 1)}`).join('') +
-  '\ninsb = 6c\ninsw = o16 6d\ninsd = o32 6d\noutsb = 6e\noutsw = o16 6f\noutsd = o32 6f';
+  STRINGS.map(
+    ([n, op]) =>
+      `\n${n}b = ${hex(op)}\n${n}w = o16 ${hex(op + 1)}\n${n}d = o32 ${hex(op + 1)}\n${n}q = o64 ${hex(op + 1)}`,
+  ).join('') + '\ninsb = 6c\ninsw = o16 6d\ninsd = o32 6d\noutsb = 6e\noutsw = o16 6f\noutsd = o32 6f';
 
 const INTEGER = `
 mov m,sreg = 8c /r
@@ -353,7 +389,16 @@ rdrand rv = ov 0f c7 /6g
 rdseed rv = ov 0f c7 /7g
 `;
 
-const X87_ARITHMETIC = [['fadd', 0], ['fmul', 1], ['fcom', 2], ['fcomp', 3], ['fsub', 4], ['fsubr', 5], ['fdiv', 6], ['fdivr', 7]] as const;
+const X87_ARITHMETIC = [
+  ['fadd', 0],
+  ['fmul', 1],
+  ['fcom', 2],
+  ['fcomp', 3],
+  ['fsub', 4],
+  ['fsubr', 5],
+  ['fdiv', 6],
+  ['fdivr', 7],
+] as const;
 
 function x87Arithmetic(): string {
   let text = '';
@@ -425,10 +470,34 @@ stmxcsr m32 = 0f ae /3
 `;
 
 const X87_PLAIN: Record<string, number> = {
-  fnop: 0xd0, fchs: 0xe0, fabs: 0xe1, ftst: 0xe4, fxam: 0xe5, fld1: 0xe8, fldl2t: 0xe9, fldl2e: 0xea, fldpi: 0xeb,
-  fldlg2: 0xec, fldln2: 0xed, fldz: 0xee, f2xm1: 0xf0, fyl2x: 0xf1, fptan: 0xf2, fpatan: 0xf3, fxtract: 0xf4, fprem1: 0xf5,
-  fdecstp: 0xf6, fincstp: 0xf7, fprem: 0xf8, fyl2xp1: 0xf9, fsqrt: 0xfa, fsincos: 0xfb, frndint: 0xfc, fscale: 0xfd,
-  fsin: 0xfe, fcos: 0xff,
+  fnop: 0xd0,
+  fchs: 0xe0,
+  fabs: 0xe1,
+  ftst: 0xe4,
+  fxam: 0xe5,
+  fld1: 0xe8,
+  fldl2t: 0xe9,
+  fldl2e: 0xea,
+  fldpi: 0xeb,
+  fldlg2: 0xec,
+  fldln2: 0xed,
+  fldz: 0xee,
+  f2xm1: 0xf0,
+  fyl2x: 0xf1,
+  fptan: 0xf2,
+  fpatan: 0xf3,
+  fxtract: 0xf4,
+  fprem1: 0xf5,
+  fdecstp: 0xf6,
+  fincstp: 0xf7,
+  fprem: 0xf8,
+  fyl2xp1: 0xf9,
+  fsqrt: 0xfa,
+  fsincos: 0xfb,
+  frndint: 0xfc,
+  fscale: 0xfd,
+  fsin: 0xfe,
+  fcos: 0xff,
 };
 const x87Plain = (): string =>
   Object.entries(X87_PLAIN)
@@ -483,8 +552,41 @@ pmovmskb r32,xmmg = p66 0f d7 /r
 prefetchnta m = 0f 18 /0
 `;
 
-const SSE_ARITHMETIC = [['sqrt', 0x51], ['and', 0x54], ['andn', 0x55], ['or', 0x56], ['xor', 0x57], ['add', 0x58], ['mul', 0x59], ['sub', 0x5c], ['min', 0x5d], ['div', 0x5e], ['max', 0x5f]] as const;
-const SSE_INTEGER = [['paddb', 0xfc], ['paddw', 0xfd], ['paddd', 0xfe], ['paddq', 0xd4], ['psubb', 0xf8], ['psubw', 0xf9], ['psubd', 0xfa], ['psubq', 0xfb], ['pand', 0xdb], ['pandn', 0xdf], ['por', 0xeb], ['pxor', 0xef], ['pcmpeqb', 0x74], ['pcmpeqw', 0x75], ['pcmpeqd', 0x76], ['pmullw', 0xd5], ['pmuludq', 0xf4], ['punpcklbw', 0x60], ['punpckldq', 0x62], ['punpcklqdq', 0x6c]] as const;
+const SSE_ARITHMETIC = [
+  ['sqrt', 0x51],
+  ['and', 0x54],
+  ['andn', 0x55],
+  ['or', 0x56],
+  ['xor', 0x57],
+  ['add', 0x58],
+  ['mul', 0x59],
+  ['sub', 0x5c],
+  ['min', 0x5d],
+  ['div', 0x5e],
+  ['max', 0x5f],
+] as const;
+const SSE_INTEGER = [
+  ['paddb', 0xfc],
+  ['paddw', 0xfd],
+  ['paddd', 0xfe],
+  ['paddq', 0xd4],
+  ['psubb', 0xf8],
+  ['psubw', 0xf9],
+  ['psubd', 0xfa],
+  ['psubq', 0xfb],
+  ['pand', 0xdb],
+  ['pandn', 0xdf],
+  ['por', 0xeb],
+  ['pxor', 0xef],
+  ['pcmpeqb', 0x74],
+  ['pcmpeqw', 0x75],
+  ['pcmpeqd', 0x76],
+  ['pmullw', 0xd5],
+  ['pmuludq', 0xf4],
+  ['punpcklbw', 0x60],
+  ['punpckldq', 0x62],
+  ['punpcklqdq', 0x6c],
+] as const;
 
 function sseArithmetic(): string {
   let text = '';
@@ -503,7 +605,18 @@ function sseArithmetic(): string {
 /** The whole table as text. */
 export function formTableText(): string {
   return [
-    aluForms(), shiftForms(), conditionForms(), bitForms(), unaryForms(), stringForms(), INTEGER, SYSTEM, x87Arithmetic(), X87, x87Plain(), SSE,
+    aluForms(),
+    shiftForms(),
+    conditionForms(),
+    bitForms(),
+    unaryForms(),
+    stringForms(),
+    INTEGER,
+    SYSTEM,
+    x87Arithmetic(),
+    X87,
+    x87Plain(),
+    SSE,
     sseArithmetic(),
   ].join('\n');
 }

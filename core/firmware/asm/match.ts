@@ -13,7 +13,8 @@ export interface MatchContext {
   readonly line: number;
 }
 
-const sized = (operand: Operand, bits: number): boolean => operand.syntax.sizeBits === 0 || operand.syntax.sizeBits === bits;
+const sized = (operand: Operand, bits: number): boolean =>
+  operand.syntax.sizeBits === 0 || operand.syntax.sizeBits === bits;
 
 function isRegister(operand: Operand, kind: string): boolean {
   return operand.syntax.kind === 'register' && operand.syntax.register?.kind === kind;
@@ -49,7 +50,8 @@ function immediateFits(operand: Operand, spec: string, form: Form, context: Matc
   }
   if (spec === 'uimm32' || spec === 'simm32') {
     if (syntax.strict || syntax.sizeBits === 64) return false;
-    const fits = spec === 'uimm32' ? value.n >= 0n && value.n <= 0xffffffffn : value.n >= -0x80000000n && value.n <= 0x7fffffffn;
+    const fits =
+      spec === 'uimm32' ? value.n >= 0n && value.n <= 0xffffffffn : value.n >= -0x80000000n && value.n <= 0x7fffffffn;
     // Only the last of the two marks the value as too wide.
     if (spec === 'uimm32') return !context.state.immediate && (value.unknown || (value.relative === 0 && fits));
     return shortFits(value.unknown || (value.relative === 0 && fits), context.state);
@@ -71,29 +73,54 @@ function jumpFits(operand: Operand, form: Form, only: boolean, context: MatchCon
 function operandFits(spec: string, operand: Operand, form: Form, only: boolean, context: MatchContext): boolean {
   const { syntax } = operand;
   switch (spec) {
-    case 'r8': case 'r16': case 'r32': case 'r64': case 'sreg': case 'cr': case 'dr': case 'mm': case 'xmm':
+    case 'r8':
+    case 'r16':
+    case 'r32':
+    case 'r64':
+    case 'sreg':
+    case 'cr':
+    case 'dr':
+    case 'mm':
+    case 'xmm':
       return isRegister(operand, spec) && (syntax.sizeBits === 0 || syntax.sizeBits === syntax.register?.bits);
-    case 'rm8': case 'rm16': case 'rm32': case 'rm64': {
+    case 'rm8':
+    case 'rm16':
+    case 'rm32':
+    case 'rm64': {
       const bits = Number(spec.slice(2));
       return isRegister(operand, `r${bits}`) || isMemory(operand, bits);
     }
-    case 'g16': case 'g32': case 'g64':
+    case 'g16':
+    case 'g32':
+    case 'g64':
       return isRegister(operand, `r${spec.slice(1)}`);
     case 'xmmg':
       return isRegister(operand, 'xmm');
     case 'mm64':
       return isRegister(operand, 'mm') || isMemory(operand, 64);
-    case 'xm128': case 'xm64': case 'xm32':
+    case 'xm128':
+    case 'xm64':
+    case 'xm32':
       return isRegister(operand, 'xmm') || isMemory(operand, Number(spec.slice(2)));
     case 'm':
       return isMemory(operand, 0);
-    case 'm8': case 'm16': case 'm32': case 'm64': case 'm80': case 'm128':
+    case 'm8':
+    case 'm16':
+    case 'm32':
+    case 'm64':
+    case 'm80':
+    case 'm128':
       return isMemory(operand, Number(spec.slice(1)));
     case 'mfar':
       return syntax.kind === 'memory' && syntax.distance === 'far';
-    case 'moffs8': case 'moffs16': case 'moffs32': case 'moffs64':
+    case 'moffs8':
+    case 'moffs16':
+    case 'moffs32':
+    case 'moffs64':
       return (
-        isMemory(operand, Number(spec.slice(5))) && operand.value.registers.length === 0 && syntax.addressing === undefined &&
+        isMemory(operand, Number(spec.slice(5))) &&
+        operand.value.registers.length === 0 &&
+        syntax.addressing === undefined &&
         (context.bits !== 64 || syntax.displacementBits === 64)
       );
     case 'ptr':
@@ -106,7 +133,15 @@ function operandFits(spec: string, operand: Operand, form: Form, only: boolean, 
       return jumpFits(operand, form, only, context);
     case 'rel':
       return syntax.kind === 'immediate' && syntax.distance !== 'short' && syntax.distance !== 'far';
-    case 'imm': case 'imm8': case 'imm16': case 'imm32': case 'imm64': case 'simm8': case 'uimm32': case 'simm32': case '1':
+    case 'imm':
+    case 'imm8':
+    case 'imm16':
+    case 'imm32':
+    case 'imm64':
+    case 'simm8':
+    case 'uimm32':
+    case 'simm32':
+    case '1':
       return immediateFits(operand, spec, form, context);
     default:
       return syntax.kind === 'register' && syntax.register?.name === spec;
@@ -132,7 +167,9 @@ function sizeIsImplied(form: Form, operands: readonly Operand[], memory: number)
 
 /** @throws NestboxError when nothing fits or the operand size is not known */
 export function chooseForm(mnemonic: string, operands: readonly Operand[], context: MatchContext): Form {
-  const all = (formsOf(mnemonic) ?? []).filter((form) => form.operands.length === operands.length && CONDITIONAL_MODE(form, context.bits));
+  const all = (formsOf(mnemonic) ?? []).filter(
+    (form) => form.operands.length === operands.length && CONDITIONAL_MODE(form, context.bits),
+  );
   let chosen: Form | undefined;
   let chosenMemory = 0;
   for (const form of all) {

@@ -47,8 +47,15 @@ function parseOperand(reader: TokenReader): OperandSyntax {
     reader.position++;
   }
   const base = {
-    register: undefined, sizeBits, distance, strict, expression: ZERO, segment: undefined, override: undefined,
-    addressing: undefined, displacementBits: 0,
+    register: undefined,
+    sizeBits,
+    distance,
+    strict,
+    expression: ZERO,
+    segment: undefined,
+    override: undefined,
+    addressing: undefined,
+    displacementBits: 0,
   } as const;
   const token = reader.peek();
   const register = token?.kind === 'id' ? registerByName(token.text.toLowerCase()) : undefined;
@@ -57,7 +64,8 @@ function parseOperand(reader: TokenReader): OperandSyntax {
     reader.position++;
     return { ...base, kind: 'register', register };
   }
-  if (token?.kind === 'id' && token.text.toLowerCase() === 'st') return { ...base, kind: 'register', register: parseStack(reader) };
+  if (token?.kind === 'id' && token.text.toLowerCase() === 'st')
+    return { ...base, kind: 'register', register: parseStack(reader) };
   if (reader.accept('[')) return { ...base, ...parseMemory(reader), kind: 'memory' };
   const first = reader.expression();
   if (reader.accept(':')) return { ...base, kind: 'pointer', segment: first, expression: reader.expression() };
@@ -78,7 +86,9 @@ function parseStack(reader: TokenReader): Register {
   return register;
 }
 
-function parseMemory(reader: TokenReader): Pick<OperandSyntax, 'expression' | 'override' | 'addressing' | 'displacementBits'> {
+function parseMemory(
+  reader: TokenReader,
+): Pick<OperandSyntax, 'expression' | 'override' | 'addressing' | 'displacementBits'> {
   let override: Register | undefined;
   let addressing: OperandSyntax['addressing'];
   let displacementBits = 0;

@@ -26,9 +26,12 @@ const MAX_LINES = 1_000_000;
 const MAX_DEPTH = 100;
 
 /** Calls `replace` for every identifier outside strings and comments. */
-function mapWords(text: string, replace: (word: string, rest: string) => { text: string; consumed: number } | undefined): string {
+function mapWords(
+  text: string,
+  replace: (word: string, rest: string) => { text: string; consumed: number } | undefined,
+): string {
   let out = '';
-  for (let i = 0; i < text.length; ) {
+  for (let i = 0; i < text.length;) {
     const c = text[i] as string;
     if (c === ';') return out;
     if (c === '"' || c === "'" || c === '`') {
@@ -92,7 +95,8 @@ class Preprocessor {
   private expansions = 0;
 
   constructor(defines: Readonly<Record<string, string | number>>) {
-    for (const [name, value] of Object.entries(defines)) this.defines.set(name, { parameters: undefined, body: String(value) });
+    for (const [name, value] of Object.entries(defines))
+      this.defines.set(name, { parameters: undefined, body: String(value) });
   }
 
   run(lines: readonly SourceLine[], depth = 0): readonly SourceLine[] {
@@ -149,7 +153,12 @@ class Preprocessor {
     this.macros.set(match[1] as string, { minimum, maximum, greedy: match[4] === '+', body });
   }
 
-  private findEnd(lines: readonly SourceLine[], index: number, opens: readonly string[], closes: readonly string[]): number {
+  private findEnd(
+    lines: readonly SourceLine[],
+    index: number,
+    opens: readonly string[],
+    closes: readonly string[],
+  ): number {
     let depth = 0;
     for (let i = index; i < lines.length; i++) {
       const word = /^%(\w+)/.exec(lines[i]?.text.trim() ?? '')?.[1]?.toLowerCase() ?? '';
@@ -200,7 +209,8 @@ class Preprocessor {
     return mapWords(text, (word, rest) => {
       const define = this.defines.get(word);
       if (define === undefined || active.includes(word)) return undefined;
-      if (define.parameters === undefined) return { text: this.replaceDefines(define.body, [...active, word]), consumed: 0 };
+      if (define.parameters === undefined)
+        return { text: this.replaceDefines(define.body, [...active, word]), consumed: 0 };
       const open = /^\s*\(/.exec(rest);
       if (open === null) return undefined;
       let depth = 0;
@@ -209,7 +219,9 @@ class Preprocessor {
         if (rest[end] === '(') depth++;
         if (rest[end] === ')' && --depth === 0) break;
       }
-      const given = splitArguments(rest.slice(open[0].length, end)).map((argument) => this.replaceDefines(argument, active));
+      const given = splitArguments(rest.slice(open[0].length, end)).map((argument) =>
+        this.replaceDefines(argument, active),
+      );
       const body = mapWords(define.body, (name) => {
         const position = define.parameters?.indexOf(name) ?? -1;
         return position < 0 ? undefined : { text: given[position] ?? '', consumed: 0 };
@@ -236,7 +248,8 @@ class Preprocessor {
     if (macro.greedy && given.length > macro.maximum) {
       given = [...given.slice(0, macro.maximum - 1), given.slice(macro.maximum - 1).join(', ')];
     }
-    if (given.length < macro.minimum || given.length > macro.maximum) throw sourceError(line, 'wrong number of macro arguments');
+    if (given.length < macro.minimum || given.length > macro.maximum)
+      throw sourceError(line, 'wrong number of macro arguments');
     const local = `..@${++this.expansions}.`;
     const fill = (text: string): string =>
       text
@@ -245,7 +258,10 @@ class Preprocessor {
           const n = Number(braced ?? plain);
           return n === 0 ? String(given.length) : (given[n - 1] ?? '').replace(/^\{(.*)\}$/s, '$1');
         });
-    this.run(macro.body.map((body) => ({ text: fill(body.text), line })), depth + 1);
+    this.run(
+      macro.body.map((body) => ({ text: fill(body.text), line })),
+      depth + 1,
+    );
   }
 }
 

@@ -14,7 +14,13 @@ export interface Register {
 
 const table = new Map<string, Register>();
 
-function add(names: readonly string[], kind: RegisterClass, bits: number, first = 0, rex: Register['rex'] = 'any'): void {
+function add(
+  names: readonly string[],
+  kind: RegisterClass,
+  bits: number,
+  first = 0,
+  rex: Register['rex'] = 'any',
+): void {
   names.forEach((name, index) => table.set(name, { name, kind, number: first + index, bits, rex }));
 }
 
