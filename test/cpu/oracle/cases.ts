@@ -3,7 +3,10 @@
 
 import type { OpcodeRow } from '../../../core/cpu/isa/opcode-row.ts';
 import { branchTarget, encode, tokensOf, type Encoded, type Mode } from './encode.ts';
-import { DATA_AT, DATA_BYTES, FX_AT, GPR_AT, RECORD_BYTES, RFLAGS_AT, type Case } from './records.ts';
+import {
+  DATA_AT, DATA_BYTES, FLAT_DATA, FX_AT, GPR_AT, LOCAL_SEGMENTS, localSelector, RECORD_BYTES, RFLAGS_AT, SEGMENTS_AT, type Case,
+  type SegmentDescriptor,
+} from './records.ts';
 import type { Random } from './random.ts';
 import { decimal, double, extended, integer64, single, vector, type VectorKind } from './values.ts';
 
@@ -87,6 +90,13 @@ function fillFx(image: DataView, at: number, kind: VectorKind, pool: Uint8Array,
   for (let i = 0; i < 16; i++) bytes.set(random.pick(vectors), 160 + i * 16);
 }
 
+/** Selectors of a case: flat, or segments of the local table with all kinds of limits. */
+function chooseSegments(mode: Mode, random: Random): { es: number; ss: number; ds: number } {
+  if (mode !== 16) return { es: FLAT_DATA, ss: FLAT_DATA, ds: FLAT_DATA };
+  const data = (): number => localSelector(random.chance(70) ? 1 : random.pick([2, 3, 4, 5, 6, 8]));
+  return { es: data(), ss: localSelector(random.chance(60) ? 1 : random.pick([3, 4, 5, 8])), ds: data() };
+}
+
 /** Bytes at the memory operand. */
 function memoryBytes(row: OpcodeRow, kind: VectorKind, pool: Uint8Array, integers: readonly bigint[], random: Random): Uint8Array {
   const sub = row.sub ?? '';
@@ -145,20 +155,27 @@ export function withOperands(encoded: Encoded, address: number, random: Random):
   for (let i = 0; i < 16; i++) gpr.push((random.chance(25) ? random.pick(integers) : integer64(random)) & mask);
 
   // --- Implicit operands.
-  const inData = (align: number): bigint => BigInt(DATA_AT + 0x400 + Math.floor(random.below(DATA_BYTES - 0x800) / align) * align);
-  if (random.chance(97)) gpr[RSP] = inData(random.chance(90) ? 8 : 1);
-  if (/^(leave|enter)/.test(row.mnemonic) && random.chance(95)) gpr[RBP] = inData(8);
+  // Pointers; in 16-bit cases offsets, with anything in the upper half.
+  const upper = (): bigint => (mode === 16 ? BigInt(random.bits32() & 0xffff0000) & mask : 0n);
+  const inData = (align: number): bigint =>
+    BigInt((mode === 16 ? 0 : DATA_AT) + 0x400 + Math.floor(random.below(DATA_BYTES - 0x800) / align) * align);
+  const segments = chooseSegments(mode, random);
+  const wideStack = ((LOCAL_SEGMENTS[segments.ss >> 3] as SegmentDescriptor).access & 0x4000) !== 0;
+  if (random.chance(97)) gpr[RSP] = inData(random.chance(90) ? 8 : 1) | (wideStack ? 0n : upper());
+  if (/^(leave|enter)/.test(row.mnemonic) && random.chance(95)) gpr[RBP] = inData(8) | (wideStack ? 0n : upper());
   const tokens = tokensOf(row);
   const string = tokens.some((token) => /^[XY]/.test(token));
   if (string || row.mnemonic === 'maskmovdqu' || row.mnemonic === 'maskmovq') {
-    if (random.chance(95)) gpr[RSI] = inData(random.pick([1, 8]));
-    if (random.chance(95)) gpr[RDI] = random.chance(20) ? (gpr[RSI] as bigint) + BigInt(random.below(8)) : inData(random.pick([1, 8]));
+    const high = encoded.addressBits === 16 ? upper() : 0n;
+    if (random.chance(95)) gpr[RSI] = inData(random.pick([1, 8])) | high;
+    if (random.chance(95)) gpr[RDI] = random.chance(20) ? (gpr[RSI] as bigint) + BigInt(random.below(8)) : inData(random.pick([1, 8])) | high;
   }
   if (encoded.rep) {
     // Counts stay small; with 32-bit addresses the upper half of RCX must not matter.
-    gpr[RCX] = BigInt(random.below(40)) | (encoded.addressBits === 32 && random.chance(30) ? random.bits64() & ~0xffffffffn & mask : 0n);
+    const unused = encoded.addressBits === 64 || random.chance(70) ? 0n : random.bits64() & ~((1n << BigInt(encoded.addressBits)) - 1n) & mask;
+    gpr[RCX] = BigInt(random.below(40)) | unused;
   }
-  if (row.mnemonic === 'xlat') gpr[RBX] = inData(1);
+  if (row.mnemonic === 'xlat') gpr[RBX] = inData(1) | (encoded.addressBits === 16 ? upper() : 0n);
   if (/_CL$/.test(row.handler) && random.chance(70)) gpr[RCX] = BigInt(random.below(70));
   if (/^i?div$/.test(row.mnemonic) && random.chance(70)) {
     const bits = BigInt(encoded.operandBits);
@@ -169,7 +186,7 @@ export function withOperands(encoded: Encoded, address: number, random: Random):
   }
   if (/^(xsave|xrstor)/.test(row.mnemonic) && random.chance(80)) gpr[0] = BigInt(random.below(4));
   if (/^bt/.test(row.mnemonic) && encoded.reg !== undefined && random.chance(80)) gpr[encoded.reg] = BigInt.asUintN(64, BigInt(random.below(512) - 256)) & mask;
-  if (/^(jmp|call)$/.test(row.mnemonic) && encoded.rm !== undefined && encoded.memory === undefined) gpr[encoded.rm] = BigInt(branchTarget(random));
+  if (/^(jmp|call)$/.test(row.mnemonic) && encoded.rm !== undefined && encoded.memory === undefined) gpr[encoded.rm] = BigInt(branchTarget(mode, random));
   if (/^(loop|jcxz)/.test(row.mnemonic) && random.chance(50)) gpr[RCX] = BigInt(random.below(3));
 
   // --- The memory operand: the base register makes up for index and displacement.
@@ -180,10 +197,15 @@ export function withOperands(encoded: Encoded, address: number, random: Random):
     const index = memory.index === undefined ? 0n : (gpr[memory.index] as bigint) << BigInt(memory.scale);
     const base = wrap(BigInt(address) - memory.segmentBase - memory.displacement - index);
     // The upper half of a register does not count for 32-bit addresses.
-    gpr[memory.base] = memory.addressBits === 32 && mode === 64 && random.chance(50) ? base | (random.bits64() & ~0xffffffffn) : base;
+    const unused = memory.addressBits === 64 || random.chance(50) ? 0n : random.bits64() & ~((1n << BigInt(memory.addressBits)) - 1n) & mask;
+    gpr[memory.base] = base | unused;
     if (random.chance(1)) gpr[memory.base] = integer64(random) & mask;
   }
   for (let i = 0; i < 16; i++) view.setBigUint64(GPR_AT + i * 8, gpr[i] as bigint, true);
+
+  view.setUint16(SEGMENTS_AT, segments.es, true);
+  view.setUint16(SEGMENTS_AT + 2, segments.ss, true);
+  view.setUint16(SEGMENTS_AT + 4, segments.ds, true);
 
   // CF PF AF ZF SF OF at random; DF for strings.
   let flags = 0x202 | (random.bits32() & 0x8d5);
@@ -197,13 +219,13 @@ export function withOperands(encoded: Encoded, address: number, random: Random):
   let patch: Uint8Array = memoryBytes(row, kind, pool, [...integers, ...gpr], random);
   if (/^(jmp|call)$/.test(row.mnemonic)) {
     patch = new Uint8Array(8);
-    new DataView(patch.buffer).setBigUint64(0, BigInt(branchTarget(random)), true);
+    new DataView(patch.buffer).setBigUint64(0, BigInt(branchTarget(mode, random)), true);
   }
   let patchAt = address;
   if (/^ret/.test(row.mnemonic)) {
     patch = new Uint8Array(8);
-    new DataView(patch.buffer).setBigUint64(0, BigInt(branchTarget(random)), true);
-    patchAt = Number(gpr[RSP]);
+    new DataView(patch.buffer).setBigUint64(0, BigInt(branchTarget(mode, random)), true);
+    patchAt = mode === 16 ? DATA_AT + Number((gpr[RSP] as bigint) & (wideStack ? 0xffffffffn : 0xffffn)) : Number(gpr[RSP]);
   }
   let patchOffset = patchAt - DATA_AT;
   if (patchOffset < 0 || patchOffset >= DATA_BYTES) {

@@ -1,10 +1,10 @@
 // Random legal encodings of a row of the opcode table: prefixes, REX or VEX, ModRM, SIB, displacement, immediate.
 
 import type { OpcodeRow } from '../../../core/cpu/isa/opcode-row.ts';
-import { CODE_AT, CODE_START, GS_BASE } from './records.ts';
+import { CODE_AT, CODE_START, DATA_AT, GS_BASE } from './records.ts';
 import type { Random } from './random.ts';
 
-export type Mode = 32 | 64;
+export type Mode = 16 | 32 | 64;
 
 /** How the memory operand is addressed; `base` and `index` are register numbers. */
 export interface MemoryOperand {
@@ -32,6 +32,11 @@ export interface Encoded {
   readonly rm?: number;
   readonly reg?: number;
 }
+
+/** Base and index of the 16-bit addressing forms: BX+SI BX+DI BP+SI BP+DI SI DI BP BX. */
+const FORMS_16: readonly (readonly [base: number, index: number | undefined])[] = [
+  [3, 6], [3, 7], [5, 6], [5, 7], [6, undefined], [7, undefined], [5, undefined], [3, undefined],
+];
 
 const MODRM_TOKEN = /^(RdM[bw]|[EGMVWUPQN][a-z]*|Sw)$/;
 
@@ -85,11 +90,11 @@ export function encode(row: OpcodeRow, mode: Mode, random: Random, prefixed: Rea
   if (mandatory !== 0 && !vex) prefixes.push(mandatory);
   // Near branches with 16-bit operand size leave the code page, and vendors disagree about them in 64-bit mode.
   const branch = row.size64 === 'force';
-  let size16 = false;
+  let size66 = false;
   if (!vex && !branch && row.prefix !== '66' && row.prefix !== 'np') {
     const mayAdd = row.prefix === undefined ? freePrefixes || (sized && !prefixed.has(`${row.map}:${row.opcode}`)) : true;
     if (mayAdd && random.chance(sized ? 30 : 4)) {
-      size16 = true;
+      size66 = true;
       prefixes.push(0x66);
     }
   }
@@ -104,17 +109,18 @@ export function encode(row: OpcodeRow, mode: Mode, random: Random, prefixed: Rea
   const absolute = tokens.find((token) => token.startsWith('O'));
   const addresses = usesMemory || string || absolute !== undefined || /^(xlat|maskmov)/.test(row.mnemonic);
   let address67 = false;
-  if (addresses && random.chance(mode === 64 ? 10 : 2)) {
+  if (addresses && random.chance(mode === 64 ? 10 : mode === 16 ? 25 : 2)) {
     address67 = true;
     prefixes.push(0x67);
   }
-  let segmentBase = 0n;
+  let segmentBase = mode === 16 ? BigInt(DATA_AT) : 0n;
   if (addresses && random.chance(8)) {
     if (mode === 64 && usesMemory && random.chance(50)) {
       prefixes.push(0x65);
       segmentBase = BigInt(GS_BASE);
     } else {
-      prefixes.push(random.pick([0x26, 0x2e, 0x36, 0x3e]));
+      // In 16-bit cases CS has another base, and the bytes around the instruction are not the same on both sides.
+      prefixes.push(random.pick(mode === 16 ? [0x26, 0x36, 0x3e] : [0x26, 0x2e, 0x36, 0x3e]));
     }
   }
   let locked = false;
@@ -130,12 +136,12 @@ export function encode(row: OpcodeRow, mode: Mode, random: Random, prefixed: Rea
     prefixes[j] = moved;
   }
 
-  const addressBits = mode === 64 ? (address67 ? 32 : 64) : address67 ? 16 : 32;
+  const addressBits = mode === 64 ? (address67 ? 32 : 64) : address67 === (mode === 16) ? 32 : 16;
   const registers = mode === 64 ? 16 : 8;
   let rexW = mode === 64 && random.chance(sized || vex ? 40 : 10);
   if (row.mnemonic === 'movnti' || row.handler === 'SSE' || row.handler === 'MMX') rexW = mode === 64 && random.chance(30);
-  let operandBits: 16 | 32 | 64 = size16 ? 16 : 32;
-  if (rexW || (mode === 64 && row.size64 !== undefined && !size16)) operandBits = 64;
+  let operandBits: 16 | 32 | 64 = size66 === (mode === 16) ? 32 : 16;
+  if (rexW || (mode === 64 && row.size64 !== undefined && !size66)) operandBits = 64;
 
   // --- ModRM, SIB.
   let rexR = 0;
@@ -161,11 +167,18 @@ export function encode(row: OpcodeRow, mode: Mode, random: Random, prefixed: Rea
       rm = row.rm ?? random.below(registers);
       rexB = rm >> 3;
       modrm = [0xc0 | ((reg & 7) << 3) | (rm & 7)];
-    } else if (addressBits === 16) {
-      // Only displacement forms; such addresses lie in the unmapped first 64 KiB.
-      const low = random.below(0x10000);
+    } else if (addressBits === 16 && (mode === 32 || random.chance(25))) {
+      // Displacement only; in flat 32-bit cases such addresses lie in the unmapped first 64 KiB.
+      const low = mode === 32 ? random.below(0x10000) : (address - DATA_AT) & 0xffff;
       modrm = [((reg & 7) << 3) | 6, low & 0xff, low >> 8];
-      fixedAddress = low;
+      fixedAddress = mode === 32 ? low : address;
+    } else if (addressBits === 16) {
+      const form = random.below(8);
+      const [base, index] = FORMS_16[form] as readonly [number, number | undefined];
+      const size = form === 6 ? random.pick([1, 2]) : random.pick([0, 1, 2]);
+      const displacement = size === 0 ? 0n : size === 1 ? BigInt(random.below(256) - 128) : BigInt(random.below(65536) - 32768);
+      modrm = [(size << 6) | ((reg & 7) << 3) | form, ...little(displacement, size)];
+      memory = { base, ...(index === undefined ? {} : { index }), scale: 0, displacement, addressBits, segmentBase };
     } else {
       const target = BigInt(address) - segmentBase;
       const form = random.below(10);
@@ -174,7 +187,7 @@ export function encode(row: OpcodeRow, mode: Mode, random: Random, prefixed: Rea
         modrm = [((reg & 7) << 3) | 5, ...little(target, 4)];
         fixedAddress = address;
         if (mode === 64) ripRelativeAt = 1;
-      } else if (form === 2 && (mode === 32 || target < 0x80000000n)) {
+      } else if (form === 2 && (mode !== 64 || target < 0x80000000n)) {
         modrm = [((reg & 7) << 3) | 4, 0x25, ...little(target, 4)];
         fixedAddress = address;
       } else {
@@ -204,10 +217,10 @@ export function encode(row: OpcodeRow, mode: Mode, random: Random, prefixed: Rea
     else if (token === 'Iz') tail.push(...little(immediateValue(random, 4), operandBits === 16 ? 2 : 4));
     else if (token === 'Iv') tail.push(...little(immediateValue(random, 8), operandBits / 8));
     else if (token === 'Jb') tail.push(...little(BigInt(branchOffset(random, 128)), 1));
-    else if (token === 'Jz') tail.push(...little(BigInt(branchOffset(random, 0x500)), 4));
+    else if (token === 'Jz') tail.push(...little(BigInt(branchOffset(random, 0x500)), mode === 16 ? 2 : 4));
     else if (token.startsWith('O')) {
-      tail.push(...little(BigInt(address), addressBits / 8));
-      fixedAddress = addressBits === 16 ? address & 0xffff : address;
+      tail.push(...little(BigInt(address) - segmentBase, addressBits / 8));
+      fixedAddress = addressBits === 16 && mode === 32 ? address & 0xffff : address;
     }
   }
 
@@ -256,6 +269,6 @@ function branchOffset(random: Random, reach: number): number {
 }
 
 /** Where indirect branches may go: to HLT bytes of the code page. */
-export function branchTarget(random: Random): number {
-  return CODE_AT + (random.chance(50) ? 0x200 + random.below(0x500) : 0x900 + random.below(0x600));
+export function branchTarget(mode: Mode, random: Random): number {
+  return (mode === 16 ? 0 : CODE_AT) + (random.chance(50) ? 0x200 + random.below(0x500) : 0x900 + random.below(0x600));
 }

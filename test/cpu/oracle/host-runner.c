@@ -1,9 +1,10 @@
 // Runs single instructions on the host's CPU. Cases come on stdin, results go to stdout, both as the binary records of
 // records.ts. Each case loads all registers, jumps to the instruction, which is followed by a jump back, and stores all
 // registers; a fault ends in a signal handler that continues at the same way back. 32-bit cases run in compatibility mode
-// through a far jump into the kernel's 32-bit code segment.
+// through a far jump into the kernel's 32-bit code segment, 16-bit cases in segments of the local descriptor table.
 
 #define _GNU_SOURCE
+#include <asm/ldt.h>
 #include <asm/prctl.h>
 #include <signal.h>
 #include <stddef.h>
@@ -24,17 +25,17 @@
 #define NO_FAULT 0xffffffffu
 #define CODE32 0x23
 #define CODE64 0x33
-#define DATA32 0x2b
+#define CODE16 0x07
 
 struct input {
-  uint32_t mode;  // 32 or 64
+  uint32_t mode;  // 16, 32 or 64
   uint32_t code_bytes;
   uint8_t code[16];
   uint64_t gpr[16];
   uint64_t rflags;
   uint32_t patch_offset;
   uint32_t patch_bytes;  // the patch follows the record, padded to 16
-  uint64_t reserved;
+  uint16_t segments[4];  // ES, SS, DS
   uint8_t fx[512];
 } __attribute__((aligned(16)));
 
@@ -47,7 +48,7 @@ struct output {
   uint64_t rflags;
   uint32_t changed_offset;
   uint32_t changed_bytes;  // the bytes follow the record, padded to 16
-  uint64_t reserved;
+  uint16_t segments[4];
   uint8_t fx[512];
 } __attribute__((aligned(16)));
 
@@ -55,6 +56,7 @@ struct input in __attribute__((aligned(64)));
 struct output out __attribute__((aligned(64)));
 uint64_t host_rsp;
 uint64_t target;
+uint64_t fault_gpr[16];
 struct {
   uint32_t offset;
   uint16_t selector;
@@ -69,6 +71,7 @@ __asm__(
     "run_case:\n"
     "  push %rbx\n  push %rbp\n  push %r12\n  push %r13\n  push %r14\n  push %r15\n"
     "  mov %rsp, host_rsp(%rip)\n"
+    "  mov in+168(%rip), %es\n  mov in+170(%rip), %ss\n  mov in+172(%rip), %ds\n"
     "  fxrstor64 in+176(%rip)\n"
     "  pushq in+152(%rip)\n"
     "  popfq\n"
@@ -87,6 +90,8 @@ __asm__(
     "  mov %r8, out+88(%rip)\n  mov %r9, out+96(%rip)\n  mov %r10, out+104(%rip)\n  mov %r11, out+112(%rip)\n"
     "  mov %r12, out+120(%rip)\n  mov %r13, out+128(%rip)\n  mov %r14, out+136(%rip)\n  mov %r15, out+144(%rip)\n"
     "  mov host_rsp(%rip), %rsp\n"
+    "  mov %es, out+168(%rip)\n  mov %ss, out+170(%rip)\n  mov %ds, out+172(%rip)\n"
+    "  mov flat_data(%rip), %ss\n"
     "  pushfq\n"
     "  popq out+152(%rip)\n"
     "  pushq $0x202\n"
@@ -98,6 +103,7 @@ __asm__(
     "  ret\n"
     ".data\n"
     "default_mxcsr: .long 0x1f80\n"
+    "flat_data: .word 0x2b\n"
     ".text\n");
 
 _Static_assert(offsetof(struct input, gpr) == 24 && offsetof(struct input, rflags) == 152 && offsetof(struct input, fx) == 176, "layout");
@@ -112,6 +118,9 @@ static void on_fault(int signal_number, siginfo_t *info, void *context) {
   out.error = (uint32_t)regs[REG_ERR];
   out.cr2 = out.vector == 14 ? (uint64_t)regs[REG_CR2] : 0;
   out.rip = (uint64_t)regs[REG_RIP];
+  // The kernel's return to a 16-bit stack segment may spoil the upper half of ESP: registers are taken from here.
+  static const int order[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI, REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
+  for (int i = 0; i < 16; i++) fault_gpr[i] = (uint64_t)regs[order[i]];
   uint64_t ip = out.rip;
   // A branch may end anywhere but in this program.
   if (ip >= (uint64_t)(uintptr_t)&__executable_start && ip < (uint64_t)(uintptr_t)&etext) {
@@ -139,6 +148,38 @@ static int read_all(void *to, size_t bytes) {
 
 static void write_all(const void *from, size_t bytes) {
   if (fwrite(from, 1, bytes, stdout) != bytes) exit(2);
+}
+
+// The local descriptor table of 16-bit cases; segmentsOf() in records.ts knows the same list.
+static void make_segments(void) {
+  static const struct {
+    unsigned base, limit, wide, contents, read_only, pages;
+  } list[] = {
+      {CODE_AT, 0xffff, 0, 2, 0, 0},    // 0 code
+      {DATA_AT, 0x2fff, 0, 0, 0, 0},    // 1 data
+      {DATA_AT, 0x2fff, 0, 0, 1, 0},    // 2 read-only data
+      {DATA_AT, 0x03ff, 0, 1, 0, 0},    // 3 expand-down data, 16-bit
+      {DATA_AT, 0x03ff, 1, 1, 0, 0},    // 4 expand-down data, 32-bit
+      {DATA_AT, 0x2fff, 1, 0, 0, 0},    // 5 data with a 32-bit stack
+      {DATA_AT, 0x1fff, 0, 2, 0, 0},    // 6 readable code
+      {DATA_AT, 0x1fff, 0, 2, 1, 0},    // 7 code that cannot be read
+      {DATA_AT, 0x0001, 1, 0, 0, 1},    // 8 data, limit in pages
+  };
+  for (unsigned i = 0; i < sizeof list / sizeof list[0]; i++) {
+    struct user_desc entry;
+    memset(&entry, 0, sizeof entry);
+    entry.entry_number = i;
+    entry.base_addr = list[i].base;
+    entry.limit = list[i].limit;
+    entry.seg_32bit = list[i].wide;
+    entry.contents = list[i].contents;
+    entry.read_exec_only = list[i].read_only;
+    entry.limit_in_pages = list[i].pages;
+    if (syscall(SYS_modify_ldt, 1, &entry, sizeof entry) != 0) {
+      perror("host-runner: modify_ldt");
+      exit(2);
+    }
+  }
 }
 
 int main(void) {
@@ -170,8 +211,7 @@ int main(void) {
   action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
   static const int signals[] = {SIGSEGV, SIGILL, SIGFPE, SIGBUS, SIGTRAP};
   for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) sigaction(signals[i], &action, NULL);
-  // Compatibility mode wants real data segments; 64-bit code does not look at them.
-  __asm__ volatile("mov %0, %%ds\n mov %0, %%es" ::"r"(DATA32));
+  make_segments();
   syscall(SYS_arch_prctl, ARCH_SET_GS, DATA_AT + 0x100);
 
   static uint8_t patch[4096 + 16] __attribute__((aligned(16)));
@@ -189,16 +229,18 @@ int main(void) {
     } else {
       uint32_t offset = TRAMPOLINE;
       uint16_t selector = CODE64;
+      if (in.mode == 16) *at++ = 0x66;
       at[0] = 0xea;
       memcpy(at + 1, &offset, 4);
       memcpy(at + 5, &selector, 2);
-      far_target.offset = CODE_START;
-      far_target.selector = CODE32;
+      far_target.offset = in.mode == 16 ? CODE_START - CODE_AT : CODE_START;
+      far_target.selector = in.mode == 16 ? CODE16 : CODE32;
       target = (uint64_t)enter32;
     }
     memset(&out, 0, offsetof(struct output, gpr));
     out.vector = NO_FAULT;
     run_case();
+    if (out.vector != NO_FAULT) memcpy(out.gpr, fault_gpr, sizeof fault_gpr);
     memset(code + (CODE_START - CODE_AT), 0xf4, 48);
 
     // The range of data that differs from what the case began with.

@@ -8,7 +8,8 @@ import { layOutMemory } from '../../../core/memory/layout.ts';
 import type { TestCase } from './cases.ts';
 import type { Engine } from './oracle.ts';
 import {
-  CODE_AT, CODE_START, DATA_AT, DATA_BYTES, dataPattern, FX_AT, GPR_AT, GS_BASE, NO_FAULT, READ_ONLY_BYTES, RECORD_BYTES, RFLAGS_AT, type Result,
+  CODE_AT, CODE_START, DATA_AT, DATA_BYTES, dataPattern, FLAT_DATA, FX_AT, GPR_AT, GS_BASE, LOCAL_SEGMENTS, localSelector, NO_FAULT,
+  READ_ONLY_BYTES, RECORD_BYTES, RFLAGS_AT, SEGMENTS_AT, type Result, type SegmentDescriptor,
 } from './records.ts';
 
 const MIB = 1 << 20;
@@ -22,9 +23,13 @@ const ES = 0;
 const CS = 1;
 const SS = 2;
 const DS = 3;
+const FS = 4;
 const GS = 5;
-const MODE_64 = 2;
-const MODE_32_BIG_STACK = 1 | 4;
+const FLAT: SegmentDescriptor = { base: 0, limit: 0xffffffff, access: 0xc0f3 };
+const NULL_SEGMENT: SegmentDescriptor = { base: 0, limit: 0, access: 0x10000 };
+
+/** Calls of core/cpu/interp/assembly/env.ts that no case may make. */
+const HOST_CALLS = ['abort', 'portIn', 'portOut', 'mmioRead', 'mmioWrite', 'readTsc', 'acknowledgeInterrupt', 'msrRead', 'msrWrite', 'cr8Write', 'random32'];
 
 interface Exports {
   readonly [name: string]: (...args: number[]) => number;
@@ -40,7 +45,7 @@ export class InterpreterEngine implements Engine {
   readonly #pattern = dataPattern();
   readonly #before = new Uint8Array(DATA_BYTES + READ_ONLY_BYTES);
   readonly #fault = {};
-  #mode = 0;
+  #segments = '';
 
   constructor(wasm: URL | string) {
     const layout = layOutMemory({ ramBytes: RAM_BYTES, romBytes: 0x1000, vramBytes: 0x1000, vcpus: 1 });
@@ -71,7 +76,7 @@ export class InterpreterEngine implements Engine {
       notify: () => undefined,
       cr8Read: () => 0,
     };
-    for (const wanted of WebAssembly.Module.imports(module)) if (wanted.kind === 'function') env[wanted.name] ??= refuse(wanted.name);
+    for (const name of HOST_CALLS) env[name] = refuse(name);
     this.#exports = new WebAssembly.Instance(module, { env }).exports as unknown as Exports;
     this.#call('init');
     this.#buildPageTables(layout.ramBase);
@@ -121,31 +126,37 @@ export class InterpreterEngine implements Engine {
     for (let i = 0; i < 4; i++) this.#set32('FEATURE_BITS', 0xffffffff, i);
   }
 
-  #setMode(mode: 32 | 64): void {
-    if (this.#mode === mode) return;
-    this.#mode = mode;
-    const long = mode === 64;
-    for (let segment = 0; segment < 6; segment++) {
-      const code = segment === CS;
-      this.#set64('SEG_BASE', segment === GS ? BigInt(GS_BASE) : 0n, segment);
-      this.#set32('SEG_LIMIT', 0xffffffff, segment);
-      this.#set32('SEG_SELECTOR', code ? (long ? 0x33 : 0x23) : 0x2b, segment);
-      // P S DPL 3, readable code or writable data, G; L or D.
-      this.#set32('SEG_ACCESS', code ? (long ? 0xa0fb : 0xc0fb) : 0xc0f3, segment);
-      const flat = segment === ES || segment === SS || segment === DS || code;
-      this.#set64('SEG_READ_END', long ? ALL_ONES : flat ? 0x100000000n : 0n, segment);
-      this.#set64('SEG_WRITE_END', long ? ALL_ONES : flat && !code ? 0x100000000n : 0n, segment);
-    }
-    this.#set32('CODE_MODE', long ? MODE_64 : MODE_32_BIG_STACK);
+  #setSegment(segment: number, selector: number, descriptor: SegmentDescriptor): void {
+    this.#set32('SEG_SELECTOR', selector, segment);
+    this.#set64('SEG_BASE', BigInt(descriptor.base), segment);
+    this.#set32('SEG_LIMIT', descriptor.limit, segment);
+    this.#set32('SEG_ACCESS', descriptor.access, segment);
+  }
+
+  /** `key` says all about mode and segments that may change between cases. */
+  #setSegments(test: TestCase, state: DataView): void {
+    const es = state.getUint16(SEGMENTS_AT, true);
+    const ss = state.getUint16(SEGMENTS_AT + 2, true);
+    const ds = state.getUint16(SEGMENTS_AT + 4, true);
+    const key = `${test.mode} ${es} ${ss} ${ds}`;
+    if (this.#segments === key) return;
+    this.#segments = key;
+    const data = (selector: number): SegmentDescriptor => (selector === FLAT_DATA ? FLAT : (LOCAL_SEGMENTS[selector >> 3] as SegmentDescriptor));
+    this.#setSegment(ES, es, data(es));
+    this.#setSegment(SS, ss, data(ss));
+    this.#setSegment(DS, ds, data(ds));
+    this.#setSegment(FS, 0, NULL_SEGMENT);
+    this.#setSegment(GS, 0, { ...NULL_SEGMENT, base: GS_BASE });
+    if (test.mode === 16) this.#setSegment(CS, localSelector(0), LOCAL_SEGMENTS[0] as SegmentDescriptor);
+    else this.#setSegment(CS, test.mode === 64 ? 0x33 : 0x23, { base: 0, limit: 0xffffffff, access: test.mode === 64 ? 0xa0fb : 0xc0fb });
     this.#call('refreshDerived');
-    this.#call('pageMapChanged');
   }
 
   run(test: TestCase): Result {
     const bytes = this.#bytes;
     const view = this.#view;
     const cpu = this.#cpu;
-    this.#setMode(test.mode);
+    const start = test.mode === 16 ? CODE_START - CODE_AT : CODE_START;
 
     // --- Memory and code.
     const before = this.#before;
@@ -159,11 +170,12 @@ export class InterpreterEngine implements Engine {
 
     // --- Registers.
     const state = new DataView(test.state.buffer, test.state.byteOffset, test.state.byteLength);
+    this.#setSegments(test, state);
     bytes.set(test.state.subarray(GPR_AT, GPR_AT + 128), cpu + offsetOf('GPR'));
     const flags = state.getUint32(RFLAGS_AT, true);
     this.#writeFlags(flags);
     view.setUint32(cpu + offsetOf('EFLAGS_SYSTEM'), (flags & ~0x8d5) | 2, true);
-    view.setBigUint64(cpu + offsetOf('RIP'), BigInt(CODE_START), true);
+    view.setBigUint64(cpu + offsetOf('RIP'), BigInt(start), true);
     this.#writeFx(test.state, state);
     view.setInt32(cpu + offsetOf('EVENTS'), 0, true);
     view.setUint32(cpu + offsetOf('SHADOW'), 0, true);
@@ -171,9 +183,11 @@ export class InterpreterEngine implements Engine {
 
     // --- One instruction.
     let vector = this.#step();
+    // Every iteration of a repeated string instruction counts as an instruction.
+    while (vector === NO_FAULT && test.encoded.rep && view.getUint32(cpu + offsetOf('RIP'), true) === start) vector = this.#step();
     let rip = view.getBigUint64(cpu + offsetOf('RIP'), true);
     // After a branch the host runs on into the HLT that fills the code page, or into nothing.
-    if (vector === NO_FAULT && rip !== BigInt(CODE_START + test.code.length)) vector = this.#step();
+    if (vector === NO_FAULT && rip !== BigInt(start + test.code.length)) vector = this.#step();
     if (vector === NO_FAULT) rip = 0n;
     const error = vector === NO_FAULT ? 0 : view.getUint32(cpu + offsetOf('FAULT_ERROR'), true);
     const cr2 = vector === 14 ? view.getBigUint64(cpu + offsetOf('CR2'), true) : 0n;

@@ -17,6 +17,36 @@ export const RFLAGS_AT = 152;
 export const FX_AT = 176;
 export const NO_FAULT = 0xffffffff;
 
+/** Selectors of ES, SS and DS. */
+export const SEGMENTS_AT = 168;
+export const FLAT_DATA = 0x2b;
+
+/** Segments of 16-bit cases: the local descriptor table that host-runner.c makes; selector = index * 8 + 7. */
+export interface SegmentDescriptor {
+  readonly base: number;
+  /** Last valid offset, pages counted. */
+  readonly limit: number;
+  /** Access byte, and bits 12-15 of the flags: as in SEG_ACCESS of core/cpu/isa/layout.ts. */
+  readonly access: number;
+}
+
+const DATA_BASE = DATA_AT;
+export const LOCAL_SEGMENTS: readonly SegmentDescriptor[] = [
+  { base: CODE_AT, limit: 0xffff, access: 0x00fb },
+  { base: DATA_BASE, limit: 0x2fff, access: 0x00f3 },
+  { base: DATA_BASE, limit: 0x2fff, access: 0x00f1 },
+  { base: DATA_BASE, limit: 0x03ff, access: 0x00f7 },
+  { base: DATA_BASE, limit: 0x03ff, access: 0x40f7 },
+  { base: DATA_BASE, limit: 0x2fff, access: 0x40f3 },
+  { base: DATA_BASE, limit: 0x1fff, access: 0x00fb },
+  { base: DATA_BASE, limit: 0x1fff, access: 0x00f9 },
+  { base: DATA_BASE, limit: 0x1fff, access: 0xc0f3 },
+];
+
+export function localSelector(index: number): number {
+  return index * 8 + 7;
+}
+
 const MODE_AT = 0;
 const CODE_BYTES_AT = 4;
 const CODE_BYTES = 8;
@@ -29,9 +59,9 @@ const CR2_AT = 8;
 const RIP_AT = 16;
 
 export interface Case {
-  readonly mode: 32 | 64;
+  readonly mode: 16 | 32 | 64;
   readonly code: Uint8Array;
-  /** GPRs (offset 24), flags (152) and FXSAVE image (176) in place, RECORD_BYTES long. */
+  /** GPRs (offset 24), flags (152), segments (168) and FXSAVE image (176) in place, RECORD_BYTES long. */
   readonly state: Uint8Array;
   /** Bytes of the data pages that differ from the pattern. */
   readonly patchOffset: number;
