@@ -2,8 +2,9 @@
 
 import {
   PRECISION_EXTENDED, f80Exp, f80Invalid, f80IsInfinity, f80IsSpecial, f80NanOperand, f80NanOperands, f80NoteDenormal,
-  f80Normalize, f80Raise, f80RoundPack, f80Set, f80SetInfinity, f80SetZero, f80Stopped, normalExponent,
+  f80Normalize, f80Raise, f80Set, f80SetInfinity, f80SetZero, f80Stopped, normalExponent,
 } from './f80';
+import { f80RoundPack } from './f80-round';
 import { EXPONENTIAL, LN2_HIGH, LN2_LOW, ODD_RECIPROCALS, TWO_LOG2E_HIGH, TWO_LOG2E_LOW } from './f80-tables';
 import {
   wDiv, wExponent, wHigh, wLow, wMul, wNormalize, wPoly, wPolyAlternating, wSet, wToFraction,

@@ -2,9 +2,10 @@
 // lowers the exponent difference by 32 to 63 a step, as real processors do.
 
 import {
-  PRECISION_EXTENDED, f80Exp, f80Invalid, f80IsInfinity, f80IsSpecial, f80IsZero, f80NanOperand, f80NanOperands, f80NoteDenormal, f80Normalize,
-  f80Raise, f80RoundPack, f80Set, f80SetInfinity, f80SetZero, f80Sig, f80Stopped, normalExponent,
+  PRECISION_EXTENDED, f80Exp, f80Invalid, f80IsInfinity, f80IsSpecial, f80IsZero, f80NanOperand, f80NanOperands,
+  f80NoteDenormal, f80Normalize, f80Raise, f80Set, f80SetInfinity, f80SetZero, f80Sig, f80Stopped, normalExponent,
 } from './f80';
+import { f80RoundPack } from './f80-round';
 import { FLAG_ZERO_DIVIDE, divWide, wideHigh } from './softfloat';
 
 /** Condition code bits C0, C1, C2, C3 of the last remainder, in place; -1 when there is none to set. */

@@ -3,8 +3,9 @@
 
 import {
   PRECISION_EXTENDED, f80Invalid, f80IsInfinity, f80IsSpecial, f80IsZero, f80NanOperand, f80NanOperands, f80NoteDenormal,
-  f80Normalize, f80RoundPack, f80Set, f80SetZero, f80Stopped, normalExponent,
+  f80Normalize, f80Set, f80SetZero, f80Stopped, normalExponent,
 } from './f80';
+import { f80RoundPack } from './f80-round';
 import { ARC_TANGENTS, COSINE, ODD_RECIPROCALS, PI_HIGH, PI_LOW, SINE } from './f80-tables';
 import {
   wDiv, wExact, wExponent, wHigh, wLow, wMul, wNormalize, wPolyAlternating, wSet, wToFraction,

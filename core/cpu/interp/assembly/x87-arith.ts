@@ -1,8 +1,7 @@
 // x87 arithmetic and comparison instructions on the register stack.
 
-import {
-  FLAG_C1, f80Add, f80Compare, f80Div, f80Exp, f80Flags, f80IsNan, f80IsUnsupported, f80IsZero, f80Mul, f80Sig, f80Stopped,
-} from './f80';
+import { FLAG_C1, f80Exp, f80Flags, f80IsNan, f80IsUnsupported, f80IsZero, f80Sig, f80Stopped } from './f80';
+import { f80Add, f80Compare, f80Div, f80Mul } from './f80-arith';
 import { FLAG_DENORMAL } from './softfloat';
 import {
   isEmpty, pop, setCodes, setCompareFlags, setSt, stackUnderflow, stExp, stSig,

@@ -1,6 +1,7 @@
 // x87 instructions that compute a function of one or two stack registers.
 
-import { FLAG_C1, f80Exp, f80Flags, f80Sig, f80Sqrt, f80Stopped } from './f80';
+import { FLAG_C1, f80Exp, f80Flags, f80Sig, f80Stopped } from './f80';
+import { f80Sqrt } from './f80-arith';
 import { f80RoundToInt } from './f80-convert';
 import { f80Exp2Minus1, f80YLog2X, f80YLog2XPlus1 } from './f80-log';
 import { extractExp, extractSig, f80Extract, f80Remainder, f80Scale, remainderCodes } from './f80-remainder';
