@@ -65,3 +65,39 @@ export const BASE_BSP = 0x100;
 export const BASE_X2APIC = 0x400;
 export const BASE_ENABLE = 0x800;
 export const DEFAULT_BASE = 0xfee0_0000;
+
+/** Registers that exist as x2APIC MSRs: DFR, APR and the high half of the ICR do not. */
+export function isX2ApicRegister(offset: number): boolean {
+  if (offset >= APIC_ISR && offset <= APIC_ESR) return true;
+  if (offset >= APIC_LVT_TIMER && offset <= APIC_CURRENT_COUNT) return true;
+  switch (offset) {
+    case APIC_ID:
+    case APIC_VERSION:
+    case APIC_TPR:
+    case APIC_PPR:
+    case APIC_EOI:
+    case APIC_LDR:
+    case APIC_SVR:
+    case APIC_ICR_LOW:
+    case APIC_DIVIDE:
+    case APIC_SELF_IPI:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** Of those, the ones that WRMSR may write. */
+export function isX2ApicWritable(offset: number): boolean {
+  if (offset >= APIC_ISR && offset < APIC_ESR) return false;
+  switch (offset) {
+    case APIC_ID:
+    case APIC_VERSION:
+    case APIC_PPR:
+    case APIC_LDR:
+    case APIC_CURRENT_COUNT:
+      return false;
+    default:
+      return true;
+  }
+}
