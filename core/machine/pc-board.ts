@@ -1,9 +1,10 @@
 // The board of machine type `pc` (i440FX and PIIX3): makes every device and wires it. The only place, with pc-machine.ts,
 // that names concrete device classes.
 
-import { DisposableStore } from '../base/disposable.ts';
+import { type Disposable, DisposableStore, toDisposable } from '../base/disposable.ts';
 import type { Logger } from '../base/logger.ts';
 import type { TimerQueue } from '../base/timer-queue.ts';
+import { InterruptBus } from '../bus/interrupt-bus.ts';
 import type { IrqLine } from '../bus/irq.ts';
 import { MmioBus } from '../bus/mmio-bus.ts';
 import { PortBus } from '../bus/port-bus.ts';
@@ -42,8 +43,8 @@ export interface PcBoardOptions {
   readonly io: IoQueue;
   readonly log: Logger;
   readonly epochMsAtPowerOn: number;
-  /** Ticks a second of the TSC, for the local APIC's deadline mode. */
-  readonly tscHz: number;
+  /** Virtual time at which the TSC reaches a value, for the local APIC's deadline mode. */
+  readonly tscToNs: (tsc: number) => number;
   readonly floppyDrives: number;
   /** Expansion ROM of the display adapter, for external firmware. */
   readonly vgaRom: Uint8Array | undefined;
@@ -51,6 +52,8 @@ export interface PcBoardOptions {
   // What the board asks of the machine around it.
   readonly setInterruptRequest: (level: boolean) => void;
   readonly raiseNmi: () => void;
+  readonly raiseInit: () => void;
+  readonly raiseStartup: (vector: number) => void;
   readonly setA20: (enabled: boolean) => void;
   readonly requestReset: () => void;
   readonly powerOff: () => void;
@@ -86,24 +89,33 @@ export class PcBoard {
     const { memory, timers: clock, io, log } = options;
     this.memoryMap = new PcMemoryMap(memory, this.mmio);
 
-    this.pic = this.add(new Pic8259({ intr: { set: (level) => this.localApic.setLint0(level) } }));
+    const interruptBus = new InterruptBus();
+    this.pic = this.add(new Pic8259({ intr: { set: (level) => this.localApic.lint0.set(level) } }));
+    let apicWindow: Disposable | undefined;
+    const placeApic = (): void => {
+      apicWindow?.dispose();
+      const base = this.localApic.mmioBase;
+      apicWindow = base === undefined ? undefined : this.mmio.register(base, 0x1000, this.localApic, 2);
+    };
     this.localApic = this.add(
       new LocalApic({
         id: 'lapic0',
         apicId: 0,
-        isBootProcessor: true,
+        isBsp: true,
         clock,
-        tscHz: options.tscHz,
-        bus: {
-          send: (message) => this.localApic.accept(message),
-          broadcastEoi: (vector) => this.ioApic.endOfInterrupt(vector),
-        },
-        acknowledgePic: () => this.pic.acknowledge(),
-        onChange: () => options.setInterruptRequest(this.localApic.hasInterrupt()),
+        bus: interruptBus,
+        tscToNs: options.tscToNs,
+        pic: this.pic,
+        onInterruptRequest: options.setInterruptRequest,
         onNmi: options.raiseNmi,
+        onInit: options.raiseInit,
+        onStartup: options.raiseStartup,
+        onBaseChanged: placeApic,
       }),
     );
-    this.ioApic = this.add(new IoApic({ id: 'ioapic', apicId: 1, bus: { send: (message) => this.localApic.accept(message) } }));
+    placeApic();
+    this.attached.add(toDisposable(() => apicWindow?.dispose()));
+    this.ioApic = this.add(new IoApic({ id: 'ioapic', bus: interruptBus }));
     this.irqs = new InterruptWiring(
       (irq) => this.pic.irq(irq),
       (pin) => this.ioApic.pin(pin),
@@ -196,7 +208,6 @@ export class PcBoard {
     this.attached.add(this.mmio.register(0xa_0000, 0x2_0000, this.vga.adapter.window));
     this.attached.add(hpet.attach(this.mmio));
     this.attached.add(this.ioApic.attach(this.mmio));
-    this.attached.add(this.localApic.attach(this.mmio));
   }
 
   private gateA20(enabled: boolean, setA20: (enabled: boolean) => void): void {

@@ -14,7 +14,7 @@ import { PhysicalMemory } from '../memory/physical-memory.ts';
 import type { VmConfig } from '../protocol/vm-config.ts';
 import type { TextScreenMessage, VmExit, VmState, VmStats } from '../protocol/vm-messages.ts';
 import { type DirectBootFiles, enterKernel, loadDirectBoot, readDirectBootFiles } from './direct-boot.ts';
-import { attachDisks } from './disks.ts';
+import { type DriveBays, attachDisks } from './disks.ts';
 import { type BuiltInFirmware, bootPaths, createBuiltInFirmware } from './built-in-firmware.ts';
 import { type ExternalFirmware, type TableOptions, fillFwCfg, readFirmware } from './firmware-setup.ts';
 import { monotonicMs, newUuid, peakRssMib, randomSeed, traceFile, wallClockMs } from './host-services.ts';
@@ -67,6 +67,7 @@ class PcMachine implements Machine {
   private readonly io: IoQueue;
   private readonly random: MachineRandom;
   private readonly board: PcBoard;
+  private readonly bays: DriveBays;
   private readonly vcpu: Vcpu;
   private readonly loop: RunLoop;
   private readonly typer: KeyTyper;
@@ -133,12 +134,14 @@ class PcMachine implements Machine {
       io: this.io,
       log,
       epochMsAtPowerOn: config.rtcEpochMs ?? (deterministic ? FIXED_EPOCH_MS : wallClockMs()),
-      tscHz: TSC_HZ,
+      tscToNs: (tsc) => tsc,
       floppyDrives: media.floppies.length,
       vgaRom: external?.vgaRom,
       debugExit: config.debugExit,
       setInterruptRequest: (level) => this.vcpu.setInterruptRequest(level),
       raiseNmi: () => this.vcpu.raiseNmi(),
+      raiseInit: () => this.vcpu.raiseInit(),
+      raiseStartup: (vector) => this.vcpu.raiseStartup(vector),
       setA20: (enabled) => this.vcpu.setA20(enabled),
       requestReset: () => this.requestReset(),
       powerOff: () => this.finish({ reason: 'power-off' }),
@@ -149,7 +152,7 @@ class PcMachine implements Machine {
       },
       debugOutput: debugLines(log),
     });
-    attachDisks(this.board, media, this.timers, this.io, log);
+    this.bays = attachDisks({ board: this.board, memory, media, clock: this.timers, io: this.io, log });
     this.vcpu = createSoftwareVcpu(wasm, memory, {
       index: 0,
       jit: config.jit,
@@ -159,17 +162,8 @@ class PcMachine implements Machine {
         mmioRead: (address, size) => this.board.mmio.read(address, size),
         mmioWrite: (address, size, value) => this.board.mmio.write(address, size, value),
       },
-      interrupts: {
-        acknowledge: () => this.board.localApic.acknowledge(),
-        readCr8: () => this.board.localApic.cr8,
-        writeCr8: (value) => {
-          this.board.localApic.cr8 = value;
-        },
-      },
-      msrs: {
-        read: (index, out) => this.board.localApic.readMsr(index, out),
-        write: (index, low, high) => this.board.localApic.writeMsr(index, low, high),
-      },
+      interrupts: this.board.localApic,
+      msrs: this.board.localApic,
       clock: { readTsc: () => this.time.nowNs() },
       random32: () => this.random.next32(),
       onFerr: ferrLine(this.board),
@@ -224,7 +218,6 @@ class PcMachine implements Machine {
       bootOrder: this.config.bootOrder,
       tables: this.tableOptions(),
       vcpu: () => this.vcpu,
-      requestReset: () => this.requestReset(),
       startKernel: this.kernel === undefined ? undefined : () => this.startKernel(),
     });
     fillFwCfg(this.board.fwCfg, this.tableOptions(), bootPaths(this.media, this.config.bootOrder));
@@ -263,7 +256,7 @@ class PcMachine implements Machine {
       const { lowRamBytes, highRamBytes } = this.memory;
       const entry = loadDirectBoot({
         memory: this.memory,
-        memoryMap: this.firmware?.memoryMap() ?? pcMemoryMap({ lowRamBytes, highRamBytes }),
+        memoryMap: this.firmware?.memoryMap ?? pcMemoryMap({ lowRamBytes, highRamBytes }),
         files: this.kernel,
         rsdpAddress: this.firmware?.rsdpAddress,
       });
@@ -406,12 +399,11 @@ class PcMachine implements Machine {
   }
 
   async insertMedium(kind: 'floppy' | 'cdrom', index: number, path: string): Promise<void> {
-    await this.ejectMedium(kind, index);
     const drive = this.removable(kind, index);
     const medium = await this.media.openFor(drive, path);
+    await this.ejectMedium(kind, index);
     drive.medium = medium;
-    if (kind === 'floppy') this.board.floppy.insert(drive.index, medium);
-    else this.board.ide?.insert(drive.index, medium);
+    this.bays.insert(drive, medium);
   }
 
   async ejectMedium(kind: 'floppy' | 'cdrom', index: number): Promise<void> {
@@ -419,8 +411,7 @@ class PcMachine implements Machine {
     const medium = drive.medium;
     if (medium === undefined) return;
     drive.medium = undefined;
-    if (kind === 'floppy') await this.board.floppy.eject(drive.index);
-    else await this.board.ide?.eject(drive.index);
+    await this.bays.eject(drive);
     await medium.close();
   }
 

@@ -7,7 +7,7 @@ import type { Disposable } from '../../base/disposable.ts';
 import type { AccessSize, PortBus, PortDevice } from '../../bus/port-bus.ts';
 import type { Device, DeviceState } from '../../devices/device.ts';
 import { parseState } from '../../devices/state.ts';
-import { pcMemoryMap } from '../loaders/memory-map.ts';
+import { type MemoryMapEntry, pcMemoryMap } from '../loaders/memory-map.ts';
 import type { BiosContext } from './context.ts';
 import { BDA } from './data-area.ts';
 import { BootServices } from './disk/boot.ts';
@@ -25,6 +25,7 @@ import { RomImage } from './rom/rom-image.ts';
 import { ROM_FIXED } from './rom/rom-source.ts';
 import {
   ACTION_DONE,
+  ACTION_PENDING,
   TRAP_OPTION_ROM,
   TRAP_PCI32,
   TRAP_PORT_BASE,
@@ -131,6 +132,11 @@ export class BiosDevice implements Device, PortDevice {
     this.post = new Post(context, { video: this.video, keyboard: this.keyboard, clock: this.clock, vgaRom, tables });
   }
 
+  /** What INT 15h E820h tells. */
+  get memoryMap(): readonly MemoryMapEntry[] {
+    return this.context.memoryMap;
+  }
+
   /** Claims the trap ports. */
   attach(ports: PortBus): Disposable {
     return ports.register(TRAP_PORT_BASE, TRAP_PORT_COUNT, this);
@@ -199,6 +205,10 @@ export class BiosDevice implements Device, PortDevice {
       case 0x18:
         return this.boot.noBoot(frame);
       case 0x19:
+        if (this.platform.startKernel !== undefined) {
+          this.platform.startKernel();
+          return ACTION_PENDING;
+        }
         return this.boot.bootstrap(frame);
       case 0x1a:
         return this.clock.handle(frame);

@@ -42,8 +42,8 @@ export interface BiosFonts {
   readonly font16: Uint8Array;
 }
 
-/** `acpi` and `nvs`: top of low RAM (E820 types 3 and 4); `fseg`: ROM at F0000; `ebda`: extended BIOS data area. */
-export type TableRegion = 'fseg' | 'acpi' | 'nvs' | 'ebda';
+/** `acpi-data` and `acpi-nvs`: top of low RAM (E820 types 3 and 4); `f-segment`: ROM at F0000; `ebda`: extended BIOS data area. */
+export type TableRegion = 'f-segment' | 'acpi-data' | 'acpi-nvs' | 'ebda';
 
 /** Puts a table somewhere and says at which physical address. Contents may refer to addresses returned before. */
 export type PlaceTable = (bytes: Uint8Array, alignment: number, region: TableRegion) => number;
@@ -85,4 +85,6 @@ export interface BiosPlatform {
   /** Ends the CPU's slice soon, so that host work may complete. */
   readonly yieldCpu: () => void;
   readonly log: Logger;
+  /** Direct boot: called instead of booting from a medium; the machine takes the CPU over at its next chance. */
+  readonly startKernel?: (() => void) | undefined;
 }
