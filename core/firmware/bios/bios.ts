@@ -72,7 +72,7 @@ const FIRST_OPTION_ROM = 0xc800;
 export interface Bios {
   /** 128 KiB for E0000-FFFFF, repeated at the top of 4 GiB. */
   readonly rom: Uint8Array;
-  /** 32 KiB for C0000. */
+  /** The 32 KiB that POST puts into shadow RAM at C0000. */
   readonly vgaRom: Uint8Array;
   readonly device: BiosDevice;
 }

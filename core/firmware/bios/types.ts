@@ -57,6 +57,8 @@ export interface BiosOptions {
   readonly drives: readonly BiosDrive[];
   readonly bootOrder: readonly BootKind[];
   readonly fonts: BiosFonts;
+  /** The monitor's EDID block, 128 bytes (INT 10h/4F15h); without it there is no DDC. */
+  readonly edid?: Uint8Array | undefined;
   /** Places ACPI, SMBIOS and MP tables; called once when the BIOS is made. */
   readonly tables?: ((place: PlaceTable) => void) | undefined;
   /** Replaces the computed E820 map. */

@@ -16,6 +16,10 @@ const HEADER_TYPE = 0x0e;
 const INTERRUPT_LINE = 0x3c;
 const INTERRUPT_PIN = 0x3d;
 
+const I440FX = 0x12378086;
+const PAM1 = 0x5a;
+/** C0000-C7FFF: reads from RAM, writes go nowhere. */
+const SHADOW_READ_ONLY = 0x11;
 const PIIX3_ISA = 0x70008086;
 const PIIX3_IDE = 0x70108086;
 const PIIX4_PM = 0x71138086;
@@ -130,6 +134,7 @@ export class PciSetup {
 
   private setChipset(place: number, id: number): void {
     const { config } = this;
+    if (id === I440FX) config.write(place, PAM1, 1, SHADOW_READ_ONLY);
     if (id === PIIX3_ISA) this.routes.forEach((irq, index) => config.write(place, PIRQ_ROUTES + index, 1, irq));
     if (id === PIIX3_IDE) {
       config.write(place, IDE_TIMING, 2, IDE_DECODE);

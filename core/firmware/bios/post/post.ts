@@ -27,6 +27,7 @@ const BASE_KIB = 640;
 /** Equipment: x87, pointing device, 80-column colour screen. */
 const EQUIPMENT_FIXED = 0x0002 | 0x0004 | 0x0020;
 const WARM_BOOT = 0x1234;
+const VGA_ROM_BASE = 0xc0000;
 
 export interface PostParts {
   readonly video: Video;
@@ -66,6 +67,7 @@ export class Post {
     mem.write8(EBDA.BASE, EBDA.KIB);
     mem.write16(BDA.MEMORY_KIB, BASE_KIB - EBDA.KIB);
     parts.tables.write(bios.physical);
+    bios.physical.write(VGA_ROM_BASE, parts.vgaRom.bytes);
     const serial = this.ports();
     new PciSetup(
       bios.ports,

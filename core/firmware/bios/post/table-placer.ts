@@ -43,8 +43,8 @@ export class TablePlacer {
   /** @throws NestboxError `internal` when the region is full */
   place(bytes: Uint8Array, alignment: number, region: TableRegion): number {
     let range: Range | undefined =
-      region === 'ebda' ? this.ebda : region === 'acpi' ? this.acpi : region === 'nvs' ? this.nvs : undefined;
-    if (region === 'nvs' && range === undefined) range = this.ebda;
+      region === 'ebda' ? this.ebda : region === 'acpi-data' ? this.acpi : region === 'acpi-nvs' ? this.nvs : undefined;
+    if (region === 'acpi-nvs' && range === undefined) range = this.ebda;
     const address = range === undefined ? this.rom.place(bytes, alignment) : takeFrom(range, bytes.length, alignment);
     if (address === undefined)
       throw new NestboxError('internal', `No room for a firmware table of ${bytes.length} bytes (${region})`, {

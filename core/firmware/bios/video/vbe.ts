@@ -7,7 +7,6 @@ import type { Frame } from '../frame.ts';
 import { linear } from '../guest-memory.ts';
 import { ACTION_DONE } from '../rom/trap.ts';
 import { PciConfig } from '../services/pci-config.ts';
-import { makeEdid } from './edid.ts';
 import type { DispiControl, ModeSetter } from './mode-set.ts';
 import { StateServices } from './state-services.ts';
 import { imageBytes, lineBytes, VBE_MODES, type VbeMode } from './vbe-modes.ts';
@@ -446,13 +445,15 @@ export class Vbe implements DispiControl {
   }
 
   private ddc(frame: Frame): number {
+    const { edid } = this.bios.options;
+    if (edid === undefined) return 0x0100;
     if (frame.bl === 0x00) {
       // DDC2, at most one second to read.
       frame.bx = 0x0102;
       return OK;
     }
     if (frame.bl !== 0x01 || frame.dx !== 0) return FAILED;
-    this.bios.mem.write(linear(frame.es, frame.di), makeEdid());
+    this.bios.mem.write(linear(frame.es, frame.di), edid.subarray(0, 128));
     return OK;
   }
 }
