@@ -1,0 +1,40 @@
+// `--clock instructions`: the same number of instructions gives the same state hash in every run.
+
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { nullLogger } from '../../core/base/logger.ts';
+import { buildDemoImage } from '../../core/firmware/demo/demo-image.ts';
+import { createPcMachine } from '../../core/machine/pc-machine.ts';
+import { vmConfigSchema } from '../../core/protocol/vm-config.ts';
+import { temporaryFolder } from '../support/nestbox.ts';
+
+async function hashesAt(image: string, points: readonly number[]): Promise<string[]> {
+  const machine = await createPcMachine(
+    vmConfigSchema.parse({ name: 'det', memoryMib: 32, clock: 'instructions', media: [{ kind: 'floppy', path: image, snapshot: true }] }),
+    nullLogger,
+  );
+  try {
+    const hashes: string[] = [];
+    for (const point of points) {
+      await machine.runUntil(point);
+      expect(machine.stats().instructions).toBe(point);
+      hashes.push(await machine.stateHash());
+    }
+    return hashes;
+  } finally {
+    await machine.dispose();
+  }
+}
+
+describe('deterministic mode', () => {
+  it('repeats the demo guest exactly, also when it is stopped at other points on the way', async () => {
+    const image = join(temporaryFolder(), 'demo.img');
+    writeFileSync(image, buildDemoImage());
+    const points = [100_000, 1_000_000, 5_000_000];
+    const first = await hashesAt(image, points);
+    expect(new Set(first).size).toBe(points.length);
+    expect(await hashesAt(image, points)).toEqual(first);
+    expect((await hashesAt(image, [37, 77_777, 1_234_567, 5_000_000])).at(-1)).toBe(first.at(-1));
+  });
+});
