@@ -257,7 +257,8 @@ const MAP_38: readonly OpcodeRow[] = [
   aes(0xde, '66', 'aesdec', 'Vdq,Wdq'),
   aes(0xdf, '66', 'aesdeclast', 'Vdq,Wdq'),
   sse42(0xf0, 'f2', 'crc32', 'Gy,Eb', 'CRC32_B'),
-  sse42(0xf1, 'f2', 'crc32', 'Gy,Ev', 'CRC32_V'),
+  // The destination is 32 bits wide for 16-bit operands too.
+  sse42(0xf1, 'f2', 'crc32', 'Gv,Ev', 'CRC32_V'),
 ];
 
 const MAP_3A: readonly OpcodeRow[] = [

@@ -105,7 +105,10 @@ function memoryBytes(row: OpcodeRow, kind: VectorKind, pool: Uint8Array, integer
     const view = new DataView(bytes.buffer);
     fillFx(view, 0, kind, pool, random, true);
     if (random.chance(5)) view.setUint32(24, random.bits32(), true);
-    if (sub === 'XRSTOR' || sub.startsWith('XSAVE')) view.setUint32(512, random.chance(95) ? random.below(4) : random.below(16), true);
+    if (sub === 'XRSTOR' || sub.startsWith('XSAVE')) {
+      // Bit 8 is no component of XCR0 anywhere; the host may have AVX where we have none.
+      view.setUint32(512, random.chance(95) ? random.below(4) : 0x100, true);
+    }
     if (random.chance(3)) bytes[520 + random.below(16)] = 1;
     return bytes;
   }
@@ -184,7 +187,7 @@ export function withOperands(encoded: Encoded, address: number, random: Random):
   if (/^pcmpestr/.test(row.mnemonic) && random.chance(80)) {
     for (const register of [0, RDX]) gpr[register] = BigInt.asUintN(64, BigInt(random.below(42) - 21)) & mask;
   }
-  if (/^(xsave|xrstor)/.test(row.mnemonic) && random.chance(80)) gpr[0] = BigInt(random.below(4));
+  if (/^(xsave|xrstor)/.test(row.mnemonic)) gpr[0] = BigInt(random.below(4));
   if (/^bt/.test(row.mnemonic) && encoded.reg !== undefined && random.chance(80)) gpr[encoded.reg] = BigInt.asUintN(64, BigInt(random.below(512) - 256)) & mask;
   if (/^(jmp|call)$/.test(row.mnemonic) && encoded.rm !== undefined && encoded.memory === undefined) gpr[encoded.rm] = BigInt(branchTarget(mode, random));
   if (/^(loop|jcxz)/.test(row.mnemonic) && random.chance(50)) gpr[RCX] = BigInt(random.below(3));

@@ -191,9 +191,11 @@ export function encode(row: OpcodeRow, mode: Mode, random: Random, prefixed: Rea
         modrm = [((reg & 7) << 3) | 4, 0x25, ...little(target, 4)];
         fixedAddress = address;
       } else {
-        const base = random.below(registers);
+        // EAX selects what XSAVE saves.
+        const first = /^(xsave|xrstor)/.test(row.mnemonic) ? 1 : 0;
+        const base = first + random.below(registers - first);
         const withIndex = (base & 7) === 4 || random.chance(40);
-        let index: number | undefined = withIndex ? random.below(registers) : undefined;
+        let index: number | undefined = withIndex ? first + random.below(registers - first) : undefined;
         if (index === 4 || index === base) index = undefined;
         const scale = index === undefined ? 0 : random.below(4);
         const size = (base & 7) === 5 ? random.pick([1, 4]) : random.pick([0, 1, 4]);

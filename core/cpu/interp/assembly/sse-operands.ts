@@ -2,9 +2,9 @@
 // are 16-byte aligned, else #GP(0), but for the instructions made for unaligned data), and the availability checks.
 
 import { raise, raiseWithCode, VECTOR_GP, VECTOR_NM, VECTOR_UD } from './fault';
-import { CR0, CR4, XMM } from './generated/layout';
+import { CR0, CR4, OPF_FLAT, SEG_BASE, XMM } from './generated/layout';
 import { load128, load16, load32, load64, load8, store128, store16, store32, store64, store8 } from './memory';
-import { linear, linearForWrite, opIsMem, opReg, opRm } from './op';
+import { linear, linearForWrite, offset, opFlags, opIsMem, opReg, opRm, opSeg } from './op';
 import { cpu, get32 } from './state';
 
 const CR0_EM: u32 = 4;
@@ -55,10 +55,18 @@ export function setRegV(op: usize, value: v128): void {
   v128.store(xmmAt(opReg(op)), value);
 }
 
+/** #GP(0) for a memory operand that is not aligned; comes before the segment limit's #SS or #GP. */
+// @ts-ignore: decorator
+@inline
+export function requireAligned(op: usize, mask: u64): void {
+  let at = offset(op);
+  if ((opFlags(op) & OPF_FLAT) == 0) at += load<u64>(cpu + (<usize>opSeg(op) << 3), SEG_BASE);
+  if ((at & mask) != 0) raiseWithCode(VECTOR_GP, 0);
+}
+
 function memoryAligned(op: usize): v128 {
-  const address = linear(op, 16);
-  if (address & 15) raiseWithCode(VECTOR_GP, 0);
-  return load128(address);
+  requireAligned(op, 15);
+  return load128(linear(op, 16));
 }
 
 /** The register or aligned memory operand. */
@@ -118,9 +126,8 @@ export function storeAligned(op: usize, value: v128): void {
     setXmm(opRm(op), value);
     return;
   }
-  const address = linearForWrite(op, 16);
-  if (address & 15) raiseWithCode(VECTOR_GP, 0);
-  store128(address, value);
+  requireAligned(op, 15);
+  store128(linearForWrite(op, 16), value);
 }
 
 export function storeUnaligned(op: usize, value: v128): void {

@@ -8,6 +8,7 @@ import {
 } from './generated/layout';
 import { load128, load32, load64, load8, probeWrite, store128, store16, store32, store64 } from './memory';
 import { linear, linearForWrite, opFlags, opSize } from './op';
+import { requireAligned } from './sse-operands';
 import { cpu, get32, get64, reg32, set32, set64, setReg32 } from './state';
 
 const CR0_EM: u32 = 4;
@@ -136,8 +137,8 @@ function checkFxsr(): void {
 
 export function fxsave(op: usize): void {
   checkFxsr();
+  requireAligned(op, 15);
   const at = linearForWrite(op, LEGACY_BYTES);
-  if ((at & 15) != 0) raiseWithCode(VECTOR_GP, 0);
   probeWrite(at, 16);
   probeWrite(at + 496, 16);
   saveX87(at, opSize(op) == 3);
@@ -147,8 +148,8 @@ export function fxsave(op: usize): void {
 
 export function fxrstor(op: usize): void {
   checkFxsr();
+  requireAligned(op, 15);
   const at = linear(op, LEGACY_BYTES);
-  if ((at & 15) != 0) raiseWithCode(VECTOR_GP, 0);
   const image = fetch(at, LEGACY_BYTES);
   const mxcsr = load<u32>(image, 24);
   if ((mxcsr & ~MXCSR_MASK) != 0) raiseWithCode(VECTOR_GP, 0);
@@ -182,8 +183,8 @@ function xmmInUse(): bool {
 /** XSAVE writes what is asked for; XSAVEOPT leaves out components in their initial state. */
 export function xsave(op: usize, optimized: bool): void {
   checkXsave();
+  requireAligned(op, 63);
   const at = linearForWrite(op, LEGACY_BYTES + HEADER_BYTES);
-  if ((at & 63) != 0) raiseWithCode(VECTOR_GP, 0);
   probeWrite(at, 16);
   probeWrite(at + <u64>(LEGACY_BYTES + HEADER_BYTES - 16), 16);
   // EDX:EAX selects; nothing above bit 31 exists.
@@ -199,8 +200,8 @@ export function xsave(op: usize, optimized: bool): void {
 
 export function xrstor(op: usize): void {
   checkXsave();
+  requireAligned(op, 63);
   const at = linear(op, LEGACY_BYTES + HEADER_BYTES);
-  if ((at & 63) != 0) raiseWithCode(VECTOR_GP, 0);
   const present = load64(at + LEGACY_BYTES);
   const layout = load64(at + LEGACY_BYTES + 8) | load64(at + LEGACY_BYTES + 16);
   const enabled = get32(XCR0);
