@@ -17,6 +17,17 @@ import { statusWord, tagWord } from './x87-control';
 const IN_BYTES: usize = 240;
 const OUT_BYTES: usize = 176;
 
+/** One instruction on the register file as it is; the vector of its fault, or 0. */
+export function executeOne(group: u32, op: usize): void {
+  setFaultVector(0);
+  if (group == 0) executeX87(op);
+  else executeMmx(op);
+}
+
+export function lastFault(): u32 {
+  return faultVector;
+}
+
 export function runBatch(count: u32, input: usize, output: usize): void {
   for (let i: u32 = 0; i < count; i++) {
     runCase(input, output);

@@ -1,11 +1,14 @@
 // Compiles the x87 and MMX parts of the interpreter alone, with flat memory, for tests that need no decoder.
 
-import { readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import asc from 'assemblyscript/asc';
 import { MMX_ROWS } from '../../../core/cpu/isa/opcodes-mmx.ts';
 import { X87_ROWS } from '../../../core/cpu/isa/opcodes-x87.ts';
 import type { OpcodeRow } from '../../../core/cpu/isa/opcode-row.ts';
 import { VCPU_STATE_BYTES } from '../../../core/cpu/isa/layout.ts';
+
+const UNWIND = new Error('unwind');
 
 const ASSEMBLY = new URL('../../../core/cpu/interp/assembly/', import.meta.url);
 
@@ -40,13 +43,41 @@ export interface FpuModule {
   /** First free address for case records. */
   readonly free: number;
   runBatch(count: number, input: number, output: number): void;
+  /** Runs one op record of group X87 (0) or MMX (1); returns the vector of its fault, or 0. */
+  execute(group: number, op: number): number;
   /** Calls of hostNotify, for FERR. */
   readonly notifications: number[];
 }
 
-export const PAGES = 1024;
+const PAGES = 1024;
+const FLAGS = ['-O1', '--runtime', 'stub', '--noAssert', '--importMemory', '--sharedMemory', '--initialMemory', String(PAGES), '--maximumMemory', '65536', '--memoryBase', '65536', '--enable', 'threads', '--enable', 'simd'];
 
-export async function compileFpu(): Promise<FpuModule> {
+/** Compiled modules by content of their sources: several test files use the same one. */
+const CACHE = new URL('../../../node_modules/.cache/nestbox/', import.meta.url);
+
+function sourceHash(): string {
+  const hash = createHash('sha256').update(FLAGS.join(' ')).update(JSON.stringify(STUBS)).update(readFileSync(new URL('fpu-harness.as', import.meta.url)));
+  for (const name of readdirSync(ASSEMBLY).filter((file) => file.endsWith('.ts')).sort()) hash.update(name).update(readFileSync(new URL(name, ASSEMBLY)));
+  hash.update(readFileSync(new URL('generated/layout.ts', ASSEMBLY)));
+  return hash.digest('hex').slice(0, 32);
+}
+
+async function binaryOf(): Promise<Uint8Array> {
+  const cached = new URL(`fpu-${sourceHash()}.wasm`, CACHE);
+  try {
+    return readFileSync(cached);
+  } catch {
+    // Not compiled yet.
+  }
+  const binary = await compile();
+  mkdirSync(CACHE, { recursive: true });
+  const temporary = new URL(`fpu-${process.pid}.tmp`, CACHE);
+  writeFileSync(temporary, binary);
+  renameSync(temporary, cached);
+  return binary;
+}
+
+async function compile(): Promise<Uint8Array> {
   let binary: Uint8Array | undefined;
   const read = (name: string): string | null => {
     const match = /(?:^|\/)assembly\/(.*)$/.exec(name.replaceAll('\\', '/'));
@@ -62,7 +93,7 @@ export async function compileFpu(): Promise<FpuModule> {
     }
   };
   const { error, stderr } = await asc.main(
-    ['assembly/fpu-harness.ts', '--outFile', 'fpu.wasm', '-O1', '--runtime', 'stub', '--noAssert', '--importMemory', '--sharedMemory', '--initialMemory', String(PAGES), '--maximumMemory', '65536', '--memoryBase', '65536', '--enable', 'threads', '--enable', 'simd'],
+    ['assembly/fpu-harness.ts', '--outFile', 'fpu.wasm', ...FLAGS],
     {
       readFile: read,
       writeFile: (name: string, contents: string | Uint8Array) => {
@@ -72,18 +103,33 @@ export async function compileFpu(): Promise<FpuModule> {
     },
   );
   if (error !== null || binary === undefined) throw new Error(`The x87 module does not compile: ${stderr.toString()}`, { cause: error });
+  return binary;
+}
+
+export async function compileFpu(): Promise<FpuModule> {
+  const binary = await binaryOf();
   const memory = new WebAssembly.Memory({ initial: PAGES, maximum: 65536, shared: true });
   const cpu = 0x100000;
   const notifications: number[] = [];
   const instance = await WebAssembly.instantiate(await WebAssembly.compile(binary as Uint8Array<ArrayBuffer>), {
     env: {
       memory, cpu, pageMapBase: 0, dirtyBase: 0, granuleBase: 0, ramBase: 0,
-      unwind: () => { throw new Error('unwind'); },
+      unwind: () => { throw UNWIND; },
       notify: (kind: number) => { notifications.push(kind); },
       abort: () => { throw new Error('abort'); },
     },
   });
-  return { memory, cpu, free: cpu + VCPU_STATE_BYTES, notifications, runBatch: instance.exports['runBatch'] as FpuModule['runBatch'] };
+  const executeOne = instance.exports['executeOne'] as (group: number, op: number) => void;
+  const lastFault = instance.exports['lastFault'] as () => number;
+  const execute = (group: number, op: number): number => {
+    try {
+      executeOne(group, op);
+    } catch (error) {
+      if (error !== UNWIND) throw error;
+    }
+    return lastFault();
+  };
+  return { memory, cpu, free: cpu + VCPU_STATE_BYTES, notifications, execute, runBatch: instance.exports['runBatch'] as FpuModule['runBatch'] };
 }
 
 /** The row of an encoding without prefixes, as the decoder would find it. */

@@ -37,9 +37,8 @@ export function checkPending(): void {
 }
 
 function reportPending(): void {
-  // With CR0.NE clear the external FERR/IRQ13 path reports it; it was signalled when the exception was found.
+  // With CR0.NE clear the FERR pin reports it (IRQ13), which went active when the exception was found: see signal().
   if ((load<u64>(cpu, CR0) & CR0_NE) != 0) raise(VECTOR_MF);
-  hostNotify(NOTIFY_FERR, 1, 0);
 }
 
 /** Both checks and the start of a computation. */
@@ -166,8 +165,8 @@ export function pushLoaded(): void {
 @inline
 export function finish(): void {
   const status = (load<u32>(cpu, FPU_SW) & ~FLAG_C1) | f80Flags;
-  store<u32>(cpu, status, FPU_SW);
   if ((status & ~load<u32>(cpu, FPU_CW) & 0x3f) != 0) signal(status);
+  else store<u32>(cpu, status, FPU_SW);
 }
 
 /** For instructions that touch C1 only with a stack fault (FCMOV, FCOMI). */
@@ -177,15 +176,16 @@ export function finishKeepingC1(): void {
 }
 
 function signal(status: u32): void {
+  const before = load<u32>(cpu, FPU_SW);
   store<u32>(cpu, status | SW_ES | SW_BUSY, FPU_SW);
-  if ((load<u64>(cpu, CR0) & CR0_NE) == 0) hostNotify(NOTIFY_FERR, 1, 0);
+  if ((before & SW_ES) == 0 && (load<u64>(cpu, CR0) & CR0_NE) == 0) hostNotify(NOTIFY_FERR, 1, 0);
 }
 
 /** Replaces the status word (without TOP) and derives ES and B from masks. */
 export function setStatus(status: u32): void {
   status &= 0x477f;
-  store<u32>(cpu, status, FPU_SW);
   if ((status & ~load<u32>(cpu, FPU_CW) & 0x3f) != 0) signal(status);
+  else store<u32>(cpu, status, FPU_SW);
 }
 
 /** Replaces the condition codes among `mask`. */
