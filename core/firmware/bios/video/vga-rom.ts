@@ -16,6 +16,11 @@ const NO_ALTERNATES = 0x4600;
 const PARAMETERS = 0x4610;
 const PARAMETER_ENTRIES = 0x1d;
 
+/** Source text of the part before the fonts. */
+export function vgaRomSource(): string {
+  return SOURCE;
+}
+
 const SOURCE = `
 bits 16
 org 0
