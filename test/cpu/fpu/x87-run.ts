@@ -30,7 +30,7 @@ export function addX87Case(buffer: CaseBuffer, form: X87Form, random: Random): v
   const at = buffer.next(form.code);
   writeX87Op(buffer, at, form.code);
   const masks = random.below(4) === 0 ? random.below(64) : 0x3f;
-  const precision = random.below(3) === 0 ? random.pick([0, 2]) : 3;
+  const precision = random.below(3) === 0 ? random.pick([0, 1, 2]) : 3;
   const rounding = random.below(2) === 0 ? 0 : random.below(4);
   const cw = 0x40 | masks | (precision << 8) | (rounding << 10);
   const top = random.below(8);
@@ -65,7 +65,8 @@ export function addX87Case(buffer: CaseBuffer, form: X87Form, random: Random): v
     buffer.view.setBigUint64(memory, value.sig, true);
     buffer.view.setUint16(memory + 8, value.exp, true);
   } else if (form.memory === 'bcd') {
-    for (let i = 0; i < 9; i++) buffer.bytes[memory + i] = random.below(10) * 16 + random.below(10);
+    const base = random.below(8) === 0 ? 16 : 10;
+    for (let i = 0; i < 9; i++) buffer.bytes[memory + i] = random.below(base) * 16 + random.below(base);
     if (random.below(4) === 0) buffer.bytes.fill(0, memory + random.below(9), memory + 9);
     buffer.bytes[memory + 9] = random.below(256);
   }

@@ -2,7 +2,7 @@
 
 import { FLAG_C1, f80Exp, f80Flags, f80Round, f80Set, f80Sig, f80Stopped, f80Unmasked } from './f80';
 import { bcdHigh, f80ToBcd, f80ToF32, f80ToF64, f80ToInt } from './f80-convert';
-import { store16, store32, store64 } from './memory';
+import { probeWrite, store16, store32, store64 } from './memory';
 import { linearForWrite } from './op';
 import {
   FLAG_INEXACT, FLAG_INVALID, FLAG_OVERFLOW, FLAG_UNDERFLOW, ROUND_NEAREST, ROUND_UP, ROUND_ZERO,
@@ -14,8 +14,10 @@ const STORE_STOPPERS: u32 = FLAG_INVALID | FLAG_OVERFLOW | FLAG_UNDERFLOW;
 
 // @ts-ignore: decorator
 @inline
-function storeStopped(): bool {
+function storeStopped(op: usize, bytes: u32): bool {
   if ((f80Flags & f80Unmasked & STORE_STOPPERS) == 0) return false;
+  // The operand must be accessible all the same.
+  probeWrite(linearForWrite(op, bytes), bytes);
   // Without a result there is nothing inexact or rounded up.
   f80Flags &= ~(FLAG_INEXACT | FLAG_C1);
   return true;
@@ -25,7 +27,7 @@ export function storeF32(op: usize, popping: bool): void {
   let value: u32 = 0xffc00000;
   if (isEmpty(0)) stackUnderflow();
   else value = f80ToF32(stExp(0), stSig(0));
-  if (storeStopped()) return;
+  if (storeStopped(op, 4)) return;
   store32(linearForWrite(op, 4), value);
   if (popping) pop();
 }
@@ -34,7 +36,7 @@ export function storeF64(op: usize, popping: bool): void {
   let value: u64 = 0xfff8000000000000;
   if (isEmpty(0)) stackUnderflow();
   else value = f80ToF64(stExp(0), stSig(0));
-  if (storeStopped()) return;
+  if (storeStopped(op, 8)) return;
   store64(linearForWrite(op, 8), value);
   if (popping) pop();
 }
@@ -44,26 +46,28 @@ export function storeF80(op: usize): void {
   let sig: u64 = 0xc000000000000000;
   if (isEmpty(0)) {
     stackUnderflow();
-    if (f80Stopped()) return;
+    if (storeStopped(op, 10)) return;
   } else {
     exp = stExp(0);
     sig = stSig(0);
   }
-  storeTen(linearForWrite(op, 10), sig, exp);
+  storeTen(op, sig, exp);
   pop();
 }
 
-/** Ten bytes; the last two first, so that a fault in either page comes before the first write. */
-function storeTen(address: u64, low: u64, high: u32): void {
-  store16(address + 8, high);
+/** Ten bytes, probed as one access: a fault comes before the first write and names the right address. */
+function storeTen(op: usize, low: u64, high: u32): void {
+  const address = linearForWrite(op, 10);
+  probeWrite(address, 10);
   store64(address, low);
+  store16(address + 8, high);
 }
 
 export function storeInt(op: usize, bits: u32, truncate: bool, popping: bool): void {
   let value: i64 = -1 << <i64>(bits - 1);
   if (isEmpty(0)) stackUnderflow();
   else value = f80ToInt(stExp(0), stSig(0), bits, truncate ? ROUND_ZERO : f80Round);
-  if (storeStopped()) return;
+  if (storeStopped(op, bits >> 3)) return;
   if (bits == 16) store16(linearForWrite(op, 2), <u32>value);
   else if (bits == 32) store32(linearForWrite(op, 4), <u32>value);
   else store64(linearForWrite(op, 8), value);
@@ -79,8 +83,8 @@ export function storeBcd(op: usize): void {
     low = f80ToBcd(stExp(0), stSig(0));
     high = bcdHigh;
   }
-  if (storeStopped()) return;
-  storeTen(linearForWrite(op, 10), low, high);
+  if (storeStopped(op, 10)) return;
+  storeTen(op, low, high);
   pop();
 }
 
