@@ -112,6 +112,27 @@ export function placeElf(area: LoadArea, image: Uint8Array, elf: ElfFile, name: 
   return { lowest, end };
 }
 
+/**
+ * Takes [base, base + length) and copies the loadable segments there; false, and nothing done, when one lies outside or
+ * two overlap.
+ */
+export function placeElfInside(area: LoadArea, image: Uint8Array, elf: ElfFile, base: number, length: number, what: string): boolean {
+  const loads = elf.segments.filter((segment) => segment.type === PT_LOAD && segment.memoryBytes > 0);
+  loads.sort((a, b) => a.physicalAddress - b.physicalAddress);
+  let end = base;
+  for (const segment of loads) {
+    if (segment.physicalAddress < end) return false;
+    end = segment.physicalAddress + segment.memoryBytes;
+  }
+  if (loads.length === 0 || end > base + length) return false;
+  area.reserve(base, length, what);
+  for (const segment of loads) {
+    area.fill(segment.physicalAddress, image.subarray(segment.fileOffset, segment.fileOffset + segment.fileBytes));
+    area.zero(segment.physicalAddress + segment.fileBytes, segment.memoryBytes - segment.fileBytes);
+  }
+  return true;
+}
+
 /** The physical address of a virtual one inside a loaded segment; the address itself when none holds it. */
 export function toPhysical(elf: ElfFile, address: number): number {
   for (const segment of elf.segments) {

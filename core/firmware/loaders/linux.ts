@@ -1,9 +1,12 @@
 // Starts a Linux bzImage (boot protocol 2.06 and later) without a boot loader: kernel, initrd, command line and zero page
 // go to memory, the CPU enters at the 32-bit or 64-bit entry. `realModeEntry` starts the 16-bit setup code instead, which
-// asks the BIOS for memory map and video mode and works with protocol 2.02 too.
+// asks the BIOS for memory map and video mode and works with protocol 2.02 too. With `unpackers` the kernel proper is taken
+// out of the image and started in place, which saves the guest the work of its own decompressor (and its relocation to a
+// random address).
 
 import type { DmaMemory } from '../../bus/dma.ts';
 import { utf8 } from '../byte-writer.ts';
+import { type ElfFile, parseElf, placeElfInside, toPhysical } from './elf.ts';
 import {
   entryGdt,
   type EntryState,
@@ -16,6 +19,7 @@ import {
 import { LoadArea, loadError, sizeText } from './load-area.ts';
 import { CAN_USE_HEAP, type LinuxHeader, LOADED_HIGH, parseLinuxHeader, SETUP_HEADER_OFFSET, XLF_KERNEL_64 } from './linux-header.ts';
 import type { MemoryMapEntry } from './memory-map.ts';
+import { extractVmlinux, type Unpackers } from './vmlinux.ts';
 
 export interface LinuxBootOptions {
   readonly memory: DmaMemory;
@@ -31,6 +35,8 @@ export interface LinuxBootOptions {
   readonly entry?: 'auto' | '16-bit' | '32-bit' | '64-bit' | undefined;
   /** Whether the virtual CPU has long mode. */
   readonly longMode?: boolean | undefined;
+  /** Start the unpacked kernel itself where its format is one of these. */
+  readonly unpackers?: Unpackers | undefined;
 }
 
 const LOAD_ADDRESS = 0x10_0000;
@@ -62,7 +68,8 @@ export function loadLinux(image: Uint8Array, options: LinuxBootOptions): EntrySt
     throw loadError(`${name}: speaks Linux boot protocol ${text}; direct boot needs 2.06 or later`);
   }
   const area = new LoadArea(options.memory, options.memoryMap);
-  placeKernel(area, image, header, name);
+  const unpacked = entry === '16-bit' ? undefined : placeUnpacked(area, image, header, name, entry, options.unpackers);
+  if (unpacked === undefined) placeKernel(area, image, header, name);
   const commandLineBytes = placeCommandLine(area, header, options, name);
   const initrd = placeInitrd(area, header, options);
   const fields = { initrd, commandLineBytes };
@@ -70,10 +77,10 @@ export function loadLinux(image: Uint8Array, options: LinuxBootOptions): EntrySt
   area.place(ZERO_PAGE_ADDRESS, zeroPage(image, header, options, fields), 'the zero page');
   area.place(GDT_ADDRESS, entryGdt(entry === '64-bit' ? 'long64' : 'protected32'), 'the descriptor table');
   const registers = { rsi: ZERO_PAGE_ADDRESS, rsp: STACK_TOP };
-  if (entry === '32-bit') return protectedEntry(LOAD_ADDRESS, GDT_ADDRESS, registers);
+  if (entry === '32-bit') return protectedEntry(unpacked ?? LOAD_ADDRESS, GDT_ADDRESS, registers);
   area.reserve(PAGE_TABLES_ADDRESS, IDENTITY_TABLE_BYTES, 'the page tables');
   area.fill(PAGE_TABLES_ADDRESS, identityPageTables(PAGE_TABLES_ADDRESS));
-  return longEntry(LOAD_ADDRESS + ENTRY64_OFFSET, GDT_ADDRESS, PAGE_TABLES_ADDRESS, registers);
+  return longEntry(unpacked ?? LOAD_ADDRESS + ENTRY64_OFFSET, GDT_ADDRESS, PAGE_TABLES_ADDRESS, registers);
 }
 
 function placeKernel(area: LoadArea, image: Uint8Array, header: LinuxHeader, name: string): void {
@@ -81,13 +88,44 @@ function placeKernel(area: LoadArea, image: Uint8Array, header: LinuxHeader, nam
   area.place(LOAD_ADDRESS, payload, `${name}: the kernel`);
   // The kernel unpacks itself to its preferred address; the initrd must keep away from there.
   if (header.initBytes === 0) return;
-  const run = header.relocatable
-    ? Math.max(Math.ceil(LOAD_ADDRESS / header.alignment) * header.alignment, header.preferredAddress)
-    : header.preferredAddress;
+  const run = runAddress(header);
   const loadedEnd = LOAD_ADDRESS + payload.length;
   const start = Math.max(run, loadedEnd);
   const end = run + header.initBytes;
   if (end > start) area.reserve(start, end - start, `${name}: the unpacked kernel`);
+}
+
+/** Where the kernel runs once it is unpacked. */
+function runAddress(header: LinuxHeader): number {
+  if (!header.relocatable) return header.preferredAddress;
+  return Math.max(Math.ceil(LOAD_ADDRESS / header.alignment) * header.alignment, header.preferredAddress);
+}
+
+/**
+ * Places the unpacked kernel at its link address and returns its entry; undefined when it cannot be had or is not laid out
+ * as expected, and the image starts as it is.
+ */
+function placeUnpacked(
+  area: LoadArea,
+  image: Uint8Array,
+  header: LinuxHeader,
+  name: string,
+  entry: '32-bit' | '64-bit',
+  unpackers: Unpackers | undefined,
+): number | undefined {
+  if (unpackers === undefined || header.initBytes === 0) return undefined;
+  const kernel = extractVmlinux(image, name, unpackers);
+  if (kernel === undefined) return undefined;
+  let elf: ElfFile;
+  try {
+    elf = parseElf(kernel, name);
+  } catch {
+    return undefined;
+  }
+  const run = runAddress(header);
+  const start = toPhysical(elf, elf.entry);
+  if (elf.bits !== (entry === '64-bit' ? 64 : 32) || start < run || start >= run + header.initBytes) return undefined;
+  return placeElfInside(area, kernel, elf, run, header.initBytes, `${name}: the unpacked kernel`) ? start : undefined;
 }
 
 function placeCommandLine(area: LoadArea, header: LinuxHeader, options: LinuxBootOptions, name: string): number {

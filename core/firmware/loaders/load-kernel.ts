@@ -10,6 +10,7 @@ import { loadLinux } from './linux.ts';
 import type { MemoryMapEntry } from './memory-map.ts';
 import { findMultibootHeader, loadMultiboot } from './multiboot.ts';
 import { loadPvh, pvhEntry } from './pvh.ts';
+import type { Unpackers } from './vmlinux.ts';
 
 export type BootProtocol = 'linux' | 'multiboot' | 'pvh';
 
@@ -28,6 +29,8 @@ export interface KernelBootOptions {
   readonly rsdpAddress?: number | undefined;
   readonly longMode?: boolean | undefined;
   readonly linuxEntry?: 'auto' | '16-bit' | '32-bit' | '64-bit' | undefined;
+  /** Linux kernels packed in one of these formats start unpacked, see linux.ts. */
+  readonly unpackers?: Unpackers | undefined;
 }
 
 export interface LoadedKernel {
@@ -65,6 +68,7 @@ export function loadKernel(options: KernelBootOptions): LoadedKernel {
         rsdpAddress,
         longMode: options.longMode,
         entry: options.linuxEntry,
+        unpackers: options.unpackers,
       });
       return { protocol, entry };
     }

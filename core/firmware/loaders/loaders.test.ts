@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { NestboxError } from '../../base/errors.ts';
 import { ByteWriter } from '../byte-writer.ts';
@@ -7,6 +8,7 @@ import { FlatMemory } from './flat-memory.ts';
 import { type KernelBootOptions, type LoadedKernel, loadKernel } from './load-kernel.ts';
 import { LoadArea } from './load-area.ts';
 import { pcMemoryMap } from './memory-map.ts';
+import { nodeUnpackers } from './unpackers-node.ts';
 
 const MIB = 1 << 20;
 
@@ -194,6 +196,44 @@ describe('Linux bzImage', () => {
       expect(entry.segments.cs.access).toBe(0xc09b);
     }
     expect(boot(linuxImage({ xload: 0 })).entry.mode).toBe('protected32');
+  });
+
+  describe('with a kernel that the host can unpack', () => {
+    const packedImage = (elf: Uint8Array): Uint8Array => {
+      const packed = new Uint8Array(gzipSync(elf));
+      const image = linuxImage({ payload: packed.length + 0x200 });
+      const view = new DataView(image.buffer);
+      view.setUint32(0x248, 0x100, true);
+      view.setUint32(0x24c, packed.length, true);
+      image.set(packed, 1536 + 0x100);
+      return image;
+    };
+    const code = Uint8Array.from({ length: 4096 }, (_, index) => (index * 3) & 0xff);
+    const kernel = elfImage(64, 0x1000040, [
+      { address: 0x1000000, virtual: 0x81000000, content: code },
+      { address: 0x1200000, virtual: 0x81200000, content: code, memoryBytes: 0x8000 },
+    ]);
+
+    it('starts it in place with the same zero page', () => {
+      const { entry, memory, view } = boot(packedImage(kernel), { unpackers: nodeUnpackers, commandLine: 'x' });
+      expect(entry).toMatchObject({ mode: 'long64', rip: 0x1000040n });
+      expect(memory.bytes.subarray(0x1000000, 0x1001000)).toEqual(code);
+      expect(memory.bytes.subarray(0x1200000, 0x1201000)).toEqual(code);
+      expect(memory.bytes[0x100000]).toBe(0);
+      expect(view.getUint32(Number(entry.gpr[6]) + 0x202, true)).toBe(0x53726448);
+    });
+
+    it('falls back to the image where something is odd', () => {
+      const entryOf = (elf: Uint8Array, options: Partial<KernelBootOptions> = {}): bigint => boot(packedImage(elf), { unpackers: nodeUnpackers, ...options }).entry.rip;
+      expect(entryOf(kernel, { linuxEntry: '32-bit' })).toBe(0x100000n);
+      expect(entryOf(kernel, { unpackers: {} })).toBe(0x100200n);
+      const far = elfImage(64, 0x1000000, [{ address: 0x1000000, content: code, memoryBytes: 0x1000000 }]);
+      expect(entryOf(far)).toBe(0x100200n);
+      expect(entryOf(elfImage(64, 0x1000000, [{ address: 0x1000000, content: code }, { address: 0x1000800, content: code }]))).toBe(0x100200n);
+      const damaged = packedImage(kernel);
+      damaged.fill(0, 1536 + 0x110, 1536 + 0x130);
+      expect(boot(damaged, { unpackers: nodeUnpackers }).entry.rip).toBe(0x100200n);
+    });
   });
 
   it('enters the setup code in real mode', () => {

@@ -1,5 +1,5 @@
-// Takes the uncompressed kernel (an ELF file) out of a bzImage, so that it can start by its PVH entry and skip its own
-// decompressor. The unpackers are injected: they belong to the host.
+// Takes the uncompressed kernel (an ELF file) out of a bzImage, so that it can start without its own decompressor. The
+// unpackers are injected: most belong to the host.
 
 import { isElf } from './elf.ts';
 import { isLinuxImage, parseLinuxHeader } from './linux-header.ts';
@@ -8,6 +8,8 @@ export type PackedFormat = 'gzip' | 'xz' | 'zstd' | 'bzip2' | 'lzma' | 'lz4' | '
 
 /** Unpacks at most `limitBytes`; throws when the data is damaged or longer. */
 export type Unpacker = (packed: Uint8Array, limitBytes: number) => Uint8Array;
+
+export type Unpackers = Partial<Readonly<Record<PackedFormat, Unpacker>>>;
 
 const MAX_UNPACKED_BYTES = 512 * 1024 * 1024;
 
@@ -38,7 +40,7 @@ export function packedKernel(image: Uint8Array, name: string): PackedKernel | un
 }
 
 /** The ELF kernel inside a bzImage; undefined when it cannot be had, and the bzImage starts as it is. */
-export function extractVmlinux(image: Uint8Array, name: string, unpackers: Partial<Record<PackedFormat, Unpacker>>): Uint8Array | undefined {
+export function extractVmlinux(image: Uint8Array, name: string, unpackers: Unpackers): Uint8Array | undefined {
   const found = packedKernel(image, name);
   if (found === undefined) return undefined;
   const unpack = unpackers[found.format];

@@ -78,7 +78,6 @@ export function buildMpConfiguration(options: MpTableOptions): Uint8Array {
       interrupt(INTERRUPT_VECTORED, FLAGS_LEVEL_HIGH, PCI_BUS, (slot << 2) | pin, line);
     }
   }
-  interrupt(INTERRUPT_EXTINT, FLAGS_CONFORM, ISA_BUS, 0, 0);
   for (let line = 0; line < 16; line++) {
     // Line 2 is the cascade between the 8259s; its pin carries the PIT.
     if (line === 2 || usedByPci.has(line)) continue;
