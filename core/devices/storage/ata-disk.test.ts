@@ -332,7 +332,7 @@ describe('other commands', () => {
     expect(guest.irq.level).toBe(false);
     guest.control(0);
     expect(guest.irq.level).toBe(true);
-    guest.status;
+    expect(guest.status).toBe(0x50);
     expect(guest.irq.level).toBe(true);
     guest.read(7);
     expect(guest.irq.level).toBe(false);

@@ -9,11 +9,10 @@ import { type DriveIdentity, identifyDisk, MAX_MULTIPLE_SECTORS } from './ata-id
 import * as A from './ata-registers.ts';
 import { ataCommand, type TransferKind } from './ata-commands.ts';
 import { smartData } from './ata-smart.ts';
-import { type DriveBaseState, driveBaseFits, driveBaseSchema, type DriveOptions, IdeDrive, MAX_CHUNK_BYTES } from './ide-drive.ts';
+import { type AtaTransfer, ataTransferSchema, checkTransfer, CHUNK_SECTORS, SECTOR_BYTES, trimRanges } from './ata-transfer.ts';
+import { driveBaseFits, driveBaseSchema, type DriveOptions, IdeDrive } from './ide-drive.ts';
 import { MediumQueue } from './medium-queue.ts';
 
-const SECTOR_BYTES = 512;
-const CHUNK_SECTORS = MAX_CHUNK_BYTES / SECTOR_BYTES;
 const DEFAULT_HEADS = 16;
 const DEFAULT_SECTORS_PER_TRACK = 63;
 const MAX_CYLINDERS = 16383;
@@ -30,25 +29,10 @@ export interface AtaDiskOptions extends DriveOptions {
   readonly identity?: Partial<DriveIdentity> | undefined;
 }
 
-const transferSchema = z.strictObject({
-  kind: z.enum(['read', 'write', 'verify', 'trim', 'flush', 'data']),
-  dma: z.boolean(),
-  wide: z.boolean(),
-  flushAfter: z.boolean(),
-  /** First sector of the buffer's content. */
-  lba: z.int().min(0).max(2 ** 48),
-  /** Sectors that the guest and the drive have still to exchange, those of the present block included. */
-  remaining: z.int().min(0).max(65536),
-  blockSectors: z.int().min(1).max(MAX_MULTIPLE_SECTORS),
-  /** Sectors of the buffer that went through the data port. */
-  moved: z.int().min(0).max(CHUNK_SECTORS),
-});
-type Transfer = z.infer<typeof transferSchema>;
-
 export const ataDiskSchema = z.strictObject({
   kind: z.literal('disk'),
   base: driveBaseSchema,
-  transfer: transferSchema.nullable(),
+  transfer: ataTransferSchema.nullable(),
   heads: z.int().min(1).max(16),
   sectorsPerTrack: z.int().min(1).max(255),
   multipleSectors: z.int().min(0).max(MAX_MULTIPLE_SECTORS),
@@ -65,7 +49,7 @@ export class AtaDisk extends IdeDrive {
   private readonly sectors: number;
   private readonly cylinders: number;
   private readonly identity: DriveIdentity;
-  private transfer: Transfer | undefined;
+  private transfer: AtaTransfer | undefined;
   private heads = DEFAULT_HEADS;
   private sectorsPerTrack = DEFAULT_SECTORS_PER_TRACK;
   private multipleSectors = MAX_MULTIPLE_SECTORS;
@@ -317,11 +301,11 @@ export class AtaDisk extends IdeDrive {
     this.submitTransfer();
   }
 
-  private chunkSectors(transfer: Transfer): number {
+  private chunkSectors(transfer: AtaTransfer): number {
     return Math.min(transfer.remaining + transfer.moved, CHUNK_SECTORS);
   }
 
-  private transferDone(transfer: Transfer): void {
+  private transferDone(transfer: AtaTransfer): void {
     if (transfer.kind === 'read' || transfer.kind === 'write' || transfer.kind === 'verify') {
       this.showLba(transfer.lba - 1, transfer.wide);
       this.taskFile.sectorCount = 0;
@@ -426,7 +410,7 @@ export class AtaDisk extends IdeDrive {
     }
   }
 
-  private chunkRead(transfer: Transfer): void {
+  private chunkRead(transfer: AtaTransfer): void {
     if (!transfer.dma) return this.presentBlock(true);
     const busMaster = this.host?.busMaster;
     // The guest may have stopped the engine meanwhile; the drive then waits for the next start and reads again.
@@ -438,12 +422,12 @@ export class AtaDisk extends IdeDrive {
     this.continueTransfer(false);
   }
 
-  private chunkWritten(transfer: Transfer): void {
+  private chunkWritten(transfer: AtaTransfer): void {
     transfer.lba += transfer.moved;
     this.continueTransfer(false);
   }
 
-  private mediumFailed(transfer: Transfer): void {
+  private mediumFailed(transfer: AtaTransfer): void {
     this.showLba(transfer.lba, transfer.wide);
     if (transfer.dma) this.host?.busMaster?.transferDone();
     this.fail(transfer.kind === 'read' ? A.ERROR_UNC : A.ERROR_ABRT);
@@ -490,45 +474,4 @@ export class AtaDisk extends IdeDrive {
   restart(): void {
     if (this.phase === 'medium') this.submitTransfer();
   }
-}
-
-function checkTransfer(base: DriveBaseState, transfer: Transfer, sectors: number): string | undefined {
-  const { kind, lba, remaining, moved } = transfer;
-  const bufferSectors = base.buffer.length / SECTOR_BYTES;
-  if (lba + moved + remaining > sectors && kind !== 'flush' && kind !== 'trim' && kind !== 'data') return 'transfer beyond the end of the disk';
-  switch (base.phase) {
-    case 'pio-in':
-    case 'pio-out':
-    case 'pause': {
-      const inDirection = base.phase === 'pause' || (base.phase === 'pio-out') === (kind === 'write');
-      if (transfer.dma || !inDirection || (kind !== 'read' && kind !== 'write' && kind !== 'data')) return 'block of another kind of transfer';
-      if (bufferSectors < 1 || bufferSectors % 1 !== 0 || moved + 1 > bufferSectors || bufferSectors > moved + remaining) return 'block size does not fit';
-      if (base.phase === 'pause') return undefined;
-      const block = base.end / SECTOR_BYTES - moved;
-      return block % 1 !== 0 || block < 1 || block > remaining || base.position < moved * SECTOR_BYTES ? 'block position does not fit' : undefined;
-    }
-    case 'dma':
-      return transfer.dma && remaining > 0 ? undefined : 'no data to wait for';
-    case 'medium':
-      if (kind === 'flush') return undefined;
-      if (kind === 'read') return remaining > 0 && moved === 0 ? undefined : 'nothing to read';
-      if (kind === 'write') return moved > 0 && bufferSectors === moved ? undefined : 'written data does not fit';
-      return kind === 'trim' && base.buffer.length === SECTOR_BYTES ? undefined : 'no work for the medium';
-    case 'idle':
-      return 'transfer without a command';
-  }
-}
-
-/** The ranges of a data set management block, or undefined when one lies beyond the end. Entries of length 0 are unused. */
-function trimRanges(block: Uint8Array, sectors: number): { offset: number; length: number }[] | undefined {
-  const view = new DataView(block.buffer, block.byteOffset, block.byteLength);
-  const ranges: { offset: number; length: number }[] = [];
-  for (let at = 0; at + 8 <= block.length; at += 8) {
-    const count = view.getUint16(at + 6, true);
-    if (count === 0) continue;
-    const lba = view.getUint32(at, true) + view.getUint16(at + 4, true) * 0x1_0000_0000;
-    if (lba + count > sectors) return undefined;
-    ranges.push({ offset: lba * SECTOR_BYTES, length: count * SECTOR_BYTES });
-  }
-  return ranges;
 }

@@ -1,26 +1,19 @@
-// An ATAPI CD/DVD-ROM drive (ATA/ATAPI-7 packet feature set, MMC-3): data transfers by PIO with the host's byte count limit or
-// by DMA, media that are inserted and ejected at run time, unit attention. The disc is one data track of 2,048-byte sectors.
+// An ATAPI CD/DVD-ROM drive (MMC-3): the commands of a reading drive, media that are inserted and ejected at run time, unit
+// attention, a tray that locks. The disc is one data track of 2,048-byte sectors.
 // Not emulated: audio, raw sectors, DVD structures, writing.
 
 import { z } from 'zod';
 import { Emitter, type Event } from '../../base/emitter.ts';
 import type { BlockDevice } from '../../block/block-device.ts';
-import { bytes } from '../platform/state-fields.ts';
 import { type DriveIdentity, identifyPacketDevice } from './ata-identify.ts';
 import * as A from './ata-registers.ts';
 import * as R from './atapi-replies.ts';
-import { driveBaseFits, driveBaseSchema, type DriveOptions, IdeDrive, MAX_CHUNK_BYTES } from './ide-drive.ts';
+import { AtapiDevice, atapiTransportSchema, checkTransport } from './atapi-device.ts';
+import type { DriveOptions } from './ide-drive.ts';
 import { MediumQueue } from './medium-queue.ts';
 import * as S from './scsi-codes.ts';
 
-const PACKET_BYTES = 12;
-const CHUNK_SECTORS = MAX_CHUNK_BYTES / S.CD_SECTOR_BYTES;
 const MODE_DEFAULT = 0x42;
-/** Interrupt reason, in the sector count register. */
-const REASON_COMMAND = 0x01;
-const REASON_TO_HOST = 0x02;
-const FEATURE_DMA = 0x01;
-const ERROR_SENSE_SHIFT = 4;
 /** GET EVENT STATUS: media events. */
 const EVENT_NONE = 0;
 const EVENT_NEW_MEDIA = 2;
@@ -33,17 +26,7 @@ export interface AtapiCdromOptions extends DriveOptions {
 
 export const atapiCdromSchema = z.strictObject({
   kind: z.literal('cdrom'),
-  base: driveBaseSchema,
-  /** What the drive works on: nothing, a packet or identify data that arrives or leaves, or sectors of the disc. */
-  activity: z.enum(['none', 'packet', 'identify', 'reply', 'sectors']),
-  packet: bytes(PACKET_BYTES),
-  dma: z.boolean(),
-  byteLimit: z.int().min(0).max(0xfffe),
-  /** Bytes of the buffer that are data, and how many of them the guest has. */
-  dataEnd: z.int().min(0).max(MAX_CHUNK_BYTES),
-  lba: z.int().min(0).max(2 ** 32),
-  remainingSectors: z.int().min(0).max(2 ** 32),
-  sense: z.int().min(0).max(0x0fffff),
+  transport: atapiTransportSchema,
   unitAttention: z.boolean(),
   event: z.int().min(0).max(4),
   trayOpen: z.boolean(),
@@ -55,19 +38,10 @@ export type AtapiCdromState = z.infer<typeof atapiCdromSchema>;
 /** Commands that work, and report, before a pending unit attention. */
 const ANSWERED_BEFORE_ATTENTION: readonly number[] = [S.OP_INQUIRY, S.OP_REQUEST_SENSE, S.OP_GET_CONFIGURATION, S.OP_GET_EVENT_STATUS];
 
-export class AtapiCdrom extends IdeDrive {
-  readonly isPacketDevice = true;
+export class AtapiCdrom extends AtapiDevice {
   private readonly identity: DriveIdentity;
   private readonly trayEmitter = new Emitter<boolean>();
   private disc: MediumQueue | undefined;
-  private activity: AtapiCdromState['activity'] = 'none';
-  private readonly packet = new Uint8Array(PACKET_BYTES);
-  private dma = false;
-  private byteLimit = 0xfffe;
-  private dataEnd = 0;
-  private lba = 0;
-  private remainingSectors = 0;
-  private sense = S.SENSE_NONE;
   private unitAttention = false;
   private event = EVENT_NONE;
   private trayOpen = false;
@@ -102,10 +76,7 @@ export class AtapiCdrom extends IdeDrive {
     this.disc = undefined;
     if (disc === undefined) return undefined;
     this.event = EVENT_MEDIA_REMOVAL;
-    if (this.activity === 'sectors') {
-      this.abandonTransfer();
-      this.failCommand(S.SENSE_NO_MEDIUM);
-    }
+    if (this.readsMedium) this.failCommand(S.SENSE_NO_MEDIUM);
     await disc.idle();
     return disc.device;
   }
@@ -135,7 +106,7 @@ export class AtapiCdrom extends IdeDrive {
   }
 
   /** Sectors of the disc that can be read now, or undefined. */
-  private get sectors(): number | undefined {
+  protected get sectors(): number | undefined {
     if (this.disc === undefined || this.trayOpen) return undefined;
     return Math.floor(this.disc.device.sizeBytes / S.CD_SECTOR_BYTES);
   }
@@ -143,40 +114,19 @@ export class AtapiCdrom extends IdeDrive {
   // --- ATA commands ----------------------------------------------------------------------------------------------
 
   override hardReset(): void {
-    this.sense = S.SENSE_NONE;
+    this.resetTransport();
     this.unitAttention = false;
     this.event = EVENT_NONE;
     this.locked = false;
     this.dmaMode = MODE_DEFAULT;
-    this.packet.fill(0);
-    this.dma = false;
-    this.byteLimit = 0xfffe;
     this.setTray(false);
     super.hardReset();
-  }
-
-  protected override abandon(): void {
-    super.abandon();
-    this.activity = 'none';
-    this.dataEnd = 0;
-    this.lba = 0;
-    this.remainingSectors = 0;
-  }
-
-  /** Field initializers of this class run after the base constructor; the name says what eject wants of `abandon`. */
-  private abandonTransfer(): void {
-    this.abandon();
   }
 
   protected execute(command: number): void {
     switch (command) {
       case A.CMD_PACKET: return this.awaitPacket();
-      case A.CMD_IDENTIFY_PACKET:
-        this.activity = 'identify';
-        this.buffer = identifyPacketDevice(this.identity, this.dmaMode);
-        this.status = A.STATUS_DRDY | A.STATUS_DRQ;
-        this.startDataIn(0, 512);
-        return this.raiseInterrupt();
+      case A.CMD_IDENTIFY_PACKET: return this.sendIdentify(identifyPacketDevice(this.identity, this.dmaMode));
       case A.CMD_DEVICE_RESET:
         this.endReset();
         return;
@@ -199,18 +149,6 @@ export class AtapiCdrom extends IdeDrive {
     }
   }
 
-  private ataDone(): void {
-    this.taskFile.error = 0;
-    this.status = A.STATUS_DRDY;
-    this.raiseInterrupt();
-  }
-
-  private ataAbort(): void {
-    this.taskFile.error = A.ERROR_ABRT;
-    this.status = A.STATUS_DRDY | A.STATUS_ERR;
-    this.raiseInterrupt();
-  }
-
   private setFeatures(): void {
     const { feature, sectorCount } = this.taskFile;
     const mode = sectorCount & 7;
@@ -222,145 +160,10 @@ export class AtapiCdrom extends IdeDrive {
     this.ataDone();
   }
 
-  // --- packet protocol -------------------------------------------------------------------------------------------
-
-  private awaitPacket(): void {
-    const { taskFile } = this;
-    this.dma = (taskFile.feature & FEATURE_DMA) !== 0;
-    if (this.dma && this.host?.busMaster === undefined) return this.ataAbort();
-    const limit = taskFile.lbaMid | (taskFile.lbaHigh << 8);
-    // 0 and 65,535 mean as much as goes in even pieces.
-    this.byteLimit = limit === 0 || limit === 0xffff ? 0xfffe : limit;
-    taskFile.sectorCount = REASON_COMMAND;
-    taskFile.error = 0;
-    this.activity = 'packet';
-    this.buffer = new Uint8Array(PACKET_BYTES);
-    this.status = A.STATUS_DRDY | A.STATUS_DRQ;
-    this.startDataOut(0, PACKET_BYTES);
-  }
-
-  protected dataMoved(): void {
-    switch (this.activity) {
-      case 'packet':
-        this.packet.set(this.buffer);
-        return this.executePacket();
-      case 'identify':
-        this.endTransfer();
-        this.status = A.STATUS_DRDY;
-        return;
-      case 'reply':
-      case 'sectors':
-        return this.end < this.dataEnd || this.remainingSectors > 0 ? this.pause() : this.finishCommand();
-      default:
-        return this.abandon();
-    }
-  }
-
-  protected pauseOver(): void {
-    this.continueData();
-  }
-
-  protected dmaStarted(): void {
-    this.continueData();
-  }
-
-  /** Offers the next piece of the buffer, or fetches the next sectors. */
-  private continueData(): void {
-    if (this.end < this.dataEnd) return this.offerData();
-    if (this.remainingSectors > 0) return this.readSectors();
-    this.finishCommand();
-  }
-
-  private offerData(): void {
-    const left = this.dataEnd - this.end;
-    if (this.dma) return this.moveByDma(left);
-    // All pieces but the last are even; a last odd byte travels with a padding byte.
-    const piece = left > this.byteLimit ? this.byteLimit & ~1 || 2 : left;
-    this.taskFile.lbaMid = piece & 0xff;
-    this.taskFile.lbaHigh = piece >> 8;
-    this.taskFile.sectorCount = REASON_TO_HOST;
-    this.status = A.STATUS_DRDY | A.STATUS_DRQ;
-    this.startDataIn(this.end, this.end + piece + (piece & 1));
-    this.raiseInterrupt();
-  }
-
-  private moveByDma(left: number): void {
-    const busMaster = this.host?.busMaster;
-    if (busMaster?.active !== true) return this.waitForDma(A.STATUS_DRDY | A.STATUS_BSY);
-    const data = this.buffer.subarray(this.end, this.end + left);
-    if (busMaster.toMemory(data) < left) {
-      busMaster.tableTooShort();
-      this.endTransfer();
-      this.status = A.STATUS_DRDY;
-      return;
-    }
-    this.end = this.dataEnd;
-    this.position = this.end;
-    this.continueData();
-  }
-
-  private endTransfer(): void {
-    this.abandon();
-  }
-
-  private finishCommand(): void {
-    const usedDma = this.dma && this.activity !== 'packet';
-    this.endTransfer();
-    if (usedDma) this.host?.busMaster?.transferDone();
-    this.sense = S.SENSE_NONE;
-    this.taskFile.error = 0;
-    this.taskFile.sectorCount = REASON_TO_HOST | REASON_COMMAND;
-    this.status = A.STATUS_DRDY;
-    this.raiseInterrupt();
-  }
-
-  private failCommand(sense: number): void {
-    this.endTransfer();
-    this.sense = sense;
-    this.taskFile.error = ((sense >> 16) << ERROR_SENSE_SHIFT) | A.ERROR_ABRT;
-    this.taskFile.sectorCount = REASON_TO_HOST | REASON_COMMAND;
-    this.status = A.STATUS_DRDY | A.STATUS_ERR;
-    this.raiseInterrupt();
-  }
-
-  /** Sends an answer, cut to what the command allows. */
-  private reply(data: readonly number[], allocationLength: number): void {
-    const length = Math.min(data.length, allocationLength);
-    if (length === 0) return this.finishCommand();
-    this.activity = 'reply';
-    // One more byte: an odd piece is read as words.
-    this.buffer = Uint8Array.from([...data.slice(0, length), 0]);
-    this.dataEnd = length;
-    this.end = 0;
-    this.offerData();
-  }
-
-  private readSectors(): void {
-    const count = Math.min(this.remainingSectors, CHUNK_SECTORS);
-    const sectors = this.sectors;
-    if (sectors === undefined || this.lba + count > sectors) return this.failCommand(S.SENSE_LBA_OUT_OF_RANGE);
-    const data = new Uint8Array(count * S.CD_SECTOR_BYTES);
-    const offset = this.lba * S.CD_SECTOR_BYTES;
-    this.submit((device) => device.read(offset, data), data.length, () => {
-      this.buffer = data;
-      this.lba += count;
-      this.remainingSectors -= count;
-      this.position = 0;
-      this.end = 0;
-      this.dataEnd = data.length;
-      this.offerData();
-    }, () => this.failCommand(S.SENSE_READ_ERROR));
-  }
-
   // --- packet commands -------------------------------------------------------------------------------------------
 
-  private executePacket(): void {
+  protected executePacket(): void {
     const { packet } = this;
-    this.buffer = new Uint8Array(0);
-    this.position = 0;
-    this.end = 0;
-    this.dataEnd = 0;
-    this.remainingSectors = 0;
     const [operation = 0] = packet;
     if (this.unitAttention && !ANSWERED_BEFORE_ATTENTION.includes(operation)) {
       this.unitAttention = false;
@@ -393,13 +196,13 @@ export class AtapiCdrom extends IdeDrive {
       case S.OP_STOP_PLAY: return this.finishCommand();
       case S.OP_READ_CAPACITY: return this.reply([...R.be32(Math.max(sectors - 1, 0)), ...R.be32(S.CD_SECTOR_BYTES)], 8);
       case S.OP_SEEK_10: return this.dword(2) < sectors ? this.finishCommand() : this.failCommand(S.SENSE_LBA_OUT_OF_RANGE);
-      case S.OP_READ_10: return this.startRead(this.dword(2), this.word(7), sectors);
-      case S.OP_READ_12: return this.startRead(this.dword(2), this.dword(6), sectors);
-      case S.OP_READ_CD: return this.readCd(this.dword(2), (this.word(6) << 8) | (packet[8] ?? 0), sectors);
+      case S.OP_READ_10: return this.sendSectors(this.dword(2), this.word(7));
+      case S.OP_READ_12: return this.sendSectors(this.dword(2), this.dword(6));
+      case S.OP_READ_CD: return this.readCd(this.dword(2), (this.word(6) << 8) | (packet[8] ?? 0));
       case S.OP_READ_CD_MSF: {
         const start = this.msfAt(3);
         const end = this.msfAt(6);
-        return start < 0 || end < start ? this.failCommand(S.SENSE_INVALID_FIELD) : this.readCd(start, end - start, sectors);
+        return start < 0 || end < start ? this.failCommand(S.SENSE_INVALID_FIELD) : this.readCd(start, end - start);
       }
       case S.OP_READ_TOC: return this.readToc(sectors);
       case S.OP_READ_SUBCHANNEL: return this.readSubchannel();
@@ -424,23 +227,14 @@ export class AtapiCdrom extends IdeDrive {
     return ((packet[at] ?? 0) * 60 + (packet[at + 1] ?? 0)) * 75 + (packet[at + 2] ?? 0) - S.MSF_OFFSET;
   }
 
-  private startRead(lba: number, count: number, sectors: number): void {
-    if (lba + count > sectors) return this.failCommand(S.SENSE_LBA_OUT_OF_RANGE);
-    if (count === 0) return this.finishCommand();
-    this.activity = 'sectors';
-    this.lba = lba;
-    this.remainingSectors = count;
-    this.readSectors();
-  }
-
   /** READ CD: user data of mode 1 sectors is what the disc has; other selections cannot be served. */
-  private readCd(lba: number, count: number, sectors: number): void {
+  private readCd(lba: number, count: number): void {
     const expectedType = ((this.packet[1] ?? 0) >> 2) & 7;
     const selection = (this.packet[9] ?? 0) & 0xf8;
     if ((expectedType !== 0 && expectedType !== 2) || ((this.packet[10] ?? 0) & 7) !== 0) return this.failCommand(S.SENSE_ILLEGAL_MODE);
     if (selection === 0) return this.finishCommand();
     if (selection !== 0x10) return this.failCommand(S.SENSE_INVALID_FIELD);
-    this.startRead(lba, count, sectors);
+    this.sendSectors(lba, count);
   }
 
   private readToc(sectors: number): void {
@@ -517,15 +311,7 @@ export class AtapiCdrom extends IdeDrive {
   save(): AtapiCdromState {
     return {
       kind: 'cdrom',
-      base: this.saveBase(),
-      activity: this.activity,
-      packet: this.packet.slice(),
-      dma: this.dma,
-      byteLimit: this.byteLimit,
-      dataEnd: this.dataEnd,
-      lba: this.lba,
-      remainingSectors: this.remainingSectors,
-      sense: this.sense,
+      transport: this.saveTransport(),
       unitAttention: this.unitAttention,
       event: this.event,
       trayOpen: this.trayOpen,
@@ -536,39 +322,16 @@ export class AtapiCdrom extends IdeDrive {
 
   /** What the schema cannot check. @returns the reason why the state cannot be, or undefined */
   checkState(saved: AtapiCdromState): string | undefined {
-    const { base, activity, dataEnd } = saved;
-    if (!driveBaseFits(base)) return 'data port does not fit';
-    if ((base.phase === 'idle') !== (activity === 'none')) return 'phase and activity do not fit';
-    switch (activity) {
-      case 'none': return undefined;
-      case 'packet': return base.phase === 'pio-out' && base.buffer.length === PACKET_BYTES ? undefined : 'packet does not fit';
-      case 'identify': return base.phase === 'pio-in' && base.end === 512 ? undefined : 'identify data does not fit';
-      default: {
-        if (base.phase === 'pio-out' || dataEnd > base.buffer.length || (base.phase === 'medium' && activity !== 'sectors')) return 'data does not fit';
-        return base.end <= dataEnd + 1 ? undefined : 'data end does not fit';
-      }
-    }
+    return checkTransport(saved.transport);
   }
 
   load(saved: AtapiCdromState): void {
-    this.loadBase(saved.base);
-    this.activity = saved.activity;
-    this.packet.set(saved.packet);
-    this.dma = saved.dma;
-    this.byteLimit = saved.byteLimit;
-    this.dataEnd = saved.dataEnd;
-    this.lba = saved.lba;
-    this.remainingSectors = saved.remainingSectors;
-    this.sense = saved.sense;
+    this.loadTransport(saved.transport);
     this.unitAttention = saved.unitAttention;
     this.event = saved.event;
     this.setTray(saved.trayOpen);
     this.locked = saved.locked;
     this.dmaMode = saved.dmaMode;
-  }
-
-  restart(): void {
-    if (this.phase === 'medium') this.readSectors();
   }
 
   override dispose(): void {

@@ -3,7 +3,7 @@ import type { DmaChannel, DmaResult } from '../platform/dma-channel.ts';
 import { TestClock, TestLine } from '../platform/testing.ts';
 import { Fdc82077 } from './fdc-82077.ts';
 import { floppyGeometry } from './floppy-drive.ts';
-import { numberedDisk, randomStream, TestDisk, TestIo } from './storage-testing.ts';
+import { numberedDisk, randomStream, type TestDisk, TestIo } from './storage-testing.ts';
 
 /** Channel 2 of an 8237 with a plain buffer as guest memory. */
 class TestDma implements DmaChannel {

@@ -6,16 +6,16 @@ import type { Clock, Timer } from '../../base/clock.ts';
 import { NestboxError } from '../../base/errors.ts';
 import { type Logger, nullLogger } from '../../base/logger.ts';
 import type { BlockDevice } from '../../block/block-device.ts';
-import type { IoHandle, IoScheduler } from '../../bus/io-scheduler.ts';
+import type { IoScheduler } from '../../bus/io-scheduler.ts';
 import type { IrqLine } from '../../bus/irq.ts';
 import type { AccessSize, PortDevice } from '../../bus/port-bus.ts';
-import type { Disposable } from '../../base/disposable.ts';
 import type { Device, DeviceState, ResetKind } from '../device.ts';
 import type { DmaChannel } from '../platform/dma-channel.ts';
 import { parseState } from '../state.ts';
 import * as C from './fdc-commands.ts';
+import { FdcDataPhase } from './fdc-data-phase.ts';
 import { FDC_STATE_VERSION, type FdcState, fdcStateSchema } from './fdc-state.ts';
-import { findFault, mediumRuns, planSectors, resultId, type SectorAddress, type TransferState } from './fdc-transfer.ts';
+import { findFault, planSectors, resultId, type SectorAddress, type TransferState } from './fdc-transfer.ts';
 import { FloppyDrive, SECTOR_BYTES } from './floppy-drive.ts';
 
 export interface Fdc82077Options {
@@ -62,7 +62,6 @@ const CONFIGURE_DISABLE_FIFO = 0x20;
 const RESET_NS = 100_000;
 const SEEK_NS = 100_000;
 const COMMAND_NS = 50_000;
-const SECTOR_LATENCY_NS = 20_000;
 
 type Phase = 'idle' | 'command' | 'execute' | 'result';
 
@@ -70,15 +69,13 @@ export class Fdc82077 implements Device {
   readonly id: string;
   private readonly clock: Clock;
   private readonly irq: IrqLine;
-  private readonly dma: DmaChannel;
-  private readonly io: IoScheduler;
   private readonly log: Logger;
   private readonly drives: readonly FloppyDrive[];
   private readonly seekTimers: readonly Timer[];
   private readonly resetTimer: Timer;
   /** Ends the execution of commands that fail at once. */
   private readonly executeTimer: Timer;
-  private readonly dmaReady: Disposable;
+  private readonly data: FdcDataPhase;
 
   private dor = 0;
   private tdr = 0;
@@ -91,20 +88,17 @@ export class Fdc82077 implements Device {
   private commandExpected = 0;
   private result: Uint8Array = new Uint8Array(0);
   private resultPosition = 0;
-  private transfer: TransferState | undefined;
   private pendingFault: { status0: number; status1: number; status2: number } | undefined;
-  private pending: IoHandle | undefined;
-  /** Counts resets and ejects: a completion of an older generation is dropped. */
-  private generation = 0;
 
   private specifyStep = 0;
   private specifyHeadLoad = 0;
-  private nonDma = false;
   private configure = CONFIGURE_DISABLE_FIFO;
   private precompensationTrack = 0;
   private locked = false;
   private perpendicular = 0;
   private readonly presentCylinder = new Uint8Array(4);
+  /** Status 0 that each drive's seek will end with. */
+  private readonly seekResults = new Uint8Array(4);
   private readonly seeking = [false, false, false, false];
   /** Status 0 of drives whose seek or reset interrupt was not sensed yet, -1 = none. */
   private readonly interruptStatus = [-1, -1, -1, -1];
@@ -114,15 +108,20 @@ export class Fdc82077 implements Device {
     this.id = options.id ?? 'fdc';
     this.clock = options.clock;
     this.irq = options.irq;
-    this.dma = options.dma;
-    this.io = options.io;
     this.log = (options.log ?? nullLogger).child(this.id);
     const driveCount = options.driveCount ?? 2;
     this.drives = [new FloppyDrive(driveCount > 0), new FloppyDrive(driveCount > 1), new FloppyDrive(false), new FloppyDrive(false)];
     this.seekTimers = this.drives.map((_, index) => options.clock.createTimer(`${this.id} seek ${index}`, () => this.seekDone(index)));
     this.resetTimer = options.clock.createTimer(`${this.id} reset`, () => this.resetDone());
     this.executeTimer = options.clock.createTimer(`${this.id} execute`, () => this.executionFailed());
-    this.dmaReady = options.dma.onReady(() => this.moveByDma());
+    this.data = new FdcDataPhase({
+      dma: options.dma,
+      io: options.io,
+      log: this.log,
+      drives: this.drives,
+      setInterrupt: (level) => this.setInterrupt(level),
+      finished: (transfer, status0, status1, status2) => this.transferFinished(transfer, status0, status1, status2),
+    });
   }
 
   // --- media -----------------------------------------------------------------------------------------------------
@@ -143,10 +142,7 @@ export class Fdc82077 implements Device {
   async eject(drive: number): Promise<BlockDevice | undefined> {
     const target = this.drives[drive];
     const queue = target?.eject();
-    if (this.transfer !== undefined && this.transfer.drive === drive) {
-      this.abandonRequest();
-      this.finishTransfer(C.ST0_ABNORMAL, C.ST1_MISSING_ADDRESS, 0);
-    }
+    if (this.data.current?.drive === drive) this.data.mediumGone();
     await queue?.idle();
     return queue?.device;
   }
@@ -222,11 +218,10 @@ export class Fdc82077 implements Device {
       case 'result': return status | MSR_RQM | MSR_DIO | MSR_COMMAND_BUSY;
       case 'execute': {
         status |= MSR_COMMAND_BUSY;
-        const transfer = this.transfer;
-        if (!this.nonDma || transfer === undefined || transfer.kind === 'verify') return status;
-        status |= MSR_NON_DMA;
-        if (transfer.stage === 'wait') status |= MSR_RQM | (transfer.kind === 'read' ? MSR_DIO : 0);
-        return status;
+        const { current, fifo, nonDma } = this.data;
+        if (nonDma && current !== undefined && current.kind !== 'verify') status |= MSR_NON_DMA;
+        if (fifo === undefined) return status;
+        return status | MSR_RQM | (fifo === 'read' ? MSR_DIO : 0);
       }
     }
   }
@@ -238,26 +233,14 @@ export class Fdc82077 implements Device {
       if (this.resultPosition >= this.result.length) this.phase = 'idle';
       return value;
     }
-    const transfer = this.transfer;
-    if (this.phase === 'execute' && this.nonDma && transfer?.kind === 'read' && transfer.stage === 'wait') {
-      const value = transfer.buffer[transfer.position++] ?? 0;
-      this.programmedByteMoved(transfer);
-      return value;
-    }
-    return 0;
+    return this.phase === 'execute' ? this.data.readByte() : 0;
   }
 
   private writeFifo(value: number): void {
     if ((this.dor & DOR_NOT_RESET) === 0 || this.resetTimer.deadlineNs !== undefined) return;
-    const transfer = this.transfer;
-    if (this.phase === 'execute' && this.nonDma && transfer !== undefined && transfer.stage === 'wait') {
-      if (transfer.kind !== 'write' && transfer.kind !== 'format') return;
-      transfer.buffer[transfer.position++] = value;
-      this.programmedByteMoved(transfer);
-      return;
-    }
     // Anything the guest writes in other phases is lost; the command buffer never takes more than a command is long.
     if (this.phase === 'idle') this.startCommand(value);
+    else if (this.phase === 'execute') this.data.writeByte(value);
     else if (this.phase === 'command') {
       this.command[this.commandLength++] = value;
       if (this.commandLength >= this.commandExpected) this.execute();
@@ -284,11 +267,12 @@ export class Fdc82077 implements Device {
       case C.CMD_SPECIFY:
         this.specifyStep = first;
         this.specifyHeadLoad = second;
-        this.nonDma = (second & 1) !== 0;
+        this.data.nonDma = (second & 1) !== 0;
         this.phase = 'idle';
         return;
       case C.CMD_CONFIGURE:
         this.configure = second & 0x7f;
+        this.updateThreshold();
         this.precompensationTrack = third;
         this.phase = 'idle';
         return;
@@ -320,7 +304,7 @@ export class Fdc82077 implements Device {
 
   private dumpRegisters(): void {
     const [p0 = 0, p1 = 0, p2 = 0, p3 = 0] = this.presentCylinder;
-    const lastSector = this.transfer?.lastSector ?? this.command[6] ?? 0;
+    const lastSector = this.data.current?.lastSector ?? this.command[6] ?? 0;
     this.showResult([
       p0, p1, p2, p3, this.specifyStep, this.specifyHeadLoad, lastSector,
       (this.locked ? 0x80 : 0) | this.perpendicular, this.configure, this.precompensationTrack,
@@ -363,8 +347,6 @@ export class Fdc82077 implements Device {
     this.seekTimers[drive]?.arm(this.clock.nowNs() + SEEK_NS);
     this.phase = 'idle';
   }
-
-  private readonly seekResults = new Uint8Array(4);
 
   private seekDone(drive: number): void {
     this.seeking[drive] = false;
@@ -416,7 +398,7 @@ export class Fdc82077 implements Device {
       return this.failLater(C.ST1_MISSING_ADDRESS, 0);
     }
     if (sizeCode !== 2 || sectors === 0 || sectors > geometry.sectorsPerTrack) return this.failLater(C.ST1_NO_DATA, 0);
-    this.beginTransfer({
+    this.data.begin({
       kind: 'format', drive: parameter & 3, head, cylinderId: drive.cylinder, headId: head, sectorId: 1, sizeCode, lastSector: sectors,
       multiTrack: false, controlMark: false, fill, firstCount: sectors, secondCount: 0, endStatus1: 0, stage: 'wait', position: 0,
       terminalCount: false, buffer: new Uint8Array(sectors * 4),
@@ -440,119 +422,14 @@ export class Fdc82077 implements Device {
     const geometry = drive?.geometry;
     if (geometry === undefined) return;
     const multiTrack = (code & C.MODIFIER_MULTI_TRACK) !== 0 && !readTrack;
-    const plan = planSectors(geometry, head, address, multiTrack);
-    if (controlMark) Object.assign(plan, { firstCount: 1, secondCount: 0, endStatus1: 0 });
-    this.beginTransfer({
+    const plan = controlMark ? { firstCount: 1, secondCount: 0, endStatus1: 0 } : planSectors(geometry, head, address, multiTrack);
+    this.data.begin({
       kind, drive: select & 3, head, ...address, multiTrack, controlMark, fill: 0, ...plan, stage: kind === 'write' ? 'wait' : 'medium',
       position: 0, terminalCount: false, buffer: new Uint8Array((plan.firstCount + plan.secondCount) * SECTOR_BYTES),
     });
   }
 
-  // --- data phase ------------------------------------------------------------------------------------------------
-
-  private beginTransfer(transfer: TransferState): void {
-    this.transfer = transfer;
-    if (transfer.stage === 'medium') this.submitMedium(transfer);
-    else this.dataPhase();
-  }
-
-  /** Data may move: by DMA now, or byte by byte when the guest reads or writes the FIFO. */
-  private dataPhase(): void {
-    if (this.nonDma) this.setInterrupt(true);
-    else this.moveByDma();
-  }
-
-  /** Called at the start of the data phase and whenever the DMA channel becomes ready. */
-  private moveByDma(): void {
-    const transfer = this.transfer;
-    if (this.phase !== 'execute' || this.nonDma || transfer === undefined || transfer.stage !== 'wait') return;
-    const reads = transfer.kind === 'read';
-    while (transfer.position < transfer.buffer.length) {
-      const rest = transfer.buffer.subarray(transfer.position);
-      const moved = reads ? this.dma.write(rest) : this.dma.read(rest);
-      transfer.position += Math.min(Math.max(moved.bytes, 0), rest.length);
-      if (moved.terminalCount) {
-        transfer.terminalCount = true;
-        break;
-      }
-      // The channel is masked: it calls back when the guest lets it go on.
-      if (moved.bytes <= 0) return;
-    }
-    this.dataMoved(transfer);
-  }
-
-  private programmedByteMoved(transfer: TransferState): void {
-    this.setInterrupt(false);
-    if (transfer.position >= transfer.buffer.length) return this.dataMoved(transfer);
-    const threshold = this.configure & CONFIGURE_DISABLE_FIFO ? 1 : (this.configure & 0x0f) + 1;
-    if (transfer.position % threshold === 0) this.setInterrupt(true);
-  }
-
-  /** All bytes are on their side: a read is over, a write goes to the medium. */
-  private dataMoved(transfer: TransferState): void {
-    if (transfer.kind === 'read') {
-      const ended = transfer.terminalCount || transfer.controlMark;
-      return this.finishTransfer(ended ? 0 : C.ST0_ABNORMAL, ended ? 0 : transfer.endStatus1, transfer.controlMark ? C.ST2_CONTROL_MARK : 0);
-    }
-    transfer.stage = 'medium';
-    this.submitMedium(transfer);
-  }
-
-  private submitMedium(transfer: TransferState): void {
-    const drive = this.drives[transfer.drive];
-    const geometry = drive?.geometry;
-    const queue = drive?.queue;
-    if (drive === undefined || geometry === undefined || queue === undefined) {
-      return this.finishTransfer(C.ST0_ABNORMAL, C.ST1_MISSING_ADDRESS, 0);
-    }
-    const generation = this.generation;
-    // The host works on copies: after a reset the guest's next command must not change what an old write stores.
-    const { data, lengthBytes } = mediumData(transfer);
-    const runs = mediumRuns(transfer, geometry, drive.cylinder, lengthBytes);
-    const writes = transfer.kind === 'write' || transfer.kind === 'format';
-    this.pending = this.io.submit(
-      () => queue.run(async (device) => {
-        for (const run of runs) {
-          const part = data.subarray(run.bufferOffset, run.bufferOffset + run.lengthBytes);
-          if (writes) await writeInside(device, run.mediumOffset, part);
-          else await readPadded(device, run.mediumOffset, part);
-        }
-      }, () => this.generation !== generation),
-      () => {
-        if (this.generation === generation) this.mediumDone(transfer, data);
-      },
-      (error) => {
-        if (this.generation !== generation) return;
-        this.log.log('warn', 'medium error', { error: String(error) });
-        this.finishTransfer(C.ST0_ABNORMAL, C.ST1_DATA_ERROR, C.ST2_DATA_ERROR);
-      },
-      COMMAND_NS + Math.ceil(lengthBytes / SECTOR_BYTES) * SECTOR_LATENCY_NS,
-    );
-  }
-
-  private mediumDone(transfer: TransferState, data: Uint8Array): void {
-    this.pending = undefined;
-    switch (transfer.kind) {
-      case 'read':
-        transfer.buffer = data;
-        transfer.stage = 'wait';
-        return this.dataPhase();
-      case 'verify':
-        // A verify ends well when all its sectors were found.
-        transfer.position = transfer.buffer.length;
-        return transfer.endStatus1 === C.ST1_NO_DATA ? this.finishTransfer(C.ST0_ABNORMAL, C.ST1_NO_DATA, 0) : this.finishTransfer(0, 0, 0);
-      case 'format':
-        return this.finishTransfer(0, 0, 0);
-      case 'write':
-        return this.finishTransfer(transfer.terminalCount ? 0 : C.ST0_ABNORMAL, transfer.terminalCount ? 0 : transfer.endStatus1, 0);
-    }
-  }
-
-  private finishTransfer(status0: number, status1: number, status2: number): void {
-    const transfer = this.transfer;
-    if (transfer === undefined) return;
-    this.transfer = undefined;
-    this.pending = undefined;
+  private transferFinished(transfer: TransferState, status0: number, status1: number, status2: number): void {
     if (transfer.kind === 'format') transfer.position = transfer.firstCount * SECTOR_BYTES;
     const { c, h, r, headBit } = resultId(transfer);
     this.showResult([status0 | (headBit << 2) | transfer.drive, status1, status2, c, h, r, transfer.sizeCode]);
@@ -576,16 +453,13 @@ export class Fdc82077 implements Device {
     this.irq.set(this.interrupt && (this.dor & DOR_DMA_GATE) !== 0);
   }
 
-  private abandonRequest(): void {
-    this.generation++;
-    this.pending?.cancel();
-    this.pending = undefined;
+  private updateThreshold(): void {
+    this.data.threshold = this.configure & CONFIGURE_DISABLE_FIFO ? 1 : (this.configure & 0x0f) + 1;
   }
 
   /** What both reset bits and the RESET pin do to the controller; head positions and media stay. */
   private controllerReset(): void {
-    this.abandonRequest();
-    this.transfer = undefined;
+    this.data.abandon();
     this.pendingFault = undefined;
     this.executeTimer.disarm();
     this.resetTimer.disarm();
@@ -605,6 +479,7 @@ export class Fdc82077 implements Device {
       this.configure = CONFIGURE_DISABLE_FIFO;
       this.precompensationTrack = 0;
     }
+    this.updateThreshold();
     this.setInterrupt(false);
   }
 
@@ -624,7 +499,7 @@ export class Fdc82077 implements Device {
     this.rateChosen = false;
     this.specifyStep = 0;
     this.specifyHeadLoad = 0;
-    this.nonDma = false;
+    this.data.nonDma = false;
     for (const drive of this.drives) {
       drive.cylinder = 0;
       drive.rotation = 1;
@@ -635,6 +510,7 @@ export class Fdc82077 implements Device {
   // --- state -----------------------------------------------------------------------------------------------------
 
   save(): DeviceState {
+    const transfer = this.data.current;
     const fields: FdcState = {
       dor: this.dor,
       tdr: this.tdr,
@@ -646,7 +522,7 @@ export class Fdc82077 implements Device {
       commandExpected: this.commandExpected,
       result: this.result.slice(),
       resultPosition: this.resultPosition,
-      transfer: this.transfer === undefined ? null : { ...this.transfer, buffer: this.transfer.buffer.slice() },
+      transfer: transfer === undefined ? null : { ...transfer, buffer: transfer.buffer.slice() },
       pendingFault: this.pendingFault === undefined ? null : { ...this.pendingFault },
       specifyStep: this.specifyStep,
       specifyHeadLoad: this.specifyHeadLoad,
@@ -682,7 +558,7 @@ export class Fdc82077 implements Device {
     this.pendingFault = saved.pendingFault ?? undefined;
     this.specifyStep = saved.specifyStep;
     this.specifyHeadLoad = saved.specifyHeadLoad;
-    this.nonDma = (saved.specifyHeadLoad & 1) !== 0;
+    this.data.nonDma = (saved.specifyHeadLoad & 1) !== 0;
     this.configure = saved.configure;
     this.precompensationTrack = saved.precompensationTrack;
     this.locked = saved.locked;
@@ -699,15 +575,14 @@ export class Fdc82077 implements Device {
     });
     if (saved.resetDeadline !== null) this.resetTimer.arm(saved.resetDeadline);
     if (saved.executeDeadline !== null) this.executeTimer.arm(saved.executeDeadline);
-    this.transfer = saved.transfer === null ? undefined : { ...saved.transfer, buffer: saved.transfer.buffer.slice() };
+    this.updateThreshold();
     this.setInterrupt(saved.interrupt);
-    // Work on the medium that was under way starts again; it touches the same sectors with the same bytes.
-    if (this.transfer?.stage === 'medium') this.submitMedium(this.transfer);
+    if (saved.transfer !== null) this.data.restore({ ...saved.transfer, buffer: saved.transfer.buffer.slice() });
   }
 
   dispose(): void {
     this.controllerReset();
-    this.dmaReady.dispose();
+    this.data.dispose();
   }
 }
 
@@ -715,35 +590,4 @@ function parameterCountOrLog(command: number, log: Logger): number | undefined {
   const count = C.parameterCount(command);
   if (count === undefined && log.enabled('debug')) log.log('debug', 'invalid command', { command });
   return count;
-}
-
-/** A private copy of the bytes that go to or come from the medium; a written last sector is filled up with zeroes. */
-function mediumData(transfer: TransferState): { data: Uint8Array; lengthBytes: number } {
-  switch (transfer.kind) {
-    case 'format': {
-      const lengthBytes = transfer.firstCount * SECTOR_BYTES;
-      return { data: new Uint8Array(lengthBytes).fill(transfer.fill), lengthBytes };
-    }
-    case 'write': {
-      const lengthBytes = Math.ceil(transfer.position / SECTOR_BYTES) * SECTOR_BYTES;
-      const data = new Uint8Array(lengthBytes);
-      data.set(transfer.buffer.subarray(0, transfer.position));
-      return { data, lengthBytes };
-    }
-    default:
-      return { data: new Uint8Array(transfer.buffer.length), lengthBytes: transfer.buffer.length };
-  }
-}
-
-/** Reads sectors of which the last may lie beyond the image: a short image is padded with zeroes. */
-async function readPadded(device: BlockDevice, offset: number, target: Uint8Array): Promise<void> {
-  const available = Math.min(Math.max(device.sizeBytes - offset, 0), target.length);
-  if (available > 0) await device.read(offset, target.subarray(0, available));
-  target.fill(0, available);
-}
-
-/** Sectors that the geometry has but a short image has not can be read as zeroes, but not written. */
-async function writeInside(device: BlockDevice, offset: number, source: Uint8Array): Promise<void> {
-  if (offset + source.length > device.sizeBytes) throw new NestboxError('io', 'The image ends before this sector', { op: 'write floppy' });
-  await device.write(offset, source);
 }

@@ -65,8 +65,14 @@ export function findFault(
   return undefined;
 }
 
-/** How many sectors on each side the command covers, and how it ends when nobody stops it. */
-export function planSectors(geometry: FloppyGeometry, head: number, address: SectorAddress, multiTrack: boolean) {
+/** How many sectors on each side a command covers, and how it ends when nobody stops it. */
+export interface SectorPlan {
+  readonly firstCount: number;
+  readonly secondCount: number;
+  readonly endStatus1: number;
+}
+
+export function planSectors(geometry: FloppyGeometry, head: number, address: SectorAddress, multiTrack: boolean): SectorPlan {
   const { sectorId, lastSector } = address;
   const lastOnTrack = Math.min(lastSector, geometry.sectorsPerTrack);
   // An end of track before the first sector never matches while sectors pass: the search ends with the track.

@@ -128,8 +128,8 @@ describe('saved state', () => {
       (fields) => { (disk(fields)['transfer'] as Tree)['kind'] = 'verify'; },
       (fields) => { disk(fields)['heads'] = 0; },
       (fields) => { disk(fields)['kind'] = 'cdrom'; },
-      (fields) => { cd(fields)['activity'] = 'reply'; },
-      (fields) => { cd(fields)['packet'] = new Uint8Array(11); },
+      (fields) => { (cd(fields)['transport'] as Tree)['activity'] = 'reply'; },
+      (fields) => { (cd(fields)['transport'] as Tree)['packet'] = new Uint8Array(11); },
       (fields) => { ((fields['channels'] as Tree[])[0] as Tree)['drives'] = [null, null]; },
       (fields) => { ((fields['channels'] as Tree[])[1] as Tree)['drives'] = [disk(fields), null]; },
       (fields) => { (fields['busMasters'] as Tree[])[0] = {}; },
@@ -137,7 +137,7 @@ describe('saved state', () => {
     ];
     changes.forEach((change, index) => {
       const bad = structuredClone(good);
-      change(bad.fields as Tree);
+      change(bad.fields);
       expect(() => guest.ide.load(bad), `change ${index}`).toThrow(/Saved state of ide/);
       expect(guest.ide.save()).toEqual(good);
     });

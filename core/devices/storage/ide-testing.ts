@@ -13,6 +13,14 @@ import { TestDisk, TestIo, TestMemory } from './storage-testing.ts';
 
 const BUS_MASTER_BASE = 0xc000;
 
+export interface PacketAnswer {
+  readonly data: number[];
+  readonly pieces: number[];
+  readonly status: number;
+  readonly error: number;
+  readonly reason: number;
+}
+
 export class IdeGuest {
   readonly clock = new TestClock();
   readonly io = new TestIo();
@@ -151,7 +159,7 @@ export class IdeGuest {
   }
 
   /** Gives a packet command and collects the answer in the pieces that the drive announces. */
-  async packetData(bytes: readonly number[], options: { limit?: number; slave?: boolean } = {}) {
+  async packetData(bytes: readonly number[], options: { limit?: number; slave?: boolean } = {}): Promise<PacketAnswer> {
     this.packet(bytes, options);
     const data: number[] = [];
     const pieces: number[] = [];
