@@ -165,6 +165,8 @@ export function encode(row: OpcodeRow, mode: Mode, random: Random, prefixed: Rea
     rexR = reg >> 3;
     if (!usesMemory) {
       rm = row.rm ?? random.below(registers);
+      // CALL RSP would push into the code page.
+      if (rm === 4 && row.mnemonic === 'call') rm = 3;
       rexB = rm >> 3;
       modrm = [0xc0 | ((reg & 7) << 3) | (rm & 7)];
     } else if (addressBits === 16 && (mode === 32 || random.chance(25))) {

@@ -44,7 +44,7 @@ export class InterpreterEngine implements Engine {
   readonly #code: number;
   readonly #pattern = dataPattern();
   readonly #before = new Uint8Array(DATA_BYTES + READ_ONLY_BYTES);
-  readonly #fault = {};
+  readonly #fault = new Error('unwind');
   #segments = '';
 
   constructor(wasm: URL | string) {

@@ -6,7 +6,7 @@ import { raiseWithCode, VECTOR_AC } from './fault';
 import { CODE_MODE, EFER, PAGE_RAM, PAGE_WRITE, TLB_ACTIVE, TLB_ADDEND, TLB_PHYS_PAGE, TLB_TAG_READ, TLB_TAG_WRITE } from './generated/layout';
 import { pageMapEntry, physicalRead, physicalWrite } from './physical';
 import { cpu, get32, get64 } from './state';
-import { alignmentChecked, currentTable, entryIn, refreshWriteTag, tableAddress, translate } from './tlb';
+import { alignmentChecked, currentTable, entryIn, isCanonical, raiseNonCanonical, refreshWriteTag, tableAddress, translate } from './tlb';
 import { ACCESS_READ, ACCESS_WRITE, EFER_LMA, TABLE_SUPERVISOR } from './walk';
 import { dataBreakpoint, dataWatched } from './watch';
 
@@ -175,8 +175,9 @@ export function probeWrite(linear: u64, size: u32): void {
 function probe(linear: u64, size: u32, access: u32): void {
   const table = currentTable();
   if (alignmentChecked()) checkAlignment(linear, size);
-  translate(table, linear, access);
   const last = linear + <u64>size - 1;
+  checkEnd(wrap(last));
+  translate(table, linear, access);
   if ((last & PAGE_MASK) != (linear & PAGE_MASK)) translate(table, wrap(last & PAGE_MASK), access);
 }
 
@@ -238,7 +239,13 @@ function store128Slow(linear: u64, value: v128): void {
   storeSlow(wrap(linear + 8), 8, <u64>i64x2.extract_lane(value, 1));
 }
 
+/** An access that runs out of the lower canonical half faults before any page is looked at. */
+function checkEnd(last: u64): void {
+  if ((get64(EFER) & EFER_LMA) != 0 && !isCanonical(last)) raiseNonCanonical();
+}
+
 function loadFrom(table: u32, linear: u64, size: u32, mask: u64, access: u32): u64 {
+  if (crosses(linear, size)) checkEnd((linear + <u64>size - 1) & mask);
   const first = physicalOf(translate(table, linear, access), linear);
   if (!crosses(linear, size)) return physicalRead(first, size);
   // Both pages are translated before any byte is read: device reads must not be repeated by a restart.
@@ -254,6 +261,7 @@ function loadFrom(table: u32, linear: u64, size: u32, mask: u64, access: u32): u
 }
 
 function storeTo(table: u32, linear: u64, size: u32, value: u64, mask: u64): void {
+  if (crosses(linear, size)) checkEnd((linear + <u64>size - 1) & mask);
   const entry = translate(table, linear, ACCESS_WRITE);
   const first = physicalOf(entry, linear);
   if (!crosses(linear, size)) {

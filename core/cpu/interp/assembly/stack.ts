@@ -247,9 +247,10 @@ export function enter(op: usize): void {
   for (let i: u32 = 1; i < level; i++) {
     storeStackValue(size, start - step * <u64>(i + 1), stackValue(size, reg64(RBP) - step * <u64>i));
   }
-  if (level > 0) storeStackValue(size, start - step * <u64>(level + 1), wrapStack(frame));
+  // On a 16-bit stack the upper half of ESP goes into EBP as it is.
+  const base = wrapStack(frame) | (start - wrapStack(start));
+  if (level > 0) storeStackValue(size, start - step * <u64>(level + 1), base);
   setStackPointer(finish);
-  const base = wrapStack(frame);
   if (size == 1) setReg16(RBP, <u32>base);
   else if (size == 2) setReg32(RBP, <u32>base);
   else setReg64(RBP, base);

@@ -1,0 +1,42 @@
+// The host-CPU oracle for long: millions of cases, other ones in every run unless NESTBOX_SEED says which. Prints the
+// result of every row that disagrees and the seed that shows it again.
+
+import { existsSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { OPCODE_ROWS } from '../../core/cpu/isa/opcodes.ts';
+import { HostCpu, hostFeatures, hostOracleProblem } from './oracle/host.ts';
+import { InterpreterEngine } from './oracle/interpreter.ts';
+import { runOracle } from './oracle/oracle.ts';
+
+const WASM = new URL('../../dist/interp.wasm', import.meta.url);
+const ROUNDS = 12;
+const CASES_PER_ROW = 100;
+
+const problem = hostOracleProblem() ?? (existsSync(WASM) ? undefined : 'dist/interp.wasm is not built');
+const firstSeed = Number(process.env.NESTBOX_SEED ?? Date.now() % 1_000_000);
+
+describe.skipIf(problem !== undefined)(`the interpreter and the host CPU${problem === undefined ? '' : ` (skipped: ${problem})`}`, () => {
+  it(`agree in millions of random cases from seed ${firstSeed}`, { timeout: 3_600_000 }, () => {
+    const host = new HostCpu();
+    const engine = new InterpreterEngine(WASM);
+    let total = 0;
+    const failures: string[] = [];
+    try {
+      for (let round = 0; round < ROUNDS; round++) {
+        const seed = firstSeed + round;
+        const reports = runOracle(host, engine, {
+          rows: OPCODE_ROWS, table: OPCODE_ROWS, modes: [64, 32, 16], casesPerRow: CASES_PER_ROW, seed, features: hostFeatures(), examplesPerRow: 1,
+        });
+        for (const report of reports) {
+          total += report.passed + report.failed;
+          if (report.failed > 0) failures.push(`seed ${seed}, ${report.name}: ${report.failed} of ${report.passed + report.failed}\n${report.examples.join('\n')}`);
+        }
+      }
+    } finally {
+      host.dispose();
+    }
+    console.log(`${total} cases from seed ${firstSeed}`);
+    expect(total).toBeGreaterThan(2_000_000);
+    expect(failures.join('\n\n')).toBe('');
+  });
+});
