@@ -8,7 +8,7 @@ import { FlatMemory } from './flat-memory.ts';
 import { type KernelBootOptions, type LoadedKernel, loadKernel } from './load-kernel.ts';
 import { LoadArea } from './load-area.ts';
 import { pcMemoryMap } from './memory-map.ts';
-import { nodeUnpackers } from './unpackers-node.ts';
+import { nodeUnpackers } from '../../host/files/kernel-unpackers.ts';
 
 const MIB = 1 << 20;
 
