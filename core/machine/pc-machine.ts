@@ -69,6 +69,8 @@ class PcMachine implements Machine {
   private readonly board: PcBoard;
   private readonly bays: DriveBays;
   private readonly vcpu: Vcpu;
+  /** Devices drive their outputs while they are made, before there is a CPU. */
+  private cpuIfMade: Vcpu | undefined;
   private readonly loop: RunLoop;
   private readonly typer: KeyTyper;
   private readonly serial: SerialOutput;
@@ -138,11 +140,11 @@ class PcMachine implements Machine {
       floppyDrives: media.floppies.length,
       vgaRom: external?.vgaRom,
       debugExit: config.debugExit,
-      setInterruptRequest: (level) => this.vcpu.setInterruptRequest(level),
-      raiseNmi: () => this.vcpu.raiseNmi(),
-      raiseInit: () => this.vcpu.raiseInit(),
-      raiseStartup: (vector) => this.vcpu.raiseStartup(vector),
-      setA20: (enabled) => this.vcpu.setA20(enabled),
+      setInterruptRequest: (level) => this.cpuIfMade?.setInterruptRequest(level),
+      raiseNmi: () => this.cpuIfMade?.raiseNmi(),
+      raiseInit: () => this.cpuIfMade?.raiseInit(),
+      raiseStartup: (vector) => this.cpuIfMade?.raiseStartup(vector),
+      setA20: (enabled) => this.cpuIfMade?.setA20(enabled),
       requestReset: () => this.requestReset(),
       powerOff: () => this.finish({ reason: 'power-off' }),
       exitWith: (value) => this.finish({ reason: 'debug-exit', status: ((value << 1) | 1) & 0xff }),
@@ -153,9 +155,11 @@ class PcMachine implements Machine {
       debugOutput: debugLines(log),
     });
     this.bays = attachDisks({ board: this.board, memory, media, clock: this.timers, io: this.io, log });
-    this.vcpu = createSoftwareVcpu(wasm, memory, {
+    this.vcpu = this.cpuIfMade = createSoftwareVcpu(wasm, memory, {
       index: 0,
       jit: config.jit,
+      tscHz: TSC_HZ,
+      processorCount: config.cpus,
       io: {
         portRead: (port, size) => this.board.ports.read(port, size),
         portWrite: (port, size, value) => this.board.ports.write(port, size, value),
@@ -163,7 +167,10 @@ class PcMachine implements Machine {
         mmioWrite: (address, size, value) => this.board.mmio.write(address, size, value),
       },
       interrupts: this.board.localApic,
-      msrs: this.board.localApic,
+      msrs: {
+        read: (index, out) => this.board.localApic.readMsr(index, out),
+        write: (index, low, high) => this.board.localApic.writeMsr(index, low, high),
+      },
       clock: { readTsc: () => this.time.nowNs() },
       random32: () => this.random.next32(),
       onFerr: ferrLine(this.board),
@@ -297,7 +304,7 @@ class PcMachine implements Machine {
 
   private requestReset(): void {
     this.resetWanted = true;
-    this.vcpu.requestYield();
+    this.cpuIfMade?.requestYield();
   }
 
   private performReset(): void {

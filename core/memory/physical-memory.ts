@@ -181,6 +181,23 @@ export class PhysicalMemory implements DmaMemory {
     if (code) for (const listener of this.listeners) listener.written(address, length);
   }
 
+  /**
+   * The backing bytes of guest physical [address, address + length) inside one page as the page map has them, or undefined
+   * when accesses of that kind do not go direct.
+   */
+  directBytes(address: number, length: number, forWriting: boolean): Uint8Array | undefined {
+    const entry = this.pageMap[Math.floor(address / PAGE_BYTES)] ?? 0;
+    if ((entry & (forWriting ? PAGE.WRITE : PAGE.READ)) === 0) return undefined;
+    const host = ((entry & PAGE.HOST_MASK) >>> 0) + (address % PAGE_BYTES);
+    return this.bytes.subarray(host, host + length);
+  }
+
+  /** Bytes given by directBytes() were written. */
+  noteWritten(address: number, length: number): void {
+    const entry = this.pageMap[Math.floor(address / PAGE_BYTES)] ?? 0;
+    if ((entry & PAGE.RAM) !== 0) this.touched(address, ((entry & PAGE.HOST_MASK) >>> 0) + (address % PAGE_BYTES), length);
+  }
+
   /** All of memory was replaced (a state was loaded): everything is dirty and no decoded code is valid. */
   contentsReplaced(): void {
     this.dirty.fill(1);

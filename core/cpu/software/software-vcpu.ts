@@ -1,0 +1,319 @@
+// The software vCPU: joins the interpreter (and later the JIT) to the CPU contract. Faults of guest code unwind as a thrown
+// symbol; run() catches it, has the fault delivered and goes on.
+
+import type { PhysicalMemory } from '../../memory/physical-memory.ts';
+import type { CpuState, EngineStats, FaultReport, RunExit, Vcpu, VcpuOptions } from '../contract.ts';
+import { CPUID_ENTRY_BYTES, type CpuFeature, DEFAULT_FEATURES, buildCpuid, encodeCpuid, featureBits } from '../isa/cpuid.ts';
+import { FEATURES } from '../isa/generated/decoder.ts';
+import { EVENT, EXIT, offsetOf } from '../isa/layout.ts';
+import { type InterpreterExports, UNWOUND, instantiateInterpreter } from './interpreter-module.ts';
+import { RegisterFile, checkCpuState, readCpuState, writeCpuState } from './vcpu-state.ts';
+
+export interface SoftwareVcpuOptions extends VcpuOptions {
+  readonly jit: boolean;
+  /** Ticks of the TSC a second, as CPUID tells. */
+  readonly tscHz: number;
+  readonly processorCount: number;
+  readonly features?: readonly CpuFeature[];
+  readonly brand?: string;
+}
+
+const RUN_EXIT: Readonly<Record<number, RunExit>> = {
+  [EXIT.BUDGET]: 'budget',
+  [EXIT.HALTED]: 'halted',
+  [EXIT.YIELD]: 'yield',
+  [EXIT.SHUTDOWN]: 'shutdown',
+  [EXIT.RESET]: 'reset',
+  [EXIT.DEBUG]: 'debug',
+};
+/** hostNotify kinds. */
+const NOTIFY_FERR = 1;
+/** The last pages of the vCPU's area hold its CPUID table. */
+const CPUID_TABLE_BYTES = 0x2000;
+const SEGMENT_INDEX = { es: 0, cs: 1, ss: 2, ds: 3, fs: 4, gs: 5, ldtr: 6, tr: 7 } as const;
+const REGISTERS = ['RAX', 'RCX', 'RDX', 'RBX', 'RSP', 'RBP', 'RSI', 'RDI', 'R8', 'R9', 'R10', 'R11', 'R12', 'R13', 'R14', 'R15'];
+const FAULT_LOG_ENTRIES = 16;
+const ALL_ONES = 0xffff_ffff_ffff_ffffn;
+const A20_BIT = 1n << 20n;
+const PAGE_BYTES = 4096;
+
+/** Makes one software vCPU over the machine's memory. */
+export function createSoftwareVcpu(wasm: WebAssembly.Memory, memory: PhysicalMemory, options: SoftwareVcpuOptions): Vcpu {
+  return new SoftwareVcpu(wasm, memory, options);
+}
+
+class SoftwareVcpu implements Vcpu {
+  readonly index: number;
+  private readonly options: SoftwareVcpuOptions;
+  private readonly memory: PhysicalMemory;
+  private readonly file: RegisterFile;
+  private readonly events: Int32Array;
+  private readonly interpreter: InterpreterExports;
+  private readonly msrOut = new Uint32Array(2);
+  private readonly exits: Record<string, number> = {};
+  private portAccesses = 0;
+  private mmioAccesses = 0;
+  private faults = 0;
+
+  constructor(wasm: WebAssembly.Memory, memory: PhysicalMemory, options: SoftwareVcpuOptions) {
+    this.index = options.index;
+    this.options = options;
+    this.memory = memory;
+    const { layout } = memory;
+    const base = layout.vcpuBase + options.index * layout.vcpuAreaBytes;
+    this.file = new RegisterFile(memory.buffer, base);
+    this.events = new Int32Array(memory.buffer, base + offsetOf('EVENTS'), 1);
+    const exchange = base + offsetOf('EXCHANGE');
+    const { io, interrupts, msrs, clock } = options;
+    const { view } = this.file;
+    this.interpreter = instantiateInterpreter(wasm, layout, base, {
+      portIn: (port, size) => {
+        this.portAccesses++;
+        return io.portRead(port, size as 1 | 2 | 4);
+      },
+      portOut: (port, size, value) => {
+        this.portAccesses++;
+        io.portWrite(port, size as 1 | 2 | 4, value >>> 0);
+      },
+      mmioRead: (address, size) => {
+        this.mmioAccesses++;
+        return io.mmioRead(address, size as 1 | 2 | 4);
+      },
+      mmioWrite: (address, size, value) => {
+        this.mmioAccesses++;
+        io.mmioWrite(address, size as 1 | 2 | 4, value >>> 0);
+      },
+      readTsc: () => clock.readTsc(),
+      acknowledgeInterrupt: () => interrupts.acknowledge(),
+      msrRead: (index) => {
+        if (!msrs.read(index >>> 0, this.msrOut)) return 0;
+        view.setUint32(exchange, this.msrOut[0] ?? 0, true);
+        view.setUint32(exchange + 4, this.msrOut[1] ?? 0, true);
+        return 1;
+      },
+      msrWrite: (index) => (msrs.write(index >>> 0, view.getUint32(exchange, true), view.getUint32(exchange + 4, true)) ? 1 : 0),
+      cr8Read: () => interrupts.readCr8(),
+      cr8Write: (value) => interrupts.writeCr8(value),
+      random32: () => options.random32(),
+      notify: (kind) => {
+        if (kind === NOTIFY_FERR) options.onFerr?.(true);
+      },
+    });
+    this.describeProcessor(base + layout.vcpuAreaBytes - CPUID_TABLE_BYTES);
+    this.file.set64('A20_MASK', ALL_ONES);
+    this.interpreter.init();
+    this.interpreter.resetCpu(0);
+  }
+
+  private describeProcessor(table: number): void {
+    const { options, file, memory } = this;
+    const features = options.features ?? DEFAULT_FEATURES;
+    const entries = buildCpuid({
+      apicId: options.index,
+      processorCount: options.processorCount,
+      features,
+      tscHz: options.tscHz,
+      ...(options.brand === undefined ? {} : { brand: options.brand }),
+    });
+    if (entries.length * CPUID_ENTRY_BYTES > CPUID_TABLE_BYTES) throw new RangeError('CPUID table too long');
+    new Uint32Array(memory.buffer, table, entries.length * 6).set(encodeCpuid(entries));
+    file.set32('CPUID_TABLE', table);
+    file.set32('CPUID_COUNT', entries.length);
+    featureBits(features, FEATURES).forEach((word, i) => file.set32('FEATURE_BITS', word, i));
+  }
+
+  run(maxInstructions: number): RunExit {
+    const { interpreter } = this;
+    let reason = -1;
+    let fresh = true;
+    while (reason < 0) {
+      try {
+        reason = fresh ? interpreter.run(maxInstructions) : interpreter.resume();
+      } catch (thrown) {
+        if (thrown !== UNWOUND) throw thrown;
+        fresh = false;
+        reason = this.deliverFault();
+      }
+    }
+    if (reason === EXIT.YIELD) Atomics.and(this.events, 0, ~EVENT.YIELD);
+    const exit = RUN_EXIT[reason] ?? 'debug';
+    this.exits[exit] = (this.exits[exit] ?? 0) + 1;
+    return exit;
+  }
+
+  /** Delivery itself may fault: into a double, then a triple fault. @returns an exit reason, or -1 to go on */
+  private deliverFault(): number {
+    this.faults++;
+    for (;;) {
+      try {
+        return this.interpreter.deliverFault();
+      } catch (thrown) {
+        if (thrown !== UNWOUND) throw thrown;
+      }
+    }
+  }
+
+  instructionCount(): number {
+    return this.interpreter.currentInstructionCount();
+  }
+
+  setInterruptRequest(level: boolean): void {
+    if (level) Atomics.or(this.events, 0, EVENT.INTR);
+    else {
+      Atomics.and(this.events, 0, ~EVENT.INTR);
+      this.file.set32('EVENTS_HELD', this.file.get32('EVENTS_HELD') & ~EVENT.INTR);
+    }
+  }
+
+  raiseNmi(): void {
+    Atomics.or(this.events, 0, EVENT.NMI);
+  }
+
+  raiseInit(): void {
+    Atomics.or(this.events, 0, EVENT.INIT);
+  }
+
+  raiseStartup(vector: number): void {
+    this.file.set32('SIPI_VECTOR', vector);
+    Atomics.or(this.events, 0, EVENT.SIPI);
+  }
+
+  requestYield(): void {
+    Atomics.or(this.events, 0, EVENT.YIELD);
+  }
+
+  reset(): void {
+    const intr = Atomics.load(this.events, 0) & EVENT.INTR;
+    Atomics.store(this.events, 0, 0);
+    this.interpreter.flushAllBlocks();
+    this.interpreter.resetCpu(0);
+    if (intr !== 0) Atomics.or(this.events, 0, intr);
+  }
+
+  getState(): CpuState {
+    return readCpuState(this.file, this.interpreter.readEflags(), this.instructionCount());
+  }
+
+  setState(input: CpuState): void {
+    const state = checkCpuState(input);
+    writeCpuState(this.file, state);
+    this.interpreter.setEflags(Number(state.rflags & 0xffff_ffffn));
+    this.interpreter.refreshDerived();
+    this.interpreter.updateBreakpoints();
+    this.interpreter.pageMapChanged();
+    this.interpreter.flushAllBlocks();
+    Atomics.and(this.events, 0, ~(EVENT.NMI | EVENT.INIT | EVENT.SIPI));
+    if (state.nmiPending) Atomics.or(this.events, 0, EVENT.NMI);
+  }
+
+  readLinear(address: number, target: Uint8Array): boolean {
+    return this.accessLinear(address, target, (physical, piece) => this.readPhysical(physical, piece));
+  }
+
+  writeLinear(address: number, source: Uint8Array): boolean {
+    return this.accessLinear(address, source, (physical, piece) => this.writePhysical(physical, piece));
+  }
+
+  private accessLinear(address: number, bytes: Uint8Array, access: (physical: number, piece: Uint8Array) => void): boolean {
+    for (let at = 0; at < bytes.length; ) {
+      const linear = address + at;
+      const physical = this.interpreter.translateDebug(BigInt(linear));
+      if (physical < 0) return false;
+      const piece = bytes.subarray(at, Math.min(bytes.length, at + PAGE_BYTES - (linear % PAGE_BYTES)));
+      access(physical, piece);
+      at += piece.length;
+    }
+    return true;
+  }
+
+  private readPhysical(address: number, piece: Uint8Array): void {
+    const direct = this.memory.directBytes(address, piece.length, false);
+    if (direct !== undefined) piece.set(direct);
+    else for (let i = 0; i < piece.length; i++) piece[i] = this.options.io.mmioRead(address + i, 1);
+  }
+
+  private writePhysical(address: number, piece: Uint8Array): void {
+    const direct = this.memory.directBytes(address, piece.length, true);
+    if (direct !== undefined) {
+      direct.set(piece);
+      this.memory.noteWritten(address, piece.length);
+    } else for (let i = 0; i < piece.length; i++) this.options.io.mmioWrite(address + i, 1, piece[i] ?? 0);
+  }
+
+  getRegister32(index: number): number {
+    return this.file.get32('GPR', index);
+  }
+
+  setRegister32(index: number, value: number): void {
+    this.file.set64('GPR', BigInt(value >>> 0), index);
+  }
+
+  getSegment(name: keyof CpuState['segments']): { selector: number; base: number } {
+    const index = SEGMENT_INDEX[name];
+    return { selector: this.file.get32('SEG_SELECTOR', index) & 0xffff, base: Number(this.file.get64('SEG_BASE', index)) };
+  }
+
+  memoryMapChanged(): void {
+    this.interpreter.pageMapChanged();
+  }
+
+  setA20(enabled: boolean): void {
+    this.file.set64('A20_MASK', enabled ? ALL_ONES : ALL_ONES & ~A20_BIT);
+    this.interpreter.pageMapChanged();
+  }
+
+  memoryWritten(address: number, length: number): void {
+    if (length > 16 * PAGE_BYTES) {
+      this.interpreter.flushAllBlocks();
+      return;
+    }
+    const end = address + length;
+    for (let at = address; at < end; ) {
+      const offset = at % PAGE_BYTES;
+      const size = Math.min(PAGE_BYTES - offset, end - at);
+      this.interpreter.codeWritten(Math.floor(at / PAGE_BYTES), offset, size);
+      at += size;
+    }
+  }
+
+  faultReport(): FaultReport {
+    const { file } = this;
+    const hex = (value: bigint): string => value.toString(16).padStart(16, '0');
+    const rows: string[] = [];
+    for (let i = 0; i < 16; i += 4) {
+      rows.push(REGISTERS.slice(i, i + 4).map((name, j) => `${name.padEnd(3)}=${hex(file.get64('GPR', i + j))}`).join(' '));
+    }
+    rows.push(`CR0=${hex(file.get64('CR0'))} CR2=${hex(file.get64('CR2'))} CR3=${hex(file.get64('CR3'))} CR4=${hex(file.get64('CR4'))}`);
+    rows.push(`EFER=${file.get64('EFER').toString(16)} EFLAGS=${this.interpreter.readEflags().toString(16).padStart(8, '0')}`);
+    const next = file.get32('FAULT_LOG_NEXT') & (FAULT_LOG_ENTRIES - 1);
+    const lastExceptions = [];
+    for (let i = 0; i < FAULT_LOG_ENTRIES; i++) {
+      const slot = ((next + i) & (FAULT_LOG_ENTRIES - 1)) * 4;
+      const entry = { vector: file.get32('FAULT_LOG', slot), errorCode: file.get32('FAULT_LOG', slot + 1), cs: file.get32('FAULT_LOG', slot + 2) & 0xffff, rip: BigInt(file.get32('FAULT_LOG', slot + 3)) };
+      if (entry.vector !== 0 || entry.rip !== 0n || entry.cs !== 0) lastExceptions.push(entry);
+    }
+    return { cs: file.get32('SEG_SELECTOR', SEGMENT_INDEX.cs) & 0xffff, rip: file.get64('RIP'), registers: rows.join('\n'), lastExceptions };
+  }
+
+  stats(): EngineStats {
+    return {
+      instructions: this.instructionCount(),
+      exits: { ...this.exits, port: this.portAccesses, mmio: this.mmioAccesses, faults: this.faults },
+      jit: { blocks: this.interpreter.blocksDecodedCount(), compiles: 0, compileMs: 0, compiledShare: 0 },
+    };
+  }
+
+  describeNext(): string {
+    const { file } = this;
+    const cs = file.get32('SEG_SELECTOR', SEGMENT_INDEX.cs) & 0xffff;
+    const code = new Uint8Array(15);
+    const linear = Number((file.get64('SEG_BASE', SEGMENT_INDEX.cs) + file.get64('RIP')) & ALL_ONES);
+    const bytes = this.readLinear(linear, code) ? [...code].map((byte) => byte.toString(16).padStart(2, '0')).join('') : '?';
+    const registers = REGISTERS.slice(0, 8).map((name, i) => `${name}=${file.get64('GPR', i).toString(16)}`);
+    return `${cs.toString(16).padStart(4, '0')}:${file.get64('RIP').toString(16).padStart(8, '0')} ${bytes} ${registers.join(' ')} FL=${this.interpreter.readEflags().toString(16)}`;
+  }
+
+  dispose(): void {
+    // The memory and the instance go with the machine.
+  }
+}
