@@ -421,9 +421,26 @@ describe('Bochs dispi interface', () => {
     vga.window.writeMmio(0x10, 1, 0x3f);
     expect(vram[0x30010]).toBe(0x3f);
     expect(windows).toEqual([{ windowOffset: 0, vramOffset: 0x30000, length: 0x10000 }]);
+    T.setIndexed(vga, 0x3c4, 4, 2);
+    T.setIndexed(vga, 0x3ce, 6, 0x0e); // VGA registers do not matter while the interface is on
+    vga.window.writeMmio(0x11, 1, 0x3e);
+    expect(vram[0x30011]).toBe(0x3e);
     T.setDispi(vga, 5, 0xffff);
     vga.window.writeMmio(0xffff, 4, 0x01020304);
     expect(vram.length).toBe(1 << 20);
+  });
+
+  it('brings the VGA mode back when it is switched off', () => {
+    const { vga } = makeVga();
+    T.setMode(vga, T.MODE_03);
+    T.setDispi(vga, 1, 640);
+    T.setDispi(vga, 2, 400);
+    T.setDispi(vga, 4, 0xc1);
+    expect(vga.textScreen()).toBeUndefined();
+    T.setDispi(vga, 4, 0);
+    expect(vga.refresh().frame).toMatchObject({ width: 720, height: 400 });
+    vga.window.writeMmio(0x18000, 2, 0x0741);
+    expect(vga.textScreen()?.lines[0]?.[0]).toBe('A');
   });
 
   it('keeps memory when asked to, and eight-bit colours when asked to', () => {

@@ -161,7 +161,7 @@ export class VgaAdapter implements Device, FrameSource {
 
   private memoryChanged(): void {
     if (!this.ready) return;
-    this.window.configure(this.registers, this.dispi.enabled, this.dispi.bank);
+    this.window.configure(this.registers, this.dispi.mode()?.bitsPerPixel, this.dispi.bank);
     this.registers.dac.setEightBits(this.dispi.enabled && this.dispi.eightBitDac);
     const direct = this.window.directWindow();
     const old = this.directWindowNow;
@@ -170,26 +170,10 @@ export class VgaAdapter implements Device, FrameSource {
     this.directWindowEmitter.fire(direct);
   }
 
-  /** The Bochs interface sets the VGA registers that its mode needs, as its BIOS and drivers expect. */
+  /** The Bochs interface was switched on or its mode changed. */
   private dispiModeSet(clearMemory: boolean): void {
-    const { registers } = this;
-    const { graphics, sequencer, crtc } = registers;
     const mode = this.dispi.mode();
-    if (mode === undefined) return;
-    registers.force(graphics, R.GR_MISCELLANEOUS, ((graphics[R.GR_MISCELLANEOUS] ?? 0) & ~0x0c) | 0x05);
-    registers.force(crtc, R.CR_MODE_CONTROL, (crtc[R.CR_MODE_CONTROL] ?? 0) | 3);
-    registers.force(crtc, R.CR_MAXIMUM_SCAN_LINE, (crtc[R.CR_MAXIMUM_SCAN_LINE] ?? 0) & ~0x9f);
-    const shiftMode = (graphics[R.GR_MODE] ?? 0) & ~0x70;
-    if (mode.bitsPerPixel === 4) {
-      registers.force(graphics, R.GR_MODE, shiftMode);
-      registers.force(sequencer, R.SR_CLOCKING_MODE, (sequencer[R.SR_CLOCKING_MODE] ?? 0) & ~0x08);
-      registers.force(sequencer, R.SR_MEMORY_MODE, (sequencer[R.SR_MEMORY_MODE] ?? 0) & ~0x08);
-    } else {
-      registers.force(graphics, R.GR_MODE, shiftMode | 0x40);
-      registers.force(sequencer, R.SR_MEMORY_MODE, (sequencer[R.SR_MEMORY_MODE] ?? 0) | 0x0e);
-      registers.force(sequencer, R.SR_MAP_MASK, 0x0f);
-    }
-    if (!clearMemory) return;
+    if (mode === undefined || !clearMemory) return;
     const end = Math.min(mode.strideBytes * mode.height, this.vram.length);
     this.vram.fill(0, 0, end);
     this.window.dirty.fill(1);

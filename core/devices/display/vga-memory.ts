@@ -68,20 +68,28 @@ export class VgaMemory implements MmioDevice {
     this.dirty = new Uint8Array(vram.length >> DIRTY_PIECE_SHIFT).fill(1);
   }
 
-  /** Takes over the registers that decide about accesses; called after each change, so that accesses need no decoding. */
-  configure(registers: R.VgaRegisters, extended: boolean, bank: number): void {
+  /**
+   * Takes over the registers that decide about accesses; called after each change, so that accesses need no decoding.
+   * While the Bochs interface is on it overrides the VGA's addressing without touching its registers, so that switching it
+   * off brings the old mode back: a bank of 64 KiB at A0000, plain bytes, or planes with 4 bits a pixel.
+   */
+  configure(registers: R.VgaRegisters, dispiBitsPerPixel: number | undefined, bank: number): void {
     const { sequencer, graphics } = registers;
     const mode = graphics[R.GR_MODE] ?? 0;
-    const window = WINDOWS[((graphics[R.GR_MISCELLANEOUS] ?? 0) >> 2) & 3] ?? WINDOWS[0];
+    const extended = dispiBitsPerPixel !== undefined;
+    const window = WINDOWS[extended ? 1 : ((graphics[R.GR_MISCELLANEOUS] ?? 0) >> 2) & 3] ?? WINDOWS[0];
     this.windowStart = window.start;
     this.windowLength = window.length;
-    if ((sequencer[R.SR_MEMORY_MODE] ?? 0) & 0x08) this.addressing = ADDRESSING_CHAIN_4;
+    this.mapMask = sequencer[R.SR_MAP_MASK] ?? 0;
+    if (extended) {
+      this.addressing = dispiBitsPerPixel === 4 ? ADDRESSING_PLANAR : ADDRESSING_CHAIN_4;
+      if (dispiBitsPerPixel !== 4) this.mapMask = 0x0f;
+    } else if ((sequencer[R.SR_MEMORY_MODE] ?? 0) & 0x08) this.addressing = ADDRESSING_CHAIN_4;
     else this.addressing = mode & 0x10 ? ADDRESSING_ODD_EVEN : ADDRESSING_PLANAR;
     // Without the Bochs interface the adapter has 64 KiB a plane; chain-4 addresses count bytes, the others plane bytes.
     const planeAddresses = extended ? this.vram32.length : LEGACY_PLANE_ADDRESSES;
     this.addressMask = (this.addressing === ADDRESSING_CHAIN_4 ? planeAddresses * 4 : planeAddresses) - 1;
     this.bankOffset = extended ? bank * 0x10000 : 0;
-    this.mapMask = sequencer[R.SR_MAP_MASK] ?? 0;
     this.writeMode = mode & 3;
     this.readMode = (mode >> 3) & 1;
     this.readMap = graphics[R.GR_READ_MAP] ?? 0;

@@ -174,12 +174,6 @@ export class VgaRegisters {
     }
   }
 
-  /** Puts one register's value directly, past locks: what the Bochs interface does when it sets a mode. */
-  force(file: Uint8Array, index: number, value: number): void {
-    file[index] = value;
-    this.listener.memoryRegistersChanged();
-  }
-
   private isActive(port: number): boolean {
     const colour = (this.miscellaneous & MISC_COLOUR_ADDRESSES) !== 0;
     return colour === (port >= 0x3d0);

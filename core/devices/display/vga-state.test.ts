@@ -83,7 +83,7 @@ describe('saved state', () => {
     ];
     for (const change of damage) {
       const bad = structuredClone(vga.save());
-      change(bad.fields as Record<string, unknown>);
+      change(bad.fields);
       expect(() => vga.load(bad)).toThrow(/Saved state of vga/);
       expect(vga.save()).toEqual(good);
     }
