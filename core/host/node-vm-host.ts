@@ -9,6 +9,7 @@ import { childProcessPort } from './child-port.ts';
 /** What a VM process needs from the environment; everything else stays out. */
 const ENVIRONMENT = ['PATH', 'HOME', 'TMPDIR', 'TEMP', 'TMP', 'LANG', 'LC_ALL', 'TZ', 'SystemRoot', 'NESTBOX_LOG', 'XDG_RUNTIME_DIR'];
 const STDERR_TAIL_BYTES = 64 * 1024;
+const STDERR_GRACE_MS = 30;
 
 export class NodeVmHost implements VmHost {
   async launch(title: string): Promise<VmProcess> {
@@ -28,7 +29,10 @@ export class NodeVmHost implements VmHost {
       stderr = (stderr + text).slice(-STDERR_TAIL_BYTES);
     });
     const ended = new Promise<{ code: number | undefined; signal: string | undefined; stderr: string }>((resolve) => {
-      child.once('close', (code, signal) => resolve({ code: code ?? undefined, signal: signal ?? undefined, stderr }));
+      // Not 'close': it never comes when the channel was disconnected first. What is still in the pipe gets a moment.
+      child.once('exit', (code, signal) => {
+        setTimeout(() => resolve({ code: code ?? undefined, signal: signal ?? undefined, stderr }), STDERR_GRACE_MS);
+      });
     });
     await new Promise<void>((resolve, reject) => {
       child.once('spawn', resolve);
