@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { GatedLine } from './gated-line.ts';
 import { Hpet } from './hpet.ts';
 import { TestClock, TestLine } from './testing.ts';
 
@@ -100,5 +101,95 @@ describe('Hpet', () => {
     expect(() => other.hpet.load({ version: 1, fields: { ...state.fields, timers: [] } })).toThrow(/timers/);
     other.hpet.reset();
     expect(other.hpet.save()).toEqual(build().hpet.save());
+  });
+
+  it('keeps all 64 bits of counter and comparators', () => {
+    const { hpet, clock, lines } = build();
+    write(hpet, 0xf4, 0xffffffff);
+    write(hpet, 0xf0, 0xfffffff0);
+    write(hpet, 0x140, (20 << 9) | 0x4);
+    write(hpet, 0x148, 0x00000010);
+    write(hpet, 0x14c, 0x00000000);
+    write(hpet, 0x10, 1);
+    expect([hpet.readMmio(0xf0, 4), hpet.readMmio(0xf4, 4)]).toEqual([0xfffffff0, 0xffffffff]);
+    clock.advance(319);
+    expect(lines.get(20)?.rises ?? 0).toBe(0);
+    clock.advance(1);
+    expect(lines.get(20)?.rises).toBe(1);
+    expect([hpet.readMmio(0xf0, 4), hpet.readMmio(0xf4, 4)]).toEqual([0x10, 0]);
+  });
+
+  it('takes comparator, then period, with the value-set bit, as kernels program it', () => {
+    const { hpet, clock, lines } = build();
+    write(hpet, 0x10, 1);
+    clock.advance(1_000);
+    write(hpet, 0x100, (16 << 9) | 0x4 | 0x8 | 0x40 | 0x100);
+    write(hpet, 0x108, 100 + 50_000);
+    write(hpet, 0x108, 10_000);
+    const times: number[] = [];
+    const line = lines.get(16) ?? new TestLine();
+    lines.set(16, line);
+    line.onChange = (level) => level && times.push(clock.nowNs() - 1000);
+    clock.advance(800_000);
+    expect(times).toEqual([501_000, 601_000, 701_000, 801_000]);
+  });
+
+  it('matches again after 2^32 ticks in 32-bit mode', () => {
+    const { hpet, clock, lines } = build();
+    write(hpet, 0x120, (17 << 9) | 0x4 | 0x100);
+    write(hpet, 0x128, 5);
+    write(hpet, 0x10, 1);
+    clock.advance(100);
+    expect(lines.get(17)?.rises).toBe(1);
+    clock.advance(2 ** 32 * 10 - 100);
+    expect(lines.get(17)?.rises).toBe(1);
+    clock.advance(100);
+    expect(lines.get(17)?.rises).toBe(2);
+  });
+
+  it('refuses inputs that it does not offer, and drops its wire when it is disabled', () => {
+    const { hpet, clock, lines } = build();
+    write(hpet, 0x120, (8 << 9) | 0x4 | 0x2);
+    write(hpet, 0x120, (5 << 9) | 0x4 | 0x2);
+    expect(hpet.readMmio(0x120, 4)).toBe((8 << 9) | 0x36);
+    write(hpet, 0x128, 5);
+    write(hpet, 0x12c, 0);
+    write(hpet, 0x10, 1);
+    clock.advance(100);
+    expect(lines.get(8)?.level).toBe(true);
+    write(hpet, 0x10, 0);
+    expect(lines.get(8)?.level).toBe(false);
+    write(hpet, 0x10, 1);
+    expect(lines.get(8)?.level).toBe(true);
+    write(hpet, 0x120, (8 << 9) | 0x4);
+    expect(lines.get(8)?.level).toBe(false);
+    expect(hpet.readMmio(0x20, 4)).toBe(0);
+  });
+
+  it('makes up for periods that a stall swallowed', () => {
+    const { hpet, clock, lines } = build();
+    write(hpet, 0x100, 0x4 | 0x8 | 0x40);
+    write(hpet, 0x108, 100_000);
+    write(hpet, 0x10c, 0);
+    write(hpet, 0x10, 3);
+    clock.stall(20_500_000);
+    expect(lines.get(2)?.rises).toBe(1);
+    clock.advance(29_500_000);
+    expect(lines.get(2)?.rises).toBe(50);
+  });
+});
+
+describe('GatedLine', () => {
+  it('falls while it is closed and follows its source again afterwards', () => {
+    const line = new TestLine();
+    const gated = new GatedLine(line);
+    gated.set(true);
+    gated.setOpen(false);
+    expect(line.level).toBe(false);
+    gated.set(false);
+    gated.set(true);
+    expect(line.rises).toBe(1);
+    gated.setOpen(true);
+    expect(line.level).toBe(true);
   });
 });

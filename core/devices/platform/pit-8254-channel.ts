@@ -228,8 +228,8 @@ export class Pit8254Channel {
       const once = load + this.count + (this.mode >= 4 ? 1 : 0);
       if (once > tick) rise = once;
     }
-    const switchTick = this.switchTick ?? Infinity;
-    return rise === undefined ? (switchTick === Infinity ? undefined : switchTick) : Math.min(rise, switchTick);
+    if (this.switchTick === null) return rise;
+    return rise === undefined ? this.switchTick : Math.min(rise, this.switchTick);
   }
 
   save(): Pit8254ChannelState {
@@ -264,7 +264,9 @@ export class Pit8254Channel {
     this.heldValue = state.heldValue;
     this.outBeforeLoad = state.outBeforeLoad;
     this.nextCount = state.nextCount;
-    this.switchTick = state.switchTick;
+    // Only a periodic counter that runs can wait for the end of its period.
+    const periodic = (state.mode === 2 || state.mode === 3) && state.loadTick !== null;
+    this.switchTick = state.nextCount !== null && periodic ? state.switchTick : null;
     this.countMissing = state.countMissing;
     this.writeLow = state.writeLow;
     this.readHigh = state.readHigh;
