@@ -9,12 +9,11 @@ import { type DriveIdentity, identifyDisk, MAX_MULTIPLE_SECTORS } from './ata-id
 import * as A from './ata-registers.ts';
 import { ataCommand, type TransferKind } from './ata-commands.ts';
 import { smartData } from './ata-smart.ts';
+import { AtaAddressing, DEFAULT_HEADS, DEFAULT_SECTORS_PER_TRACK } from './ata-addressing.ts';
 import { type AtaTransfer, ataTransferSchema, checkTransfer, CHUNK_SECTORS, SECTOR_BYTES, trimRanges } from './ata-transfer.ts';
 import { driveBaseFits, driveBaseSchema, type DriveOptions, IdeDrive } from './ide-drive.ts';
 import { MediumQueue } from './medium-queue.ts';
 
-const DEFAULT_HEADS = 16;
-const DEFAULT_SECTORS_PER_TRACK = 63;
 const MAX_CYLINDERS = 16383;
 const READY = A.STATUS_DRDY | A.STATUS_DSC;
 const POWER_ACTIVE = 0xff;
@@ -50,8 +49,7 @@ export class AtaDisk extends IdeDrive {
   private readonly cylinders: number;
   private readonly identity: DriveIdentity;
   private transfer: AtaTransfer | undefined;
-  private heads = DEFAULT_HEADS;
-  private sectorsPerTrack = DEFAULT_SECTORS_PER_TRACK;
+  private readonly addressing: AtaAddressing;
   private multipleSectors = MAX_MULTIPLE_SECTORS;
   private writeCache = true;
   private lookAhead = true;
@@ -67,6 +65,7 @@ export class AtaDisk extends IdeDrive {
     this.queue = new MediumQueue(options.medium);
     this.sectors = sizeBytes / SECTOR_BYTES;
     this.cylinders = Math.max(1, Math.min(Math.floor(this.sectors / (DEFAULT_HEADS * DEFAULT_SECTORS_PER_TRACK)), MAX_CYLINDERS));
+    this.addressing = new AtaAddressing(this.sectors, this.taskFile);
     this.identity = {
       model: options.identity?.model ?? 'Nestbox Hard Disk',
       serial: options.identity?.serial ?? 'NB0000000001',
@@ -76,8 +75,7 @@ export class AtaDisk extends IdeDrive {
   }
 
   override hardReset(): void {
-    this.heads = DEFAULT_HEADS;
-    this.sectorsPerTrack = DEFAULT_SECTORS_PER_TRACK;
+    this.addressing.reset();
     this.multipleSectors = MAX_MULTIPLE_SECTORS;
     this.writeCache = true;
     this.lookAhead = true;
@@ -104,7 +102,7 @@ export class AtaDisk extends IdeDrive {
       case A.CMD_STANDBY:
       case A.CMD_IDLE:
       case A.CMD_SLEEP: return this.succeed();
-      case A.CMD_SEEK: return this.resolveLba(false) === undefined ? this.fail(A.ERROR_IDNF) : this.succeed();
+      case A.CMD_SEEK: return this.addressing.resolve(false) === undefined ? this.fail(A.ERROR_IDNF) : this.succeed();
       case A.CMD_CHECK_POWER_MODE:
         this.taskFile.sectorCount = POWER_ACTIVE;
         return this.succeed();
@@ -154,8 +152,8 @@ export class AtaDisk extends IdeDrive {
       cylinders: this.cylinders,
       heads: DEFAULT_HEADS,
       sectorsPerTrack: DEFAULT_SECTORS_PER_TRACK,
-      currentHeads: this.heads,
-      currentSectorsPerTrack: this.sectorsPerTrack,
+      currentHeads: this.addressing.heads,
+      currentSectorsPerTrack: this.addressing.sectorsPerTrack,
       multipleSectors: this.multipleSectors,
       writeCache: this.writeCache,
       lookAhead: this.lookAhead,
@@ -174,8 +172,7 @@ export class AtaDisk extends IdeDrive {
   private initializeParameters(): void {
     const sectors = this.taskFile.sectorCount;
     if (sectors === 0) return this.fail(A.ERROR_ABRT);
-    this.sectorsPerTrack = sectors;
-    this.heads = (this.taskFile.device & 0x0f) + 1;
+    this.addressing.translate((this.taskFile.device & 0x0f) + 1, sectors);
     this.succeed();
   }
 
@@ -234,39 +231,11 @@ export class AtaDisk extends IdeDrive {
     }
   }
 
-  // --- addresses -------------------------------------------------------------------------------------------------
-
-  /** The sector that the registers name, or undefined when a CHS address cannot be. */
-  private resolveLba(wide: boolean): number | undefined {
-    const { taskFile } = this;
-    if (wide) return taskFile.lba48();
-    if (taskFile.device & A.DEVICE_LBA) return taskFile.lba28();
-    const cylinder = taskFile.lbaMid | (taskFile.lbaHigh << 8);
-    const head = taskFile.device & 0x0f;
-    const sector = taskFile.lbaLow;
-    if (sector === 0 || sector > this.sectorsPerTrack || head >= this.heads) return undefined;
-    const lba = (cylinder * this.heads + head) * this.sectorsPerTrack + sector - 1;
-    return lba < this.sectors ? lba : undefined;
-  }
-
-  /** Writes a sector number to the registers in the form of the command. */
-  private showLba(lba: number, wide: boolean): void {
-    const { taskFile } = this;
-    if (wide) return taskFile.setLba48(lba);
-    if (taskFile.device & A.DEVICE_LBA) return taskFile.setLba28(lba);
-    const track = Math.floor(lba / this.sectorsPerTrack);
-    const cylinder = Math.floor(track / this.heads);
-    taskFile.lbaLow = (lba % this.sectorsPerTrack) + 1;
-    taskFile.lbaMid = cylinder & 0xff;
-    taskFile.lbaHigh = (cylinder >> 8) & 0xff;
-    taskFile.device = (taskFile.device & 0xf0) | (track % this.heads);
-  }
-
   // --- transfers -------------------------------------------------------------------------------------------------
 
   private startTransfer(kind: TransferKind, dma: boolean, wide: boolean, multiple: boolean, flushAfter: boolean): void {
     const { taskFile } = this;
-    const lba = this.resolveLba(wide);
+    const lba = this.addressing.resolve(wide);
     const count = wide
       ? (taskFile.sectorCount | (taskFile.sectorCountHigh << 8)) || 65536
       : taskFile.sectorCount || 256;
@@ -307,7 +276,7 @@ export class AtaDisk extends IdeDrive {
 
   private transferDone(transfer: AtaTransfer): void {
     if (transfer.kind === 'read' || transfer.kind === 'write' || transfer.kind === 'verify') {
-      this.showLba(transfer.lba - 1, transfer.wide);
+      this.addressing.show(transfer.lba - 1, transfer.wide);
       this.taskFile.sectorCount = 0;
     }
     if (transfer.dma) this.host?.busMaster?.transferDone();
@@ -428,7 +397,7 @@ export class AtaDisk extends IdeDrive {
   }
 
   private mediumFailed(transfer: AtaTransfer): void {
-    this.showLba(transfer.lba, transfer.wide);
+    this.addressing.show(transfer.lba, transfer.wide);
     if (transfer.dma) this.host?.busMaster?.transferDone();
     this.fail(transfer.kind === 'read' ? A.ERROR_UNC : A.ERROR_ABRT);
   }
@@ -440,8 +409,8 @@ export class AtaDisk extends IdeDrive {
       kind: 'disk',
       base: this.saveBase(),
       transfer: this.transfer === undefined ? null : { ...this.transfer },
-      heads: this.heads,
-      sectorsPerTrack: this.sectorsPerTrack,
+      heads: this.addressing.heads,
+      sectorsPerTrack: this.addressing.sectorsPerTrack,
       multipleSectors: this.multipleSectors,
       writeCache: this.writeCache,
       lookAhead: this.lookAhead,
@@ -462,8 +431,7 @@ export class AtaDisk extends IdeDrive {
   load(saved: AtaDiskState): void {
     this.loadBase(saved.base);
     this.transfer = saved.transfer === null ? undefined : { ...saved.transfer };
-    this.heads = saved.heads;
-    this.sectorsPerTrack = saved.sectorsPerTrack;
+    this.addressing.translate(saved.heads, saved.sectorsPerTrack);
     this.multipleSectors = saved.multipleSectors;
     this.writeCache = saved.writeCache;
     this.lookAhead = saved.lookAhead;

@@ -14,6 +14,7 @@ import type { DmaChannel } from '../platform/dma-channel.ts';
 import { parseState } from '../state.ts';
 import * as C from './fdc-commands.ts';
 import { FdcDataPhase } from './fdc-data-phase.ts';
+import { FdcSeeks } from './fdc-seeks.ts';
 import { FDC_STATE_VERSION, type FdcState, fdcStateSchema } from './fdc-state.ts';
 import { findFault, planSectors, resultId, type SectorAddress, type TransferState } from './fdc-transfer.ts';
 import { FloppyDrive, SECTOR_BYTES } from './floppy-drive.ts';
@@ -60,7 +61,6 @@ const CONFIGURE_IMPLIED_SEEK = 0x40;
 const CONFIGURE_DISABLE_FIFO = 0x20;
 
 const RESET_NS = 100_000;
-const SEEK_NS = 100_000;
 const COMMAND_NS = 50_000;
 
 type Phase = 'idle' | 'command' | 'execute' | 'result';
@@ -71,7 +71,7 @@ export class Fdc82077 implements Device {
   private readonly irq: IrqLine;
   private readonly log: Logger;
   private readonly drives: readonly FloppyDrive[];
-  private readonly seekTimers: readonly Timer[];
+  private readonly seeks: FdcSeeks;
   private readonly resetTimer: Timer;
   /** Ends the execution of commands that fail at once. */
   private readonly executeTimer: Timer;
@@ -96,12 +96,6 @@ export class Fdc82077 implements Device {
   private precompensationTrack = 0;
   private locked = false;
   private perpendicular = 0;
-  private readonly presentCylinder = new Uint8Array(4);
-  /** Status 0 that each drive's seek will end with. */
-  private readonly seekResults = new Uint8Array(4);
-  private readonly seeking = [false, false, false, false];
-  /** Status 0 of drives whose seek or reset interrupt was not sensed yet, -1 = none. */
-  private readonly interruptStatus = [-1, -1, -1, -1];
   private interrupt = false;
 
   constructor(options: Fdc82077Options) {
@@ -111,8 +105,8 @@ export class Fdc82077 implements Device {
     this.log = (options.log ?? nullLogger).child(this.id);
     const driveCount = options.driveCount ?? 2;
     this.drives = [new FloppyDrive(driveCount > 0), new FloppyDrive(driveCount > 1), new FloppyDrive(false), new FloppyDrive(false)];
-    this.seekTimers = this.drives.map((_, index) => options.clock.createTimer(`${this.id} seek ${index}`, () => this.seekDone(index)));
-    this.resetTimer = options.clock.createTimer(`${this.id} reset`, () => this.resetDone());
+    this.seeks = new FdcSeeks(this.id, options.clock, this.drives, (level) => this.setInterrupt(level));
+    this.resetTimer = options.clock.createTimer(`${this.id} reset`, () => this.seeks.reportReadyChange());
     this.executeTimer = options.clock.createTimer(`${this.id} execute`, () => this.executionFailed());
     this.data = new FdcDataPhase({
       dma: options.dma,
@@ -210,8 +204,7 @@ export class Fdc82077 implements Device {
 
   private mainStatus(): number {
     if ((this.dor & DOR_NOT_RESET) === 0 || this.resetTimer.deadlineNs !== undefined) return 0;
-    let status = 0;
-    this.seeking.forEach((seeking, drive) => (status |= seeking ? 1 << drive : 0));
+    let status = this.seeks.busyBits;
     switch (this.phase) {
       case 'idle': return status | MSR_RQM;
       case 'command': return status | MSR_RQM | MSR_COMMAND_BUSY;
@@ -287,10 +280,14 @@ export class Fdc82077 implements Device {
       case C.CMD_VERSION: return this.showResult([VERSION_82077]);
       case C.CMD_PART_ID: return this.showResult([PART_ID]);
       case C.CMD_DUMPREG: return this.dumpRegisters();
-      case C.CMD_SENSE_INTERRUPT: return this.senseInterrupt();
+      case C.CMD_SENSE_INTERRUPT: return this.showResult(this.seeks.sense());
       case C.CMD_SENSE_DRIVE_STATUS: return this.senseDriveStatus(first);
-      case C.CMD_RECALIBRATE: return this.startSeek(drive, 0, 0);
-      case C.CMD_SEEK: return this.startSeek(drive, this.seekTarget(code, drive, second), first & 4);
+      case C.CMD_RECALIBRATE:
+        this.phase = 'idle';
+        return this.seeks.start(drive, 0, 0, true);
+      case C.CMD_SEEK:
+        this.phase = 'idle';
+        return this.seeks.start(drive, this.seekTarget(code, drive, second), first & 4, false);
       case C.CMD_READ_ID: return this.readId(first);
       case C.CMD_FORMAT_TRACK: return this.startFormat(first);
       case C.CMD_WRITE_DATA:
@@ -303,23 +300,11 @@ export class Fdc82077 implements Device {
   }
 
   private dumpRegisters(): void {
-    const [p0 = 0, p1 = 0, p2 = 0, p3 = 0] = this.presentCylinder;
     const lastSector = this.data.current?.lastSector ?? this.command[6] ?? 0;
     this.showResult([
-      p0, p1, p2, p3, this.specifyStep, this.specifyHeadLoad, lastSector,
+      ...[0, 1, 2, 3].map((drive) => this.seeks.present(drive)), this.specifyStep, this.specifyHeadLoad, lastSector,
       (this.locked ? 0x80 : 0) | this.perpendicular, this.configure, this.precompensationTrack,
     ]);
-  }
-
-  private senseInterrupt(): void {
-    const drive = this.interruptStatus.findIndex((status) => status >= 0);
-    if (drive < 0) return this.showResult([C.ST0_INVALID]);
-    const status = this.interruptStatus[drive] ?? 0;
-    this.interruptStatus[drive] = -1;
-    this.setInterrupt(false);
-    this.showResult([status, this.presentCylinder[drive] ?? 0]);
-    // Seeks of several drives may end together; the others ask again. After a reset one interrupt stands for all four.
-    if ((status & 0xc0) !== C.ST0_READY_CHANGED && this.interruptStatus.some((other) => other >= 0)) this.setInterrupt(true);
   }
 
   private senseDriveStatus(parameter: number): void {
@@ -332,26 +317,8 @@ export class Fdc82077 implements Device {
 
   private seekTarget(code: number, drive: number, parameter: number): number {
     if ((code & C.MODIFIER_RELATIVE) === 0) return parameter;
-    const present = this.presentCylinder[drive] ?? 0;
+    const present = this.seeks.present(drive);
     return code & C.MODIFIER_DIRECTION_UP ? Math.min(present + parameter, 255) : Math.max(present - parameter, 0);
-  }
-
-  private startSeek(drive: number, cylinder: number, headBit: number): void {
-    this.presentCylinder[drive] = cylinder;
-    this.seeking[drive] = true;
-    // Recalibrating a drive that is not there finds no track 0.
-    const missing = this.drives[drive]?.present !== true && (this.command[0] ?? 0) === C.CMD_RECALIBRATE;
-    this.interruptStatus[drive] = -1;
-    this.seekResults[drive] = C.ST0_SEEK_END | headBit | drive | (missing ? C.ST0_ABNORMAL | C.ST0_EQUIPMENT_CHECK : 0);
-    this.drives[drive]?.stepTo(cylinder);
-    this.seekTimers[drive]?.arm(this.clock.nowNs() + SEEK_NS);
-    this.phase = 'idle';
-  }
-
-  private seekDone(drive: number): void {
-    this.seeking[drive] = false;
-    this.interruptStatus[drive] = this.seekResults[drive] ?? 0;
-    this.setInterrupt(true);
   }
 
   private readId(parameter: number): void {
@@ -412,10 +379,7 @@ export class Fdc82077 implements Device {
     const head = (select >> 2) & 1;
     const address: SectorAddress = { cylinderId, headId, sectorId: readTrack ? 1 : firstSector, sizeCode, lastSector };
     this.phase = 'execute';
-    if (this.configure & CONFIGURE_IMPLIED_SEEK && drive !== undefined) {
-      drive.stepTo(cylinderId);
-      this.presentCylinder[select & 3] = cylinderId;
-    }
+    if (this.configure & CONFIGURE_IMPLIED_SEEK) this.seeks.moveAtOnce(select & 3, cylinderId);
     const fault = findFault(drive, head, address, drive !== undefined && this.rateMatches(drive));
     if (fault !== undefined) return this.failLater(fault.status1, fault.status2);
     if (kind === 'write' && drive?.writeProtected === true) return this.failLater(C.ST1_NOT_WRITABLE, 0);
@@ -463,17 +427,13 @@ export class Fdc82077 implements Device {
     this.pendingFault = undefined;
     this.executeTimer.disarm();
     this.resetTimer.disarm();
-    for (const timer of this.seekTimers) timer.disarm();
+    this.seeks.reset();
     this.phase = 'idle';
     this.commandLength = 0;
     this.commandExpected = 0;
     this.command.fill(0);
     this.result = new Uint8Array(0);
     this.resultPosition = 0;
-    this.seeking.fill(false);
-    this.seekResults.fill(0);
-    this.interruptStatus.fill(-1);
-    this.presentCylinder.fill(0);
     this.perpendicular &= 0x3c;
     if (!this.locked) {
       this.configure = CONFIGURE_DISABLE_FIFO;
@@ -481,12 +441,6 @@ export class Fdc82077 implements Device {
     }
     this.updateThreshold();
     this.setInterrupt(false);
-  }
-
-  private resetDone(): void {
-    // The drives' polling makes each of them report a change of its ready line.
-    for (let drive = 0; drive < 4; drive++) this.interruptStatus[drive] = C.ST0_READY_CHANGED | drive;
-    this.setInterrupt(true);
   }
 
   reset(_kind: ResetKind): void {
@@ -530,11 +484,8 @@ export class Fdc82077 implements Device {
       precompensationTrack: this.precompensationTrack,
       locked: this.locked,
       perpendicular: this.perpendicular,
-      presentCylinder: this.presentCylinder.slice(),
-      seekResults: this.seekResults.slice(),
-      interruptStatus: [...this.interruptStatus],
+      ...this.seeks.save(),
       interrupt: this.interrupt,
-      seekDeadlines: this.seekTimers.map((timer) => timer.deadlineNs ?? null),
       resetDeadline: this.resetTimer.deadlineNs ?? null,
       executeDeadline: this.executeTimer.deadlineNs ?? null,
       drives: this.drives.map((drive) => ({ cylinder: drive.cylinder, diskChanged: drive.diskChanged, rotation: drive.rotation })),
@@ -563,16 +514,8 @@ export class Fdc82077 implements Device {
     this.precompensationTrack = saved.precompensationTrack;
     this.locked = saved.locked;
     this.perpendicular = saved.perpendicular;
-    this.presentCylinder.set(saved.presentCylinder);
-    this.seekResults.set(saved.seekResults);
-    saved.drives.forEach((drive, index) => {
-      const target = this.drives[index];
-      if (target !== undefined) Object.assign(target, drive);
-      const deadline = saved.seekDeadlines[index] ?? null;
-      this.interruptStatus[index] = saved.interruptStatus[index] ?? -1;
-      this.seeking[index] = deadline !== null;
-      if (deadline !== null) this.seekTimers[index]?.arm(deadline);
-    });
+    this.seeks.load(saved);
+    saved.drives.forEach((drive, index) => Object.assign(this.drives[index] ?? {}, drive));
     if (saved.resetDeadline !== null) this.resetTimer.arm(saved.resetDeadline);
     if (saved.executeDeadline !== null) this.executeTimer.arm(saved.executeDeadline);
     this.updateThreshold();
