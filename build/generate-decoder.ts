@@ -9,7 +9,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import type { OpcodeRow } from '../core/cpu/isa/opcode-row.ts';
 import { OPCODE_ROWS } from '../core/cpu/isa/opcodes.ts';
 import { OPERAND_TOKEN, sizeLetterOf } from '../core/cpu/isa/operands.ts';
-import { DECODER_HANDLERS, DISPATCH_IMPORTS, HANDLERS, type Handler } from './interpreter-handlers.ts';
+import { DECODER_HANDLERS, DISPATCH_IMPORTS, HANDLERS, isHot, type Handler } from './interpreter-handlers.ts';
 
 const MAPS = ['1', '0f', '0f38', '0f3a', 'vex0f', 'vex0f38', 'vex0f3a'] as const;
 const IMM = ['NONE', 'IB', 'IZ', 'IV', 'IW', 'JB', 'JZ', 'A', 'O', 'IW_IB', 'IB_IB', 'MODRM'] as const;
@@ -232,16 +232,35 @@ writeFileSync(new URL('handlers.ts', folder), [
 writeFileSync(new URL('subs.ts', folder), HEAD + [...subs].map(([group, names]) =>
   `// ${group}\n${[...names].map(([name, number]) => `export const SUB_${name}: u32 = ${number};\n`).join('')}`).join(''));
 
+// Hot cases are inlined into the loop; the others are functions of their own, because the time to compile the loop grows
+// with the square of its size.
+const outlined: string[] = [];
+
 function caseText(entry: Case): string {
-  const code = entry.handler.code(entry.size, entry.isMem, entry.rep);
-  const label = `      case ${entry.number}: // ${entry.name}${entry.handler.expand === 0 ? '' : ` ${8 << entry.size}${entry.isMem ? ' mem' : ''}${entry.rep ? ' rep' : ''}`}`;
-  if (entry.handler.kind === 'branch') return `${label}\n        op = ${code};\n        if (op == 0) return;\n        continue;`;
-  if (entry.control) return `${label}\n        set64(RIP, nextRip(op));\n        ${code};\n        op = leave(op);\n        if (op == 0) return;\n        continue;`;
-  return `${label}\n        ${code === '' ? '' : `${code};\n        `}break;`;
+  const { handler, number } = entry;
+  const code = handler.code(entry.size, entry.isMem, entry.rep);
+  const variant = handler.expand === 0 ? '' : ` ${8 << entry.size}${entry.isMem ? ' mem' : ''}${entry.rep ? ' rep' : ''}`;
+  const label = `      case ${number}: // ${entry.name}${variant}`;
+  const leaves = handler.kind === 'branch' || entry.control;
+  const hot = isHot(entry.name, entry.size, entry.isMem, entry.control);
+  if (leaves) {
+    const call = hot ? code : `h${number}(op)`;
+    if (!hot) {
+      const body = handler.kind === 'branch' ? `  return ${code};` : `  set64(RIP, nextRip(op));\n  ${code};\n  return leave(op);`;
+      outlined.push(`// ${entry.name}${variant}\nfunction h${number}(op: usize): usize {\n${body}\n}\n`);
+    }
+    return `${label}\n        op = ${call};\n        if (op == 0) return;\n        continue;`;
+  }
+  if (code === '') return `${label}\n        break;`;
+  // A call of an ordinary function needs no wrapper.
+  if (hot || handler.call === true) return `${label}\n        ${code};\n        break;`;
+  outlined.push(`// ${entry.name}${variant}\nfunction h${number}(op: usize): void {\n  ${code};\n}\n`);
+  return `${label}\n        h${number}(op);\n        break;`;
 }
 
 const text = cases.map(caseText).join('\n');
-const used = (name: string): boolean => new RegExp(`\\b${name}\\b`).test(text) || name === 'cpu';
+const whole = `${text}\n${outlined.join('')}`;
+const used = (name: string): boolean => new RegExp(`\\b${name}\\b`).test(whole) || name === 'cpu';
 const imports = Object.entries(DISPATCH_IMPORTS)
   .map(([module, names]) => [module, names.filter(used)] as const)
   .filter(([, names]) => names.length > 0)
@@ -251,6 +270,7 @@ writeFileSync(new URL('dispatch.ts', folder), `${HEAD}
 import { CURRENT_OP, RIP } from './layout';
 ${imports.join('\n')}
 
+${outlined.join('\n')}
 /** Executes op records until run() has to return. */
 export function execute(op: usize): void {
   for (;;) {

@@ -15,6 +15,8 @@ export interface Handler {
   readonly kind: 'plain' | 'branch' | 'control';
   /** The branch keeps links in DISP and SUB. */
   readonly linked?: boolean;
+  /** The code is a call of a function that is not inlined. */
+  readonly call?: true;
   /** Implicit stack access: faults are #SS. */
   readonly stack?: boolean;
   readonly code: (size: number, isMem: boolean, rep: boolean) => string;
@@ -181,10 +183,31 @@ plain('GP', 'raiseGp0()', { kind: 'control' });
 plain('END', 'endOfBlock(op)', { kind: 'branch' });
 
 // --- Groups of the other parts of the interpreter.
-plain('X87', 'executeX87(op)');
-plain('MMX', 'executeMmx(op)');
-plain('SSE', 'executeSse(op)');
-plain('SYSTEM', 'executeSystem(op)');
+plain('X87', 'executeX87(op)', { call: true });
+plain('MMX', 'executeMmx(op)', { call: true });
+plain('SSE', 'executeSse(op)', { call: true });
+plain('SYSTEM', 'executeSystem(op)', { call: true });
+
+const HOT_SIZES = new Map<string, readonly number[]>();
+function hot(names: readonly string[], sizes: readonly number[], memory: 'reg' | 'both'): void {
+  for (const name of names) HOT_SIZES.set(`${name} ${memory}`, sizes);
+}
+hot(['ADD_EG', 'SUB_EG', 'CMP_EG', 'AND_EG', 'XOR_EG', 'OR_EG', 'ADD_EI', 'SUB_EI', 'AND_EI', 'OR_EI', 'XOR_EI', 'ADD_GE', 'INC', 'DEC'], [2, 3], 'reg');
+hot(['SHL_I', 'SHR_I', 'SAR_I', 'ROL_I', 'ROR_I', 'IMUL_GE', 'MOVSXD', 'LEA'], [2, 3], 'reg');
+hot(['CMP_EI', 'CMP_GE', 'TEST_EG', 'TEST_EI'], [0, 2, 3], 'both');
+hot(['MOV_EG', 'MOV_GE', 'MOV_EI'], [0, 2, 3], 'both');
+hot(['MOVZX_B', 'MOVZX_W'], [2], 'both');
+hot(['PUSH_R', 'POP_R', 'JMP_J', 'CALL_J', 'RET'], [2, 3], 'reg');
+hot(CONDITIONS.map((name) => `J${name}`), [2, 3], 'reg');
+hot(['END', 'NOP'], [0], 'reg');
+
+/** True when a handler's case is worth being inlined into the main loop. */
+export function isHot(name: string, size: number, isMem: boolean, control: boolean): boolean {
+  if (control) return false;
+  const both = HOT_SIZES.get(`${name} both`);
+  if (both !== undefined) return both.includes(size);
+  return !isMem && (HOT_SIZES.get(`${name} reg`)?.includes(size) ?? false);
+}
 
 /** Handlers that no opcode row names but the decoder uses. */
 export const DECODER_HANDLERS = ['UD', 'GP', 'END', 'NOP', 'XCHG_A'] as const;

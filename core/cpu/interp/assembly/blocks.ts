@@ -5,13 +5,13 @@
 import { decodeOp, writeEnd } from './decode';
 import { raiseGp0 } from './fault';
 import {
-  ACTIVITY, AREA_BLOCK_HASH, AREA_PAGE_HASH, AREA_POOL, AREA_POOL_END, AREA_STAGING, BLOCK_BYTES, BLOCK_COUNTER, BLOCK_FLAGS, BLOCK_HASH_NEXT,
+  AREA_BLOCK_HASH, AREA_PAGE_HASH, AREA_POOL, AREA_POOL_END, AREA_STAGING, BLOCK_BYTES, BLOCK_COUNTER, BLOCK_FLAGS, BLOCK_HASH_NEXT,
   BLOCK_HEADER_BYTES, BLOCK_JIT, BLOCK_KEY, BLOCK_OPS, BLOCK_PAGE_NEXT, BLOCK_PHYS, BLOCK_RUNNING, BUDGET, CODE_MODE, CURRENT_OP,
   EVENTS, EVENT_CODE_CHANGED, EVENT_SINGLE_STEP, EXIT_BUDGET, GPR, OP_BYTES, OP_DISP, OP_END, OP_FLAGS, OP_HANDLER, OP_LENGTH,
-  OP_SUB, OPF_LAST, PAGE_HOST_MASK, PAGE_RAM, PAGE_READ, RIP, SEG_BASE, SEG_LIMIT, SHADOW,
+  OP_SUB, OPF_LAST, PAGE_HOST_MASK, PAGE_RAM, PAGE_READ, RIP, SEG_BASE, SEG_LIMIT,
 } from './generated/layout';
 import { LINK_FIRST, LINK_LAST } from './generated/handlers';
-import { serviceEvents } from './interrupt';
+import { serviceEvents } from './events';
 import { pageMapEntry, physicalRead } from './physical';
 import { cpu, get32, get64, granuleBase, ramBase, set32, set64 } from './state';
 import { setOneIteration } from './string';
@@ -72,7 +72,7 @@ function pageOfBlock(block: usize): u32 {
 /** Next op record to execute, from RIP; 0 when run() has to return with exitReason. */
 export function nextBlock(): usize {
   set32(BLOCK_RUNNING, 0);
-  if ((load<i32>(cpu, EVENTS) | load<i32>(cpu, SHADOW) | load<i32>(cpu, ACTIVITY)) != 0) return nextSlow();
+  if (load<i32>(cpu, EVENTS) != 0) return nextSlow();
   return enter(false);
 }
 
@@ -81,7 +81,6 @@ function nextSlow(): usize {
     exitReason = EXIT_BUDGET;
     return 0;
   }
-  if ((get32(EVENTS) & EVENT_CODE_CHANGED) != 0) atomic.and<i32>(cpu + EVENTS, ~EVENT_CODE_CHANGED);
   const reason = serviceEvents();
   if (reason >= 0) {
     exitReason = reason;
@@ -96,7 +95,7 @@ function nextSlow(): usize {
 export function continueAt(op: usize, slot: usize, target: u64): usize {
   const running = <usize>get32(BLOCK_RUNNING);
   set32(BLOCK_RUNNING, 0);
-  if ((load<i32>(cpu, EVENTS) | load<i32>(cpu, SHADOW) | load<i32>(cpu, ACTIVITY)) != 0) return nextSlow();
+  if (load<i32>(cpu, EVENTS) != 0) return nextSlow();
   const inPage = target - load<u64>(cpu, GPR + 17 * 8) < 0x1000;
   const linkable = inPage && (load<u32>(running, BLOCK_KEY) & KEY_PARTIAL) == 0;
   const flushesBefore = flushes;
@@ -346,8 +345,12 @@ function cutLinks(page: u32): void {
   }
 }
 
-/** Makes the running block end after the current op, so that changed code takes effect with the next instruction. */
-function stopRunning(): void {
+/**
+ * Makes the running block end after the current op: changed code takes effect with the next instruction, debug traps come
+ * right behind theirs.
+ */
+export function stopRunning(): void {
+  if (get32(BLOCK_RUNNING) == 0) return;
   const op = <usize>get32(CURRENT_OP);
   writeEnd(op + OP_BYTES, <u32>load<u16>(op, OP_END));
   atomic.or<i32>(cpu + EVENTS, EVENT_CODE_CHANGED);
@@ -356,5 +359,5 @@ function stopRunning(): void {
 /** Drops all blocks: the pool is full, or the physical memory map changed. */
 export function flushAllBlocks(): void {
   clearTables();
-  if (get32(BLOCK_RUNNING) != 0) stopRunning();
+  stopRunning();
 }

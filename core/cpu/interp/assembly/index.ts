@@ -6,12 +6,12 @@ import { FLAGS_ALL, writeEflags } from './eflags';
 import { readEflags } from './flags';
 import { deliverFault } from './interrupt';
 import { refreshDerived } from './modes';
+import { resetCpu } from './reset';
 import { currentInstructionCount, initRun, resume, run, settleFault } from './run';
-
 import { initTlb, pageMapChanged, translateDebug } from './tlb';
 
 export {
-  codeWritten, currentInstructionCount, deliverFault, flushAllBlocks, invalidatePage, pageMapChanged, readEflags, refreshDerived, resume, run,
+  codeWritten, currentInstructionCount, deliverFault, flushAllBlocks, invalidatePage, pageMapChanged, readEflags, refreshDerived, resetCpu, resume, run,
   settleFault, translateDebug, updateBreakpoints,
 };
 

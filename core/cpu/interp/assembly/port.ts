@@ -1,6 +1,6 @@
 // IN and OUT with the permission check of protected mode (control.ts).
 
-import { checkIoPermission } from './control';
+import { checkIoPermission } from './io-permission';
 import { hostPortIn, hostPortOut } from './env';
 import { opSize } from './op';
 import { reg16, reg32, reg8, setReg16, setReg32, setReg8 } from './state';

@@ -3,7 +3,7 @@
 // it then restarts at its own address. Inside a page MOVS, STOS, SCAS and CMPS work on host memory.
 
 import { loadAt, storeAt } from './alu';
-import { checkIoPermission } from './control';
+import { checkIoPermission } from './io-permission';
 import { hostPortIn, hostPortOut } from './env';
 import { FLAG_DF, flagsSub, getZero } from './flags';
 import {
