@@ -51,6 +51,11 @@ export function cpuidFeature7Ecx(): u32 {
   return cpuidEcx;
 }
 
+export function cpuidFeature7Edx(): u32 {
+  find(7, 0);
+  return cpuidEdx;
+}
+
 export function cpuidExtendedEdx(): u32 {
   find(0x80000001, 0);
   return cpuidEdx;
@@ -59,13 +64,10 @@ export function cpuidExtendedEdx(): u32 {
 /** Leaves the result in cpuidEax..cpuidEdx. */
 export function cpuid(leaf: u32, subleaf: u32): void {
   if (!find(leaf, subleaf)) {
-    const high = leaf >> 16;
-    // Hypervisor leaves exist as a range only when the table has them.
-    if (leaf > rangeMaximum(leaf) || high != (leaf >> 16)) {
+    if (leaf > rangeMaximum(leaf)) {
       find(0, 0);
-      const basic = cpuidEax;
-      leaf = basic;
-      find(basic, subleaf);
+      leaf = cpuidEax;
+      find(leaf, subleaf);
     } else {
       cpuidEax = cpuidEbx = cpuidEcx = cpuidEdx = 0;
       return;

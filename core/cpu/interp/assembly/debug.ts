@@ -8,7 +8,7 @@ import { CS, is64, segBase } from './modes';
 import { cpu, get32, get64, set32, set64 } from './state';
 import { tlbFlushAll } from './tlb';
 import { CR4_DE } from './walk';
-import { breakpointAddress, breakpointEnabled, breakpointKind, breakpointLength, updateWatch } from './watch';
+import { breakpointAddress, breakpointEnabled, breakpointKind, breakpointLength, dataWatched, updateWatch } from './watch';
 
 export const DR6_BD: u64 = 0x2000;
 export const DR6_BS: u64 = 0x4000;
@@ -19,7 +19,7 @@ const DR7_GD: u64 = 0x2000;
 const DR6: usize = DR + 6 * 8;
 const DR7: usize = DR + 7 * 8;
 
-/** Enabled instruction breakpoints exist: every instruction boundary is looked at. */
+/** Enabled instruction breakpoints exist: instructions run one at a time and every boundary is looked at. */
 export let codeWatched: bool = false;
 
 /** After DR0-DR3 or DR7 changed (also by the host). */
@@ -30,7 +30,8 @@ export function updateBreakpoints(): void {
   for (let i: u32 = 0; i < 4; i++) {
     if (breakpointEnabled(dr7, i) && breakpointKind(dr7, i) == 0) codeWatched = true;
   }
-  if (codeWatched) setEvent(EVENT_SINGLE_STEP);
+  // Data breakpoints trap right after their instruction: blocks would run on.
+  if (codeWatched || dataWatched) setEvent(EVENT_SINGLE_STEP);
   tlbFlushAll();
 }
 

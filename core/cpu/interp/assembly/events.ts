@@ -18,6 +18,7 @@ import { CS } from './modes';
 import { resetCpu } from './reset';
 import { setSegment } from './segments';
 import { get32, get64, set32, set64 } from './state';
+import { dataWatched } from './watch';
 
 const IA32_APIC_BASE: u32 = 0x1b;
 const APIC_BASE_BSP: u64 = 0x100;
@@ -160,7 +161,7 @@ export function serviceEvents(): i32 {
     }
     step = ((flags & FLAG_TF) != 0 ? STEP_TF : 0) | ((flags & FLAG_RF) != 0 ? STEP_RF : 0) | (shadow != 0 ? STEP_SHADOW : 0);
     set32(STEP_STATE, step);
-    if (step != 0 || codeWatched || get32(DEBUG_PENDING) != 0) setEvent(EVENT_SINGLE_STEP);
+    if (step != 0 || codeWatched || dataWatched || get32(DEBUG_PENDING) != 0) setEvent(EVENT_SINGLE_STEP);
     else clearEvent(EVENT_SINGLE_STEP);
     return -1;
   }

@@ -9,7 +9,7 @@ import {
   MSR_SYSENTER_ESP, MSR_TSC_ADJUST, MSR_TSC_AUX, SEG_BASE,
 } from './generated/layout';
 import { writeEfer } from './control';
-import { cpuidExtendedEdx, cpuidFeature7Ebx } from './cpuid';
+import { cpuidExtendedEdx, cpuidFeature7Ebx, cpuidFeature7Edx } from './cpuid';
 import { cpu, get64, set64 } from './state';
 import { isCanonical } from './tlb';
 import { EFER_LME, EFER_NXE, EFER_SCE } from './walk';
@@ -246,6 +246,9 @@ function write(index: u32, value: u64): bool {
 /** Registers that only exist when CPUID shows their feature. */
 function hidden(index: u32): bool {
   if (index == IA32_TSC_ADJUST) return (cpuidFeature7Ebx() & 2) == 0;
+  if (index == IA32_SPEC_CTRL || index == IA32_PRED_CMD) return (cpuidFeature7Edx() & (1 << 26)) == 0;
+  if (index == IA32_FLUSH_CMD) return (cpuidFeature7Edx() & (1 << 28)) == 0;
+  if (index == IA32_ARCH_CAPABILITIES) return (cpuidFeature7Edx() & (1 << 29)) == 0;
   return false;
 }
 

@@ -7,7 +7,7 @@ import { raiseGp0, raiseSelector, VECTOR_NP, VECTOR_SS, VECTOR_TS } from './faul
 import { FLAG_NT } from './flags';
 import { descriptorAt } from './gates';
 import {
-  CR0, DEBUG_PENDING, DR, EVENT_SINGLE_STEP, GDTR_BASE, RIP,
+  CR0, DEBUG_PENDING, DR, EVENT_SINGLE_STEP, GDTR_BASE, RIP, SEG_SELECTOR,
 } from './generated/layout';
 import { writePageTableBase } from './control';
 import { loadSystem, loadSystem8, loadSystem16, loadSystem32, probeSystem, storeSystem8, storeSystem16, storeSystem32 } from './memory';
@@ -161,6 +161,7 @@ function loadTaskSegments(es: u32, cs: u32, ss: u32, ds: u32, fs: u32, gs: u32, 
     setV86Segment(GS, gs);
     return;
   }
+  store<u32>(cpu + CS * 4, cs, SEG_SELECTOR);
   const code = taskDescriptor(cs);
   const codeAt = descriptorAt2;
   if ((rawType(code) & (AR_S | AR_CODE)) != (AR_S | AR_CODE)) raiseSelector(VECTOR_TS, cs);

@@ -38,7 +38,7 @@ export function loadAccessRights(selector: u32): bool {
     valid = ((known >> type) & 1) != 0;
   }
   setZero(valid);
-  if (valid) verified = <u32>(raw >> 32) & 0x00ff_ff00;
+  if (valid) verified = <u32>(raw >> 32) & 0x00f0_ff00;
   return valid;
 }
 
