@@ -28,7 +28,7 @@ describe('ATA side', () => {
     guest.control(0);
     expect([guest.read(1), guest.read(2), guest.read(3), guest.read(4), guest.read(5), guest.read(7)]).toEqual([1, 1, 1, 0x14, 0xeb, 0]);
     guest.command28(0xec, 0, 0);
-    expect([guest.read(7), guest.read(1), guest.read(4), guest.read(5)]).toEqual([0x41, 4, 0x14, 0xeb]);
+    expect([guest.read(7), guest.read(1), guest.read(4), guest.read(5)]).toEqual([0x51, 4, 0x14, 0xeb]);
     guest.write(7, 0xa1);
     expect(guest.irq.level).toBe(true);
     const { bytes } = await guest.readBlocks();
@@ -53,7 +53,7 @@ describe('ATA side', () => {
     const words = [0, 1, 2, 3].map(() => guest.ports.read(0x1f0, 2));
     expect(words).toEqual([0, 99 << 8, 0, 0x0008]);
     await guest.settle();
-    expect([guest.status, guest.read(2)]).toEqual([0x40, 3]);
+    expect([guest.status, guest.read(2)]).toEqual([0x50, 3]);
     expect(guest.irq.level).toBe(true);
   });
 });
@@ -65,7 +65,7 @@ describe('reading', () => {
     const { data, pieces, status } = await guest.packetData([0x28, 0, 0, 0, 0, 100, 0, 0, 3], { limit: 2048 });
     expect(pieces).toEqual([2048, 2048, 2048]);
     expect([0, 2048, 4096].map((at) => sectorNumber(data, at))).toEqual([100, 101, 102]);
-    expect(status).toBe(0x40);
+    expect(status).toBe(0x50);
     const odd = await guest.packetData([0xa8, 0, 0, 0, 0, 5, 0, 0, 0, 2], { limit: 3001 });
     expect(odd.pieces).toEqual([3000, 1096]);
     expect(sectorNumber(odd.data, 2048)).toBe(6);
@@ -82,7 +82,7 @@ describe('reading', () => {
     expect([0, 1, 137].map((index) => guest.memory.read32(0x10000 + index * 2048))).toEqual([7, 8, 144]);
     expect(disc.operations.map((operation) => operation.length)).toEqual([262_144, 20_480]);
     expect(guest.busMasterStatus & 7).toBe(4);
-    expect([guest.read(2), guest.read(7)]).toEqual([3, 0x40]);
+    expect([guest.read(2), guest.read(7)]).toEqual([3, 0x50]);
   });
 
   it('READ CD gives user data only', async () => {
@@ -102,7 +102,7 @@ describe('reading', () => {
     disc.failReads = true;
     const guest = new IdeGuest([{ cd: disc }]);
     const { status, error } = await guest.packetData([0x28, 0, 0, 0, 0, 0, 0, 0, 1]);
-    expect([status & 1, error]).toEqual([1, 0x34]);
+    expect([status & 1, error]).toEqual([1, 0x30]);
     expect(await sense(guest)).toBe('03 11 00');
     expect(await sense(guest)).toBe('00 00 00');
   });
@@ -146,7 +146,7 @@ describe('information commands', () => {
     expect(track.slice(24, 28)).toEqual([0, 0, 1, 0xf4]);
     expect((await guest.packetData([0xbd, 0, 0, 0, 0, 0, 0, 0, 0, 8])).data).toEqual([0, 0, 0, 0, 0, 0, 0, 0]);
     expect((await guest.packetData([0x42, 2, 0x40, 1, 0, 0, 0, 0, 16])).data).toHaveLength(16);
-    expect((await guest.packetData([0xbb, 0, 0xff, 0xff])).status).toBe(0x40);
+    expect((await guest.packetData([0xbb, 0, 0xff, 0xff])).status).toBe(0x50);
     expect((await guest.packetData([0x04])).status & 1).toBe(1);
     expect(await sense(guest)).toBe('05 20 00');
   });
@@ -169,7 +169,7 @@ describe('media', () => {
     expect((await guest.packetData([0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8])).data).toEqual([0, 6, 4, 0x10, 2, 2, 0, 0]);
     expect((await guest.packetData(TEST_UNIT_READY)).error >> 4).toBe(6);
     expect(await sense(guest)).toBe('06 28 00');
-    expect((await guest.packetData(TEST_UNIT_READY)).status).toBe(0x40);
+    expect((await guest.packetData(TEST_UNIT_READY)).status).toBe(0x50);
     expect((await guest.packetData([0x25])).data[3]).toBe(49);
     expect((await guest.packetData([0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8])).data[4]).toBe(0);
     const removed = await drive(guest).eject();
@@ -187,12 +187,12 @@ describe('media', () => {
     expect((await guest.packetData(EJECT)).status & 1).toBe(1);
     expect(await sense(guest)).toBe('05 53 02');
     await guest.packetData([0x1e, 0, 0, 0, 0]);
-    expect((await guest.packetData(EJECT)).status).toBe(0x40);
+    expect((await guest.packetData(EJECT)).status).toBe(0x50);
     expect((await guest.packetData(TEST_UNIT_READY)).status & 1).toBe(1);
     expect(await sense(guest)).toBe('02 3a 02');
     await guest.packetData(LOAD);
     expect((await guest.packetData(TEST_UNIT_READY)).error >> 4).toBe(6);
-    expect((await guest.packetData(TEST_UNIT_READY)).status).toBe(0x40);
+    expect((await guest.packetData(TEST_UNIT_READY)).status).toBe(0x50);
     expect(trays).toEqual([true, false]);
   });
 
@@ -202,11 +202,11 @@ describe('media', () => {
     const release = disc.hold();
     guest.packet([0x28, 0, 0, 0, 0, 0, 0, 0, 10]);
     const ejected = drive(guest).eject();
-    expect(guest.read(7)).toBe(0x41);
+    expect(guest.read(7)).toBe(0x51);
     release();
     expect(await ejected).toBe(disc);
     await guest.io.settle(true);
-    expect(guest.status).toBe(0x41);
+    expect(guest.status).toBe(0x51);
   });
 });
 
@@ -225,7 +225,7 @@ describe('threats', () => {
       expect(await sense(guest)).toBe('05 21 00');
     }
     expect(disc.operations).toEqual([]);
-    expect((await guest.packetData([0x28, 0, 0, 0, 0, 0, 0, 0, 0])).status).toBe(0x40);
+    expect((await guest.packetData([0x28, 0, 0, 0, 0, 0, 0, 0, 0])).status).toBe(0x50);
   });
 
   it('CVE-2020-29443: reads of the data port beyond the answer give ones, not memory', async () => {
@@ -238,7 +238,7 @@ describe('threats', () => {
     }
     expect(guest.ports.read(0x1f0, 4)).toBe(0xffffffff);
     guest.write(7, 8);
-    expect((await guest.packetData(TEST_UNIT_READY)).status).toBe(0x40);
+    expect((await guest.packetData(TEST_UNIT_READY)).status).toBe(0x50);
   });
 
   it('G6: a device reset drops the read that is under way', async () => {

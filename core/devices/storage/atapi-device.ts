@@ -16,6 +16,8 @@ const REASON_TO_HOST = 0x02;
 const FEATURE_DMA = 0x01;
 const ERROR_SENSE_SHIFT = 4;
 const NO_LIMIT = 0xfffe;
+/** Old drivers look for the seek-complete bit of SFF-8020i in packet devices too. */
+const READY = A.STATUS_DRDY | A.STATUS_DSC;
 
 export const atapiTransportSchema = z.strictObject({
   base: driveBaseSchema,
@@ -91,20 +93,20 @@ export abstract class AtapiDevice extends IdeDrive {
   protected sendIdentify(data: Uint8Array): void {
     this.activity = 'identify';
     this.buffer = data;
-    this.status = A.STATUS_DRDY | A.STATUS_DRQ;
+    this.status = READY | A.STATUS_DRQ;
     this.startDataIn(0, data.length);
     this.raiseInterrupt();
   }
 
   protected ataDone(): void {
     this.taskFile.error = 0;
-    this.status = A.STATUS_DRDY;
+    this.status = READY;
     this.raiseInterrupt();
   }
 
   protected ataAbort(): void {
     this.taskFile.error = A.ERROR_ABRT;
-    this.status = A.STATUS_DRDY | A.STATUS_ERR;
+    this.status = READY | A.STATUS_ERR;
     this.raiseInterrupt();
   }
 
@@ -120,7 +122,7 @@ export abstract class AtapiDevice extends IdeDrive {
     taskFile.error = 0;
     this.activity = 'packet';
     this.buffer = new Uint8Array(PACKET_BYTES);
-    this.status = A.STATUS_DRDY | A.STATUS_DRQ;
+    this.status = READY | A.STATUS_DRQ;
     this.startDataOut(0, PACKET_BYTES);
   }
 
@@ -134,7 +136,7 @@ export abstract class AtapiDevice extends IdeDrive {
         return this.executePacket();
       case 'identify':
         this.abandon();
-        this.status = A.STATUS_DRDY;
+        this.status = READY;
         return;
       case 'reply':
       case 'sectors':
@@ -167,19 +169,19 @@ export abstract class AtapiDevice extends IdeDrive {
     this.taskFile.lbaMid = piece & 0xff;
     this.taskFile.lbaHigh = piece >> 8;
     this.taskFile.sectorCount = REASON_TO_HOST;
-    this.status = A.STATUS_DRDY | A.STATUS_DRQ;
+    this.status = READY | A.STATUS_DRQ;
     this.startDataIn(this.end, this.end + piece + (piece & 1));
     this.raiseInterrupt();
   }
 
   private moveByDma(left: number): void {
     const busMaster = this.host?.busMaster;
-    if (busMaster?.active !== true) return this.waitForDma(A.STATUS_DRDY | A.STATUS_BSY);
+    if (busMaster?.active !== true) return this.waitForDma(READY | A.STATUS_BSY);
     const data = this.buffer.subarray(this.end, this.end + left);
     if (busMaster.toMemory(data) < left) {
       busMaster.tableTooShort();
       this.abandon();
-      this.status = A.STATUS_DRDY;
+      this.status = READY;
       return;
     }
     this.end = this.dataEnd;
@@ -194,16 +196,16 @@ export abstract class AtapiDevice extends IdeDrive {
     this.sense = S.SENSE_NONE;
     this.taskFile.error = 0;
     this.taskFile.sectorCount = REASON_TO_HOST | REASON_COMMAND;
-    this.status = A.STATUS_DRDY;
+    this.status = READY;
     this.raiseInterrupt();
   }
 
   protected failCommand(sense: number): void {
     this.abandon();
     this.sense = sense;
-    this.taskFile.error = ((sense >> 16) << ERROR_SENSE_SHIFT) | A.ERROR_ABRT;
+    this.taskFile.error = (sense >> 16) << ERROR_SENSE_SHIFT;
     this.taskFile.sectorCount = REASON_TO_HOST | REASON_COMMAND;
-    this.status = A.STATUS_DRDY | A.STATUS_ERR;
+    this.status = READY | A.STATUS_ERR;
     this.raiseInterrupt();
   }
 
