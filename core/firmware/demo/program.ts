@@ -189,12 +189,13 @@ text_page_fault: db 'page ', 0
 text_pi: db 'x87 pi ', 0
 text_root: db '  SSE2 root of 2 ', 0
 text_no_fpu: db 'no floating point unit', 0
-text_pit: db 'PIT ', 0
-text_rtc: db ' ms in 256 RTC periods ', 0
+text_pit: db 'PIT 1,000 Hz against RTC 1,024 Hz ', 0
 text_tsc: db '  TSC ', 0
 text_mhz: db ' MHz', 0
 text_line_tsc: db ', TSC ', 0
-text_disagree: db 'PIT and RTC do not agree', 0
+text_disagree: db ' do not agree: ', 0
+text_unsteady: db ' unsteady (busy host): ', 0
+text_disagree_end: db ' ms in 16 RTC periods (15.6)', 0
 text_no_rtc: db 'no interrupts from the RTC', 0
 text_of: db ' of ', 0
 text_mb_gap: db ' MB  ', 0
@@ -308,8 +309,9 @@ fault_address: dd 0
 failures: dd 0
 long_result: dd 0
 number_result: dq 0
-tsc_start: dq 0
-pit_count: dd 0
+tsc_start: dd 0
+pit_counts: times WINDOWS dd 0
+tsc_counts: times WINDOWS dd 0
 start_tick: dd 0
 this_text: dd 0
 this_size: dd 0
