@@ -193,6 +193,8 @@ describe('seeking and drive status', () => {
     const { start, seek, read, fdc } = setUp(numberedDisk(IMAGE_1440));
     start();
     expect(read(0x3f7)).toBe(0x80);
+    await seek(0); // the heads are there: no step
+    expect(read(0x3f7)).toBe(0x80);
     await seek(1);
     expect(read(0x3f7)).toBe(0);
     await fdc.eject(0);

@@ -95,10 +95,11 @@ export class FloppyDrive {
     return this.mediumQueue?.device.readOnly ?? false;
   }
 
-  /** Steps the heads towards a cylinder; they stop at the mechanical end. */
+  /** Steps the heads towards a cylinder; they stop at the mechanical end. Only a real step resets the disk change line. */
   stepTo(cylinder: number): void {
-    this.cylinder = Math.min(Math.max(cylinder, 0), LAST_CYLINDER);
-    if (this.mediumQueue !== undefined) this.diskChanged = false;
+    const target = Math.min(Math.max(cylinder, 0), LAST_CYLINDER);
+    if (target !== this.cylinder && this.mediumQueue !== undefined) this.diskChanged = false;
+    this.cylinder = target;
   }
 
   /** The next sector number that passes under the head. */
