@@ -2,7 +2,7 @@
 // pointers, #NM, #MF and FERR, and transcendental results against values computed with 400 bits.
 
 import { beforeEach, describe, expect, it } from 'vitest';
-import { OP, OPF, offsetOf } from '../../core/cpu/isa/layout.ts';
+import { EVENT, OP, OPF, offsetOf } from '../../core/cpu/isa/layout.ts';
 import { compileFpu, subNumbers, type FpuModule } from './fpu/fpu-module.ts';
 
 const module: FpuModule = await compileFpu();
@@ -77,6 +77,7 @@ beforeEach(() => {
   setField32('SEG_SELECTOR', 0x1b, 1);
   setField32('SEG_SELECTOR', 0x23, 3);
   module.notifications.length = 0;
+  module.interrupt = -1;
   run('FNINIT');
 });
 
@@ -133,6 +134,21 @@ describe('exception reporting', () => {
     expect(module.notifications).toEqual([1]);
     expect(run('FLD1')).toBe(0);
     expect(module.notifications).toEqual([1]);
+  });
+
+  it('takes a waiting interrupt before the next waiting instruction, with CR0.NE clear', () => {
+    setField64('CR0', CR0_PE);
+    divideByZero();
+    module.interrupt = 0x75;
+    setField32('EVENTS', EVENT.INTR);
+    expect(run('FLD1'), 'interrupts disabled').toBe(0);
+    setField32('EFLAGS_SYSTEM', 0x202);
+    const before = status();
+    expect(run('FLDPI')).toBe(0x75);
+    expect(status()).toBe(before);
+    expect(run('FNSTSW_AX')).toBe(0);
+    setField32('EVENTS', 0);
+    expect(run('FLDPI')).toBe(0);
   });
 
   it('lets FLDCW unmask an exception that is already flagged', () => {

@@ -47,6 +47,8 @@ export interface FpuModule {
   execute(group: number, op: number): number;
   /** Calls of hostNotify, for FERR. */
   readonly notifications: number[];
+  /** What the next interrupt acknowledge cycle returns. */
+  interrupt: number;
 }
 
 const PAGES = 1024;
@@ -116,6 +118,7 @@ export async function compileFpu(): Promise<FpuModule> {
       memory, cpu, pageMapBase: 0, dirtyBase: 0, granuleBase: 0, ramBase: 0,
       unwind: () => { throw UNWIND; },
       notify: (kind: number) => { notifications.push(kind); },
+      acknowledgeInterrupt: () => module.interrupt,
       abort: () => { throw new Error('abort'); },
     },
   });
@@ -129,7 +132,10 @@ export async function compileFpu(): Promise<FpuModule> {
     }
     return lastFault();
   };
-  return { memory, cpu, free: cpu + VCPU_STATE_BYTES, notifications, execute, runBatch: instance.exports['runBatch'] as FpuModule['runBatch'] };
+  const module: FpuModule = {
+    memory, cpu, free: cpu + VCPU_STATE_BYTES, notifications, interrupt: -1, execute, runBatch: instance.exports['runBatch'] as FpuModule['runBatch'],
+  };
+  return module;
 }
 
 /** The row of an encoding without prefixes, as the decoder would find it. */

@@ -1,13 +1,13 @@
 // The x87's registers in the register file: stack access, tags, exception bookkeeping, last-instruction pointers, and the
 // checks before an instruction (#NM, pending #MF or FERR).
 
-import { hostNotify } from './env';
+import { hostAcknowledgeInterrupt, hostNotify } from './env';
 import {
   FLAG_C1, FLAG_STACK, f80Begin, f80Exp, f80Flags, f80IsSignaling, f80NanOperand, f80SetDefaultNan, f80Sig, f80Unmasked,
 } from './f80';
 import { raise } from './fault';
 import {
-  CC_AUX, CC_RESULT, CR0, FPU_CS, FPU_CW, FPU_DP, FPU_DS, FPU_IP, FPU_OPCODE, FPU_REG, FPU_SW, FPU_TAG, FPU_TOP, SEG_SELECTOR,
+  CC_AUX, CC_RESULT, CR0, EFLAGS_SYSTEM, EVENT_INTR, EVENTS, FPU_CS, FPU_CW, FPU_DP, FPU_DS, FPU_IP, FPU_OPCODE, FPU_REG, FPU_SW, FPU_TAG, FPU_TOP, SEG_SELECTOR, SHADOW,
 } from './generated/layout';
 import { nextRip, offset, opImm, opLength, opOpcode, opSeg } from './op';
 import { FLAG_INVALID } from './softfloat';
@@ -15,6 +15,7 @@ import { cpu } from './state';
 
 const CR0_EM_TS: u64 = 0xc;
 const CR0_NE: u64 = 0x20;
+const EFLAGS_IF: u32 = 0x200;
 const SW_ES: u32 = 0x80;
 const SW_BUSY: u32 = 0x8000;
 /** hostNotify kind: the FERR pin went active. */
@@ -36,9 +37,16 @@ export function checkPending(): void {
   if ((load<u32>(cpu, FPU_SW) & SW_ES) != 0) reportPending();
 }
 
+/**
+ * #MF; or, with CR0.NE clear, what the FERR pin leads to: the processor stands still before the instruction until an interrupt
+ * comes, usually IRQ 13, which signal() asked for. One that waits is taken here, as a fault: its handler returns to this
+ * instruction. When none can come (masked, or IGNNE: the handler has answered through port F0h) the instruction goes on.
+ */
 function reportPending(): void {
-  // With CR0.NE clear the FERR pin reports it (IRQ13), which went active when the exception was found: see signal().
   if ((load<u64>(cpu, CR0) & CR0_NE) != 0) raise(VECTOR_MF);
+  if ((load<i32>(cpu, EVENTS) & EVENT_INTR) == 0 || (load<u32>(cpu, EFLAGS_SYSTEM) & EFLAGS_IF) == 0 || load<u32>(cpu, SHADOW) != 0) return;
+  const vector = hostAcknowledgeInterrupt();
+  if (vector >= 0) raise(vector & 0xff);
 }
 
 /** Both checks and the start of a computation. */
