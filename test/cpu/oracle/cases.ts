@@ -2,7 +2,7 @@
 // hit the data pages.
 
 import type { OpcodeRow } from '../../../core/cpu/isa/opcode-row.ts';
-import { branchTarget, encode, tokensOf, type Encoded, type Mode } from './encode.ts';
+import { anySelector, branchTarget, encode, farTarget, tokensOf, type Encoded, type Mode } from './encode.ts';
 import {
   DATA_AT, DATA_BYTES, FLAT_DATA, FX_AT, GPR_AT, LOCAL_SEGMENTS, localSelector, RECORD_BYTES, RFLAGS_AT, SEGMENTS_AT, type Case,
   type SegmentDescriptor,
@@ -90,6 +90,56 @@ function fillFx(image: DataView, at: number, kind: VectorKind, pool: Uint8Array,
   for (let i = 0; i < 16; i++) bytes.set(random.pick(vectors), 160 + i * 16);
 }
 
+/** Instructions with a selector in ModRM.rm. */
+function selectsSegment(row: OpcodeRow): boolean {
+  return /^(lar|lsl|verr|verw|arpl)$/.test(row.mnemonic) || /MOV_SE$/.test(row.sub ?? row.handler);
+}
+
+function farPointer(mode: Mode, operandBits: number, random: Random): Uint8Array {
+  const far = farTarget(operandBits === 16 ? 16 : mode, random);
+  const bytes = new Uint8Array(16);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, far.offset, true);
+  view.setUint16(operandBits / 8, far.selector, true);
+  return bytes;
+}
+
+/** EFLAGS that leave the native runner in control: no TF, no AC. */
+function poppedFlags(random: Random): number {
+  return random.bits32() & 0x206ed5;
+}
+
+/** What far returns, IRET, POPF and POP of segment registers find on the stack. */
+function stackImage(row: OpcodeRow, mode: Mode, operandBits: number, rsp: number, random: Random): Uint8Array {
+  const bytes = new Uint8Array(48);
+  const view = new DataView(bytes.buffer);
+  const step = operandBits / 8;
+  const put = (slot: number, value: number): void => {
+    if (step === 2) view.setUint16(slot * 2, value, true);
+    else view.setUint32(slot * step, value, true);
+  };
+  if (row.mnemonic === 'popf') {
+    put(0, poppedFlags(random));
+    return bytes;
+  }
+  if (row.mnemonic === 'pop') {
+    put(0, anySelector(random));
+    return bytes;
+  }
+  const far = farTarget(operandBits === 16 ? 16 : mode, random);
+  const stack = random.chance(80) ? 0x2b : anySelector(random);
+  // Which of a bad SS and an offset beyond the limit is found first is open.
+  put(0, row.mnemonic === 'iret' && stack !== 0x2b && far.offset < 0x10000 ? far.offset & 0xfff : far.offset);
+  put(1, far.selector);
+  if (row.mnemonic === 'iret') {
+    put(2, poppedFlags(random));
+    put(3, rsp & 0xffff);
+    if (step !== 2) put(3, DATA_AT + 0x800);
+    put(4, stack);
+  }
+  return bytes;
+}
+
 /** Selectors of a case: flat, or segments of the local table with all kinds of limits. */
 function chooseSegments(mode: Mode, random: Random): { es: number; ss: number; ds: number } {
   if (mode !== 16) return { es: FLAT_DATA, ss: FLAT_DATA, ds: FLAT_DATA };
@@ -137,7 +187,8 @@ function memoryBytes(row: OpcodeRow, kind: VectorKind, pool: Uint8Array, integer
   }
   const bytes = new Uint8Array(16);
   const view = new DataView(bytes.buffer);
-  for (let i = 0; i < 16; i += 8) view.setBigUint64(i, random.chance(30) ? random.pick(integers) : integer64(random), true);
+  if (selectsSegment(row)) view.setUint16(0, anySelector(random), true);
+  else for (let i = 0; i < 16; i += 8) view.setBigUint64(i, random.chance(30) ? random.pick(integers) : integer64(random), true);
   return bytes;
 }
 
@@ -164,7 +215,8 @@ export function withOperands(encoded: Encoded, address: number, random: Random):
     BigInt((mode === 16 ? 0 : DATA_AT) + 0x400 + Math.floor(random.below(DATA_BYTES - 0x800) / align) * align);
   const segments = chooseSegments(mode, random);
   const wideStack = ((LOCAL_SEGMENTS[segments.ss >> 3] as SegmentDescriptor).access & 0x4000) !== 0;
-  if (random.chance(97)) gpr[RSP] = inData(random.chance(90) ? 8 : 1) | (wideStack ? 0n : upper());
+  // Far transfers read or write several slots: which one faults first is open.
+  if (/^(callf|jmpf|retf|iret)$/.test(row.mnemonic) || random.chance(97)) gpr[RSP] = inData(random.chance(90) ? 8 : 1) | (wideStack ? 0n : upper());
   if (/^(leave|enter)/.test(row.mnemonic) && random.chance(95)) gpr[RBP] = inData(8) | (wideStack ? 0n : upper());
   const tokens = tokensOf(row);
   const string = tokens.some((token) => /^[XY]/.test(token));
@@ -204,6 +256,9 @@ export function withOperands(encoded: Encoded, address: number, random: Random):
     gpr[memory.base] = base | unused;
     if (random.chance(1)) gpr[memory.base] = integer64(random) & mask;
   }
+  if (selectsSegment(row) && encoded.rm !== undefined && memory === undefined && random.chance(95)) {
+    gpr[encoded.rm] = ((gpr[encoded.rm] as bigint) & ~0xffffn) | BigInt(anySelector(random));
+  }
   for (let i = 0; i < 16; i++) view.setBigUint64(GPR_AT + i * 8, gpr[i] as bigint, true);
 
   view.setUint16(SEGMENTS_AT, segments.es, true);
@@ -228,6 +283,12 @@ export function withOperands(encoded: Encoded, address: number, random: Random):
   if (/^ret/.test(row.mnemonic)) {
     patch = new Uint8Array(8);
     new DataView(patch.buffer).setBigUint64(0, BigInt(branchTarget(mode, random)), true);
+    patchAt = mode === 16 ? DATA_AT + Number((gpr[RSP] as bigint) & (wideStack ? 0xffffffffn : 0xffffn)) : Number(gpr[RSP]);
+  }
+  if (/^(callf|jmpf)$/.test(row.mnemonic)) patch = farPointer(mode, encoded.operandBits, random);
+  if (/^l[ds]s$|^les$/.test(row.mnemonic)) new DataView(patch.buffer).setUint16(encoded.operandBits / 8, anySelector(random), true);
+  if (/^(retf|iret|popf)$/.test(row.mnemonic) || (row.mnemonic === 'pop' && /S$/.test(row.operands ?? ''))) {
+    patch = stackImage(row, mode, encoded.operandBits, Number(gpr[RSP]), random);
     patchAt = mode === 16 ? DATA_AT + Number((gpr[RSP] as bigint) & (wideStack ? 0xffffffffn : 0xffffn)) : Number(gpr[RSP]);
   }
   let patchOffset = patchAt - DATA_AT;

@@ -2,11 +2,13 @@
 
 import type { TestCase } from './cases.ts';
 import {
-  CODE_START, DATA_AT, DATA_BYTES, dataPattern, FX_AT, GPR_AT, NO_FAULT, READ_ONLY_BYTES, RECORD_BYTES, RFLAGS_AT, type Result,
+  CODE_START, DATA_AT, DATA_BYTES, dataPattern, FX_AT, GPR_AT, NO_FAULT, READ_ONLY_BYTES, RECORD_BYTES, RFLAGS_AT, SEGMENTS_AT,
+  type Result,
 } from './records.ts';
 import { approximation, comparedMemory, faultAddressOpen, faultOpen, memoryOpen, normalize, resultUndefined } from './rules.ts';
 
 const GPR_NAMES = ['rax', 'rcx', 'rdx', 'rbx', 'rsp', 'rbp', 'rsi', 'rdi', 'r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15'];
+const SEGMENT_NAMES = ['es', 'ss', 'ds', 'cs'];
 const PF = 14;
 
 /** What differs, in words; empty when the results agree. */
@@ -34,6 +36,11 @@ export function differences(test: TestCase, host: Result, ours: Result): string[
       const x = view.getBigUint64(GPR_AT + i * 8, true);
       const y = other.getBigUint64(GPR_AT + i * 8, true);
       if (x !== y) list.push(`${GPR_NAMES[i] ?? ''} ${hex(x)} on the host, ${hex(y)} here`);
+    }
+    for (const [i, name] of SEGMENT_NAMES.entries()) {
+      const x = view.getUint16(SEGMENTS_AT + i * 2, true);
+      const y = other.getUint16(SEGMENTS_AT + i * 2, true);
+      if (x !== y) list.push(`${name} ${hex(x)} on the host, ${hex(y)} here`);
     }
     const x = view.getUint32(RFLAGS_AT, true);
     const y = other.getUint32(RFLAGS_AT, true);

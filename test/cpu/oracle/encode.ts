@@ -1,7 +1,7 @@
 // Random legal encodings of a row of the opcode table: prefixes, REX or VEX, ModRM, SIB, displacement, immediate.
 
 import type { OpcodeRow } from '../../../core/cpu/isa/opcode-row.ts';
-import { CODE_AT, CODE_START, DATA_AT, GS_BASE } from './records.ts';
+import { CODE_AT, CODE_START, DATA_AT, GS_BASE, LOCAL_SEGMENTS, localSelector } from './records.ts';
 import type { Random } from './random.ts';
 
 export type Mode = 16 | 32 | 64;
@@ -38,7 +38,7 @@ const FORMS_16: readonly (readonly [base: number, index: number | undefined])[] 
   [3, 6], [3, 7], [5, 6], [5, 7], [6, undefined], [7, undefined], [5, undefined], [3, undefined],
 ];
 
-const MODRM_TOKEN = /^(RdM[bw]|[EGMVWUPQN][a-z]*|Sw)$/;
+const MODRM_TOKEN = /^(RdM[bw]|[EGMVWUPQNCD][a-z]*|R[dvwy]|Sw)$/;
 
 export function tokensOf(row: OpcodeRow): readonly string[] {
   return row.operands === undefined || row.operands === '' ? [] : row.operands.split(',');
@@ -81,7 +81,7 @@ export function encode(row: OpcodeRow, mode: Mode, random: Random, prefixed: Rea
   const tokens = tokensOf(row);
   const vex = row.map.startsWith('vex');
   const freePrefixes = row.prefix === undefined && !vex && !prefixed.has(`${row.map}:${row.opcode}`);
-  const sized = tokens.some((token) => /^[EGMRZIXYOFP]?[vzyad]$|^r[A-D]X$|^(Ev|Gv|Yv|Xv|Ov|Zv|Iz)$/.test(token)) || /^(c[bw][dw]e?|pusha|popa|leave|enter|push|pop)/.test(row.mnemonic);
+  const sized = tokens.some((token) => /^[EGMRZIXYOFP]?[vzyad]$|^r[A-D]X$|^(Ev|Gv|Yv|Xv|Ov|Zv|Iz)$/.test(token)) || /^(c[bw][dw]e?|pusha|popa|leave|enter|push|pop|iret|retf|callf|jmpf|l[des]s|lss)/.test(row.mnemonic);
   const string = tokens.some((token) => /^[XY]/.test(token));
 
   // --- Prefixes.
@@ -124,7 +124,7 @@ export function encode(row: OpcodeRow, mode: Mode, random: Random, prefixed: Rea
     }
   }
   let locked = false;
-  if (usesMemory && row.lock === true ? random.chance(20) : !vex && random.chance(0.7)) {
+  if (usesMemory && row.lock === true ? random.chance(20) : !vex && row.handler !== 'SYSTEM' && random.chance(0.7)) {
     locked = true;
     prefixes.push(0xf0);
   }
@@ -140,6 +140,8 @@ export function encode(row: OpcodeRow, mode: Mode, random: Random, prefixed: Rea
   const registers = mode === 64 ? 16 : 8;
   let rexW = mode === 64 && random.chance(sized || vex ? 40 : 10);
   if (row.mnemonic === 'movnti' || row.handler === 'SSE' || row.handler === 'MMX') rexW = mode === 64 && random.chance(30);
+  // AMD has no far pointers with 64-bit offsets.
+  if (/^(callf|jmpf|lss)$/.test(row.mnemonic)) rexW = false;
   let operandBits: 16 | 32 | 64 = size66 === (mode === 16) ? 32 : 16;
   if (rexW || (mode === 64 && row.size64 !== undefined && !size66)) operandBits = 64;
 
@@ -193,9 +195,10 @@ export function encode(row: OpcodeRow, mode: Mode, random: Random, prefixed: Rea
         modrm = [((reg & 7) << 3) | 4, 0x25, ...little(target, 4)];
         fixedAddress = address;
       } else {
-        // EAX selects what XSAVE saves.
+        // EAX selects what XSAVE saves; far calls want their stack where it is.
         const first = /^(xsave|xrstor)/.test(row.mnemonic) ? 1 : 0;
-        const base = first + random.below(registers - first);
+        let base = first + random.below(registers - first);
+        if (base === 4 && /^(callf|jmpf)$/.test(row.mnemonic)) base = 3;
         const withIndex = (base & 7) === 4 || random.chance(40);
         let index: number | undefined = withIndex ? first + random.below(registers - first) : undefined;
         if (index === 4 || index === base) index = undefined;
@@ -216,8 +219,12 @@ export function encode(row: OpcodeRow, mode: Mode, random: Random, prefixed: Rea
   // --- Immediates.
   const tail: number[] = [];
   for (const token of tokens) {
-    if (token === 'Ib') tail.push(...little(immediateValue(random, 1), 1));
-    else if (token === 'Iw') tail.push(...little(immediateValue(random, 2) & (row.mnemonic === 'enter' || row.mnemonic === 'ret' ? 0x1ffn : 0xffffn), 2));
+    if (token === 'Ib') tail.push(row.mnemonic === 'int' ? softwareVector(random) : Number(immediateValue(random, 1) & 0xffn));
+    else if (token === 'Ap') {
+      const far = farTarget(mode, random);
+      tail.push(...little(BigInt(far.offset), operandBits / 8), far.selector & 0xff, far.selector >> 8);
+    }
+    else if (token === 'Iw') tail.push(...little(immediateValue(random, 2) & (row.mnemonic === 'enter' || /^retf?$/.test(row.mnemonic) ? 0x1ffn : 0xffffn), 2));
     else if (token === 'Iz') tail.push(...little(immediateValue(random, 4), operandBits === 16 ? 2 : 4));
     else if (token === 'Iv') tail.push(...little(immediateValue(random, 8), operandBits / 8));
     else if (token === 'Jb') tail.push(...little(BigInt(branchOffset(random, 128)), 1));
@@ -264,6 +271,32 @@ export function encode(row: OpcodeRow, mode: Mode, random: Random, prefixed: Rea
     ...(rm === undefined ? {} : { rm }),
     ...(reg === undefined ? {} : { reg }),
   };
+}
+
+/** INT n that user code may not use: 3, 4 and 80h may. */
+function softwareVector(random: Random): number {
+  const vector = random.below(256);
+  return vector === 3 || vector === 4 || vector === 0x80 ? 0x21 : vector;
+}
+
+/** Selectors worth loading: all kinds of local and global segments with any RPL, null, beyond the table. */
+export function anySelector(random: Random): number {
+  const kind = random.below(10);
+  if (kind === 0) return random.below(4);
+  if (kind === 1) return localSelector(random.pick([14, 15, 20, 100, 8191]));
+  if (kind < 4) return random.pick([0x08, 0x10, 0x18, 0x20, 0x28, 0x30]) | (random.chance(60) ? 3 : random.below(4));
+  return (localSelector(random.below(LOCAL_SEGMENTS.length)) & ~3) | (random.chance(70) ? 3 : random.below(4));
+}
+
+/** A far pointer to HLT bytes through a code segment, or through something that is none. */
+export function farTarget(mode: Mode, random: Random): { readonly selector: number; readonly offset: number } {
+  const offset = branchTarget(16, random);
+  const local = random.pick([0, 10, 11, 12, 13, 1, 5, 9, 14]);
+  if (random.chance(70)) return { selector: (localSelector(local) & ~3) | (random.chance(80) ? 3 : random.below(4)), offset: random.chance(95) ? offset : offset + 0x1000 };
+  // With 16-bit offsets flat segments lead below 64 KiB, where nothing is mapped.
+  const flat = mode === 16 || random.chance(5) ? offset : CODE_AT + offset;
+  // From 16-bit code to 64-bit code the stack of a far call changes its base: vendors differ.
+  return { selector: random.pick(mode === 16 ? [0x23, 0x20, 0x2b, 0x10, 0, 3] : [0x23, 0x33, 0x20, 0x30, 0x2b, 0x10, 0, 3]), offset: flat };
 }
 
 /** A displacement to the HLT bytes around the instruction, never to itself or to the jump behind it; 0 is harmless. */

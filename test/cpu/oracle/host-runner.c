@@ -35,7 +35,7 @@ struct input {
   uint64_t rflags;
   uint32_t patch_offset;
   uint32_t patch_bytes;  // the patch follows the record, padded to 16
-  uint16_t segments[4];  // ES, SS, DS
+  uint16_t segments[4];  // ES, SS, DS, unused
   uint8_t fx[512];
 } __attribute__((aligned(16)));
 
@@ -48,7 +48,7 @@ struct output {
   uint64_t rflags;
   uint32_t changed_offset;
   uint32_t changed_bytes;  // the bytes follow the record, padded to 16
-  uint16_t segments[4];
+  uint16_t segments[4];  // ES, SS, DS; CS of a fault
   uint8_t fx[512];
 } __attribute__((aligned(16)));
 
@@ -130,6 +130,7 @@ static void on_fault(int signal_number, siginfo_t *info, void *context) {
   }
   regs[REG_RIP] = (greg_t)(uintptr_t)landing;
   uint64_t selectors = (uint64_t)regs[REG_CSGSFS];
+  out.segments[3] = (uint16_t)selectors;
   regs[REG_CSGSFS] = (greg_t)((selectors & ~0xfffful) | CODE64);
 }
 
@@ -153,7 +154,7 @@ static void write_all(const void *from, size_t bytes) {
 // The local descriptor table of 16-bit cases; segmentsOf() in records.ts knows the same list.
 static void make_segments(void) {
   static const struct {
-    unsigned base, limit, wide, contents, read_only, pages;
+    unsigned base, limit, wide, contents, read_only, pages, absent;
   } list[] = {
       {CODE_AT, 0xffff, 0, 2, 0, 0},    // 0 code
       {DATA_AT, 0x2fff, 0, 0, 0, 0},    // 1 data
@@ -164,6 +165,11 @@ static void make_segments(void) {
       {DATA_AT, 0x1fff, 0, 2, 0, 0},    // 6 readable code
       {DATA_AT, 0x1fff, 0, 2, 1, 0},    // 7 code that cannot be read
       {DATA_AT, 0x0001, 1, 0, 0, 1},    // 8 data, limit in pages
+      {DATA_AT, 0x2fff, 0, 0, 0, 0, 1}, // 9 data, not present
+      {CODE_AT, 0x0fff, 0, 3, 0, 0, 1}, // 10 conforming code, not present (Linux allows no other)
+      {CODE_AT, 0x0fff, 1, 2, 1, 0},    // 11 32-bit code that cannot be read
+      {CODE_AT, 0x0fff, 0, 2, 0, 0, 1}, // 12 code, not present
+      {CODE_AT, 0x0fff, 1, 2, 0, 0},    // 13 32-bit code
   };
   for (unsigned i = 0; i < sizeof list / sizeof list[0]; i++) {
     struct user_desc entry;
@@ -175,7 +181,8 @@ static void make_segments(void) {
     entry.contents = list[i].contents;
     entry.read_exec_only = list[i].read_only;
     entry.limit_in_pages = list[i].pages;
-    if (syscall(SYS_modify_ldt, 1, &entry, sizeof entry) != 0) {
+    entry.seg_not_present = list[i].absent;
+    if (syscall(SYS_modify_ldt, 0x11, &entry, sizeof entry) != 0) {
       perror("host-runner: modify_ldt");
       exit(2);
     }
@@ -238,6 +245,7 @@ int main(void) {
       target = (uint64_t)enter32;
     }
     memset(&out, 0, offsetof(struct output, gpr));
+    memset(out.segments, 0, sizeof out.segments);
     out.vector = NO_FAULT;
     run_case();
     if (out.vector != NO_FAULT) memcpy(out.gpr, fault_gpr, sizeof fault_gpr);

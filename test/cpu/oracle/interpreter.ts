@@ -2,13 +2,13 @@
 // of a Linux process: long mode, CPL 3, the pages of records.ts mapped, 64-bit or flat 32-bit compatibility code.
 
 import { readFileSync } from 'node:fs';
-import { offsetOf } from '../../../core/cpu/isa/layout.ts';
-import { PAGE } from '../../../core/cpu/isa/layout.ts';
+import { offsetOf, PAGE } from '../../../core/cpu/isa/layout.ts';
+import type { OpcodeRow } from '../../../core/cpu/isa/opcode-row.ts';
 import { layOutMemory } from '../../../core/memory/layout.ts';
 import type { TestCase } from './cases.ts';
 import type { Engine } from './oracle.ts';
 import {
-  CODE_AT, CODE_START, DATA_AT, DATA_BYTES, dataPattern, FLAT_DATA, FX_AT, GPR_AT, GS_BASE, LOCAL_SEGMENTS, localSelector, NO_FAULT,
+  CODE_AT, CODE_START, DATA_AT, DATA_BYTES, dataPattern, encodeDescriptor, FLAT_DATA, FX_AT, GLOBAL_SEGMENTS, GPR_AT, GS_BASE, LOCAL_SEGMENTS, localSelector, NO_FAULT,
   READ_ONLY_BYTES, RECORD_BYTES, RFLAGS_AT, SEGMENTS_AT, type Result, type SegmentDescriptor,
 } from './records.ts';
 
@@ -18,6 +18,11 @@ const RAM_BYTES = 16 * MIB;
 const TABLES_PHYS = 0x10000;
 const DATA_PHYS = 0x100000;
 const CODE_PHYS = 0x200000;
+const DESCRIPTORS_PHYS = 0x300000;
+/** Supervisor page with the global and the local descriptor table and the task state. */
+const DESCRIPTORS_AT = 0x30000000;
+const LDT_OFFSET = 0x800;
+const TSS_OFFSET = 0xc00;
 const ALL_ONES = (1n << 64n) - 1n;
 const ES = 0;
 const CS = 1;
@@ -25,6 +30,8 @@ const SS = 2;
 const DS = 3;
 const FS = 4;
 const GS = 5;
+const LDTR = 6;
+const TR = 7;
 const FLAT: SegmentDescriptor = { base: 0, limit: 0xffffffff, access: 0xc0f3 };
 const NULL_SEGMENT: SegmentDescriptor = { base: 0, limit: 0, access: 0x10000 };
 
@@ -33,6 +40,11 @@ const HOST_CALLS = ['abort', 'portIn', 'portOut', 'mmioRead', 'mmioWrite', 'read
 
 interface Exports {
   readonly [name: string]: (...args: number[]) => number;
+}
+
+/** Rows after which segments must be set up again. */
+function touchesSegments(row: OpcodeRow): boolean {
+  return row.handler === 'SYSTEM' || /SEG|MOV_SE|IRET|FAR/.test(row.handler);
 }
 
 export class InterpreterEngine implements Engine {
@@ -46,6 +58,7 @@ export class InterpreterEngine implements Engine {
   readonly #before = new Uint8Array(DATA_BYTES + READ_ONLY_BYTES);
   readonly #fault = new Error('unwind');
   #segments = '';
+  #segmentsTouched = false;
 
   constructor(wasm: URL | string) {
     const layout = layOutMemory({ ramBytes: RAM_BYTES, romBytes: 0x1000, vramBytes: 0x1000, vcpus: 1 });
@@ -111,6 +124,14 @@ export class InterpreterEngine implements Engine {
     entry(3, 1, (DATA_PHYS + 0x1000) | present);
     entry(3, 2, (DATA_PHYS + 0x2000) | 0x65);
     entry(4, 0, CODE_PHYS | present);
+    entry(2, DESCRIPTORS_AT >>> 21, tableAt(5) | present);
+    entry(5, 0, DESCRIPTORS_PHYS | 0x63);
+    GLOBAL_SEGMENTS.forEach((segment, i) => {
+      if (segment !== undefined) this.#view.setBigUint64(ramBase + DESCRIPTORS_PHYS + i * 8, encodeDescriptor(segment), true);
+    });
+    LOCAL_SEGMENTS.forEach((segment, i) => this.#view.setBigUint64(ramBase + DESCRIPTORS_PHYS + LDT_OFFSET + i * 8, encodeDescriptor(segment), true));
+    // The task state has no I/O permission map: its base is the limit.
+    this.#view.setUint16(ramBase + DESCRIPTORS_PHYS + TSS_OFFSET + 0x66, 0x68, true);
     this.#bytes.set(this.#pattern, this.#data);
     this.#bytes.fill(0xf4, this.#code, this.#code + 0x1000);
   }
@@ -122,7 +143,16 @@ export class InterpreterEngine implements Engine {
     this.#set64('EFER', 0xd01n); // NXE LMA LME SCE
     this.#set64('XCR0', 3n);
     this.#set64('A20_MASK', ALL_ONES);
-    this.#set32('CPL', 3);
+    this.#set64('GDTR_BASE', BigInt(DESCRIPTORS_AT));
+    this.#set32('GDTR_LIMIT', 0x7f);
+    this.#set32('SEG_SELECTOR', 0x50, LDTR);
+    this.#set64('SEG_BASE', BigInt(DESCRIPTORS_AT + LDT_OFFSET), LDTR);
+    this.#set32('SEG_LIMIT', LOCAL_SEGMENTS.length * 8 - 1, LDTR);
+    this.#set32('SEG_ACCESS', 0x82, LDTR);
+    this.#set32('SEG_SELECTOR', 0x40, TR);
+    this.#set64('SEG_BASE', BigInt(DESCRIPTORS_AT + TSS_OFFSET), TR);
+    this.#set32('SEG_LIMIT', 0x67, TR);
+    this.#set32('SEG_ACCESS', 0x8b, TR);
     for (let i = 0; i < 4; i++) this.#set32('FEATURE_BITS', 0xffffffff, i);
   }
 
@@ -139,8 +169,10 @@ export class InterpreterEngine implements Engine {
     const ss = state.getUint16(SEGMENTS_AT + 2, true);
     const ds = state.getUint16(SEGMENTS_AT + 4, true);
     const key = `${test.mode} ${es} ${ss} ${ds}`;
-    if (this.#segments === key) return;
+    if (this.#segments === key && !this.#segmentsTouched) return;
     this.#segments = key;
+    this.#segmentsTouched = false;
+    this.#set32('CPL', 3);
     const data = (selector: number): SegmentDescriptor => (selector === FLAT_DATA ? FLAT : (LOCAL_SEGMENTS[selector >> 3] as SegmentDescriptor));
     this.#setSegment(ES, es, data(es));
     this.#setSegment(SS, ss, data(ss));
@@ -198,6 +230,12 @@ export class InterpreterEngine implements Engine {
     out.set(bytes.subarray(cpu + offsetOf('GPR'), cpu + offsetOf('GPR') + 128), GPR_AT);
     result.setUint32(RFLAGS_AT, this.#readFlags() | (view.getUint32(cpu + offsetOf('EFLAGS_SYSTEM'), true) & ~0x8d5), true);
     this.#readFx(out, result);
+    const selector = (segment: number): number => view.getUint32(cpu + offsetOf('SEG_SELECTOR', segment), true);
+    result.setUint16(SEGMENTS_AT, selector(ES), true);
+    result.setUint16(SEGMENTS_AT + 2, selector(SS), true);
+    result.setUint16(SEGMENTS_AT + 4, selector(DS), true);
+    result.setUint16(SEGMENTS_AT + 6, vector === NO_FAULT ? 0 : selector(CS), true);
+    this.#segmentsTouched = touchesSegments(test.encoded.row);
     const after = new Int32Array(bytes.buffer, this.#data, DATA_BYTES / 4);
     const then = new Int32Array(before.buffer, 0, DATA_BYTES / 4);
     let first = -1;

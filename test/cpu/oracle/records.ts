@@ -17,7 +17,7 @@ export const RFLAGS_AT = 152;
 export const FX_AT = 176;
 export const NO_FAULT = 0xffffffff;
 
-/** Selectors of ES, SS and DS. */
+/** Selectors of ES, SS and DS; in results also CS, of a fault only. */
 export const SEGMENTS_AT = 168;
 export const FLAT_DATA = 0x2b;
 
@@ -41,7 +41,32 @@ export const LOCAL_SEGMENTS: readonly SegmentDescriptor[] = [
   { base: DATA_BASE, limit: 0x1fff, access: 0x00fb },
   { base: DATA_BASE, limit: 0x1fff, access: 0x00f9 },
   { base: DATA_BASE, limit: 0x1fff, access: 0xc0f3 },
+  { base: DATA_BASE, limit: 0x2fff, access: 0x0073 },
+  { base: CODE_AT, limit: 0x0fff, access: 0x007f },
+  { base: CODE_AT, limit: 0x0fff, access: 0x40f9 },
+  { base: CODE_AT, limit: 0x0fff, access: 0x007b },
+  { base: CODE_AT, limit: 0x0fff, access: 0x40fb },
 ];
+
+/** Linux' global descriptor table from entry 0 on, as far as cases name it: kernel and user segments. */
+export const GLOBAL_SEGMENTS: readonly (SegmentDescriptor | undefined)[] = [
+  undefined,
+  { base: 0, limit: 0xffffffff, access: 0xc09b },
+  { base: 0, limit: 0xffffffff, access: 0xa09b },
+  { base: 0, limit: 0xffffffff, access: 0xc093 },
+  { base: 0, limit: 0xffffffff, access: 0xc0fb },
+  { base: 0, limit: 0xffffffff, access: 0xc0f3 },
+  { base: 0, limit: 0xffffffff, access: 0xa0fb },
+];
+
+/** The eight bytes of a descriptor. */
+export function encodeDescriptor(segment: SegmentDescriptor): bigint {
+  const pages = (segment.access & 0x8000) !== 0;
+  const limit = BigInt(pages ? Math.floor(segment.limit / 4096) : segment.limit);
+  const base = BigInt(segment.base);
+  return (limit & 0xffffn) | ((base & 0xffffffn) << 16n) | (BigInt(segment.access & 0xff) << 40n) | ((limit >> 16n) << 48n)
+    | (BigInt((segment.access >> 12) & 0xf) << 52n) | ((base >> 24n) << 56n);
+}
 
 export function localSelector(index: number): number {
   return index * 8 + 7;

@@ -241,7 +241,7 @@ function store128Slow(linear: u64, value: v128): void {
 
 /** An access that runs out of the lower canonical half faults before any page is looked at. */
 function checkEnd(last: u64): void {
-  if ((get64(EFER) & EFER_LMA) != 0 && !isCanonical(last)) raiseNonCanonical();
+  if ((get64(EFER) & EFER_LMA) != 0 && !isCanonical(last)) raiseNonCanonical(last);
 }
 
 function loadFrom(table: u32, linear: u64, size: u32, mask: u64, access: u32): u64 {

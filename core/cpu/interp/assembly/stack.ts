@@ -139,12 +139,14 @@ export function pushSegment(op: usize): void {
 export function popSegment(op: usize): void {
   const size = opSize(op);
   const seg = <u32>load<u8>(op, OP_REG);
-  const selector = peek<u16>(0);
+  // The whole slot must lie within the limit.
+  const slot = size == 1 ? <u64>peek<u16>(0) : size == 2 ? <u64>peek<u32>(0) : peek<u64>(0);
+  const selector = <u32>slot & 0xffff;
   const at = wrapStack(reg64(RSP) + (<u64>1 << <u64>size));
   // The new SS may change the stack's size: the pointer moves in the old one.
   const before = reg64(RSP);
   const width = stackSize();
-  loadSegment(seg, <u32>selector);
+  loadSegment(seg, selector);
   if (width == 3) setReg64(RSP, at);
   else if (width == 2) setReg32(RSP, <u32>at);
   else setReg64(RSP, (before & ~(<u64>0xffff)) | at);

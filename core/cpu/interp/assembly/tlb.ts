@@ -5,7 +5,7 @@
 
 import { raisePageFault, raiseWithCode, VECTOR_GP, VECTOR_SS } from './fault';
 import {
-  AREA_TLB, CPL, CR0, CR4, CURRENT_OP, EFER, EFLAGS_SYSTEM, OPF_STACK, OP_FLAGS, OP_SEG, PAGE_HOST_MASK, PAGE_RAM, PAGE_READ,
+  AREA_TLB, CPL, CR0, CR4, CURRENT_OP, EFER, EFLAGS_SYSTEM, GPR, OPF_STACK, OP_FLAGS, OP_OPCODE, OP_SEG, PAGE_HOST_MASK, PAGE_RAM, PAGE_READ,
   PAGE_WRITE, TLB_ACTIVE, TLB_ADDEND, TLB_ENTRY_BYTES, TLB_PHYS_PAGE, TLB_TABLE_BYTES, TLB_TAG_EXEC,
   TLB_TAG_READ, TLB_TAG_WRITE,
 } from './generated/layout';
@@ -100,9 +100,14 @@ export function isCanonical(linear: u64): bool {
 }
 
 /** #SS(0) for stack references, else #GP(0). */
-export function raiseNonCanonical(): void {
+export function raiseNonCanonical(linear: u64): void {
   const op = <usize>get32(CURRENT_OP);
-  if (op != 0 && ((load<u8>(op, OP_FLAGS) & OPF_STACK) != 0 || load<u8>(op, OP_SEG) == 2)) raiseWithCode(VECTOR_SS, 0);
+  if (op != 0) {
+    if ((load<u8>(op, OP_FLAGS) & OPF_STACK) != 0 || load<u8>(op, OP_SEG) == 2) raiseWithCode(VECTOR_SS, 0);
+    // PUSH, POP and CALL with a memory operand have both kinds: tell them apart by the address.
+    const opcode = <u32>load<u16>(op, OP_OPCODE);
+    if ((opcode == 0xff || opcode == 0x8f) && linear - (get64(GPR + 32) - 8) < 16) raiseWithCode(VECTOR_SS, 0);
+  }
   raiseWithCode(VECTOR_GP, 0);
 }
 
@@ -121,7 +126,7 @@ export function translate(table: u32, linear: u64, access: u32): usize {
 }
 
 function fill(table: u32, linear: u64, access: u32): usize {
-  if ((get64(EFER) & EFER_LMA) != 0 && !isCanonical(linear)) raiseNonCanonical();
+  if ((get64(EFER) & EFER_LMA) != 0 && !isCanonical(linear)) raiseNonCanonical(linear);
   const code = walk(linear, table, access, true);
   if (code != -1) raisePageFault(linear, <u32>code);
   const number = <usize>table * ENTRIES + ((<usize>(linear >> 12)) & (ENTRIES - 1));
