@@ -11,6 +11,8 @@ export interface InterpreterExports {
   resume(): number;
   /** Delivers the fault that an unwind left behind; -1, or EXIT.SHUTDOWN. May unwind again. */
   deliverFault(): number;
+  /** RIP and instruction count as of the fault; deliverFault() does it too. */
+  settleFault(): void;
   resetCpu(init: number): void;
   currentInstructionCount(): number;
   /** Recomputes everything derived from the architectural registers. */

@@ -1,0 +1,94 @@
+// The interpreter over plain RAM, without a machine: what the instruction-level tests drive.
+
+import { EVENT, EXIT, offsetOf } from '../../../core/cpu/isa/layout.ts';
+import { FEATURES } from '../../../core/cpu/isa/generated/decoder.ts';
+import { type InterpreterExports, UNWOUND, instantiateInterpreter } from '../../../core/cpu/software/interpreter-module.ts';
+import { RegisterFile } from '../../../core/cpu/software/vcpu-state.ts';
+import { layOutMemory } from '../../../core/memory/layout.ts';
+import { PhysicalMemory } from '../../../core/memory/physical-memory.ts';
+
+export interface BareInterpreter {
+  readonly exports: InterpreterExports;
+  readonly file: RegisterFile;
+  readonly memory: PhysicalMemory;
+  /** Guest RAM. */
+  readonly ram: Uint8Array;
+  /** Runs like the vCPU does, delivering faults; returns EXIT.*. */
+  run(budget: number): number;
+  /** Faults delivered since the start, with vector and RIP. */
+  readonly faults: { vector: number; error: number; rip: bigint }[];
+}
+
+export interface BareOptions {
+  readonly ramMib?: number;
+  readonly portIn?: (port: number, size: number) => number;
+  readonly portOut?: (port: number, size: number, value: number) => void;
+}
+
+export function bareInterpreter(options: BareOptions = {}): BareInterpreter {
+  const layout = layOutMemory({ ramBytes: (options.ramMib ?? 4) << 20, romBytes: 4096, vramBytes: 4096, vcpus: 1 });
+  const wasm = new WebAssembly.Memory({ initial: layout.totalBytes / 65536, maximum: 65536, shared: true });
+  const memory = new PhysicalMemory(wasm.buffer as unknown as SharedArrayBuffer, layout);
+  memory.mapRam();
+  const file = new RegisterFile(memory.buffer, layout.vcpuBase);
+  const exports = instantiateInterpreter(wasm, layout, layout.vcpuBase, {
+    portIn: options.portIn ?? (() => 0xffffffff),
+    portOut: options.portOut ?? (() => undefined),
+    mmioRead: () => 0xffffffff,
+    mmioWrite: () => undefined,
+    readTsc: () => exports.currentInstructionCount(),
+    acknowledgeInterrupt: () => -1,
+    msrRead: () => 0,
+    msrWrite: () => 0,
+    cr8Read: () => 0,
+    cr8Write: () => undefined,
+    random32: () => 4,
+    notify: () => undefined,
+  });
+  // Every feature that the decoder knows.
+  FEATURES.forEach((_name, bit) => file.set32('FEATURE_BITS', (file.get32('FEATURE_BITS', bit >> 5) | (1 << (bit & 31))) >>> 0, bit >> 5));
+  file.set64('A20_MASK', 0xffff_ffff_ffff_ffffn);
+  exports.init();
+  exports.resetCpu(0);
+  const faults: { vector: number; error: number; rip: bigint }[] = [];
+  const run = (budget: number): number => {
+    let fresh = true;
+    for (;;) {
+      try {
+        return fresh ? exports.run(budget) : exports.resume();
+      } catch (thrown) {
+        if (thrown !== UNWOUND) throw thrown;
+        fresh = false;
+      }
+      for (;;) {
+        try {
+          exports.settleFault();
+          faults.push({ vector: file.get32('FAULT_VECTOR'), error: file.get32('FAULT_ERROR'), rip: file.get64('RIP') });
+          const reason = exports.deliverFault();
+          if (reason >= 0) return reason;
+          break;
+        } catch (thrown) {
+          if (thrown !== UNWOUND) throw thrown;
+        }
+      }
+    }
+  };
+  return { exports, file, memory, ram: memory.ram, run, faults };
+}
+
+/** Puts the processor into real mode segments: selector and base of one register. */
+export function setRealSegment(file: RegisterFile, index: number, selector: number): void {
+  file.set32('SEG_SELECTOR', selector, index);
+  file.set64('SEG_BASE', BigInt(selector * 16), index);
+}
+
+/** Makes a halted processor run again. */
+export function wake(cpu: BareInterpreter): void {
+  cpu.file.set32('ACTIVITY', 0);
+  cpu.file.set32('SHADOW', 0);
+  cpu.file.set32('STEP_STATE', 0);
+  cpu.file.set32('DEBUG_PENDING', 0);
+  cpu.file.set32('EVENTS', 0);
+}
+
+export { EVENT, EXIT, offsetOf };
