@@ -10,6 +10,8 @@ export type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly o
 interface Operation {
   readonly ready: () => boolean;
   readonly finish: (frame: Frame) => number;
+  /** Action for the stub while it is not ready. */
+  readonly waiting: () => number;
   cancel: () => void;
 }
 
@@ -52,6 +54,7 @@ export class OperationTable {
     const operation: Operation = {
       ready: () => outcome !== undefined,
       finish: (later) => finish(later, outcome as Outcome<T>),
+      waiting: () => ACTION_PENDING,
       cancel: () => undefined,
     };
     this.add(frame, operation);
@@ -66,12 +69,21 @@ export class OperationTable {
     return ACTION_PENDING;
   }
 
-  /** Asks `ready` now and each time the stub comes back; `finish` runs once it said true. */
-  poll(frame: Frame, ready: () => boolean, finish: (frame: Frame) => number, full: () => number): number {
+  /**
+   * Asks `ready` now and each time the stub comes back; `finish` runs once it said true.
+   * @param waiting the stub's action until then
+   */
+  poll(
+    frame: Frame,
+    ready: () => boolean,
+    finish: (frame: Frame) => number,
+    full: () => number,
+    waiting: () => number = () => ACTION_PENDING,
+  ): number {
     if (ready()) return finish(frame);
     if (this.operations.size >= MAX_OPERATIONS) return full();
-    this.add(frame, { ready, finish, cancel: () => undefined });
-    return ACTION_PENDING;
+    this.add(frame, { ready, finish, waiting, cancel: () => undefined });
+    return waiting();
   }
 
   /** Goes on with the request of `frame`; undefined when it has none. */
@@ -81,7 +93,7 @@ export class OperationTable {
     const operation = this.operations.get(handle);
     if (operation !== undefined && !operation.ready()) {
       this.yieldCpu();
-      return ACTION_PENDING;
+      return operation.waiting();
     }
     this.operations.delete(handle);
     frame.handle = 0;

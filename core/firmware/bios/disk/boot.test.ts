@@ -95,7 +95,7 @@ describe('INT 19h', () => {
     const screen = bench.screen().join('\n');
     expect(screen).toMatch(/No bootable medium found/);
     expect(screen).toMatch(/CD cdrom: not a bootable CD/);
-    expect(screen).toMatch(/floppy A:: no medium/);
+    expect(screen).toMatch(/floppy A: no medium/);
     expect(screen).toMatch(/disk disk: no boot sector signature/);
     expect(screen).toMatch(/press any key/);
     expect((await bench.again()).action).toBe(2);

@@ -116,7 +116,7 @@ export class BootServices implements BootStatus {
     const list: Candidate[] = [];
     for (const kind of options.bootOrder) {
       if (kind === 'floppy' && drives.floppies[0] !== undefined) {
-        list.push({ name: `floppy ${drives.floppies[0].name}`, driveNumber: 0, target: drives.target(0) });
+        list.push({ name: 'floppy A', driveNumber: 0, target: drives.target(0) });
       } else if (kind === 'disk' && drives.disks[0] !== undefined) {
         list.push({ name: `disk ${drives.disks[0].name}`, driveNumber: FIRST_DISK, target: drives.target(FIRST_DISK) });
       } else if (kind === 'cdrom') {

@@ -31,7 +31,8 @@ export function printBanner(bios: BiosContext): void {
   line('Processor', `${options.cpuName ?? 'x86-64'}${count > 1 ? `, ${count} CPUs` : ''}`);
   line('Memory', sizeText(options.lowRamBytes + options.highRamBytes));
   drives.floppies.forEach((drive, index) => {
-    line(`Floppy ${index === 0 ? 'A' : 'B'}`, drive.medium() === undefined ? 'empty' : drive.name);
+    const medium = drive.medium();
+    line(`Floppy ${index === 0 ? 'A' : 'B'}`, medium === undefined ? 'empty' : sizeText(medium.sizeBytes));
   });
   drives.disks.forEach((drive, index) => {
     const medium = drive.medium();
@@ -41,10 +42,9 @@ export function printBanner(bios: BiosContext): void {
     );
   });
   drives.cdroms.forEach((drive, index) => {
-    line(
-      `CD ${(FIRST_CDROM + index).toString(16).toUpperCase()}h`,
-      drive.medium() === undefined ? 'empty' : drive.name,
-    );
+    const medium = drive.medium();
+    const content = medium === undefined ? 'empty' : sizeText(medium.sizeBytes);
+    line(`CD ${(FIRST_CDROM + index).toString(16).toUpperCase()}h`, `${drive.name}, ${content}`);
   });
   screen.print('\n');
 }

@@ -53,7 +53,7 @@ describe('POST', () => {
     expect(screen).toMatch(/Nestbox BIOS 1\.2/);
     expect(screen).toMatch(/Memory\s+4096 KiB/);
     expect(screen).toMatch(/Floppy A\s+empty/);
-    expect(screen).toMatch(/CD E0h\s+cdrom/);
+    expect(screen).toMatch(/CD E0h\s+cdrom, 4 KiB/);
   });
 
   it('gives PCI functions ranges, interrupts and decoding', () => {

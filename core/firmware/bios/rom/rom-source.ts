@@ -362,6 +362,21 @@ set_mtrrs:
   cpuid
   test edx, 0x1000
   jz .none
+  ; Masks reach up to the processor's physical address bits, 36 when it does not tell.
+  mov eax, 0x80000000
+  cpuid
+  mov cl, 36
+  cmp eax, 0x80000008
+  jb .bits
+  mov eax, 0x80000008
+  cpuid
+  mov cl, al
+.bits:
+  sub cl, 32
+  xor ebp, ebp
+  inc ebp
+  shl ebp, cl
+  dec ebp
   mov si, mtrr_table
 .next:
   cs lodsd
@@ -372,6 +387,10 @@ set_mtrrs:
   mov ebx, eax
   cs lodsd
   mov edx, eax
+  inc eax
+  jnz .whole
+  mov edx, ebp
+.whole:
   mov eax, ebx
   wrmsr
   jmp .next
@@ -388,6 +407,9 @@ mtrr_table:
   dd fixed, 0x05050505, 0x05050505
 %assign fixed fixed+1
 %endrep
+  ; C0000000-FFFFFFFF is the PCI hole; FFFFFFFF stands for the physical address mask.
+  dd 0x200, 0xc0000000, 0
+  dd 0x201, 0xc0000800, 0xffffffff
   dd 0x2ff, 0x0c06, 0
   dd 0
 

@@ -6,7 +6,7 @@ import { BDA, EBDA } from '../data-area.ts';
 import type { Frame } from '../frame.ts';
 import { linear } from '../guest-memory.ts';
 import type { Mouse } from '../input/mouse.ts';
-import { ACTION_DONE, CALL_USER } from '../rom/trap.ts';
+import { ACTION_DONE, ACTION_HALT, ACTION_PENDING, CALL_USER } from '../rom/trap.ts';
 
 const UNSUPPORTED = 0x86;
 const SMAP = 0x534d4150;
@@ -16,6 +16,8 @@ const FOUR_GIB = 0x1_0000_0000;
 const A20_PORT = 0x92;
 const MAX_BLOCK_BYTES = 0x10000;
 const NS_PER_US = 1000;
+/** Waits below one periodic interrupt are spun. */
+const SHORT_WAIT_NS = 1_000_000;
 
 /** RTC registers of the periodic interrupt that times event waits. */
 const RTC_B = 0x0b;
@@ -174,19 +176,22 @@ export class SystemServices {
     return (cause & enabled & ALARM) !== 0 ? CALL_USER : ACTION_DONE;
   }
 
-  /** 86h: waits CX:DX microseconds of virtual time. */
+  /** 86h: waits CX:DX microseconds of virtual time, halted between the clock chip's periodic interrupts where they come. */
   private wait(frame: Frame): number {
-    const { clock, operations } = this.bios;
-    const until = clock.nowNs() + (frame.cx * 0x10000 + frame.dx) * NS_PER_US;
-    return operations.poll(
-      frame,
-      () => clock.nowNs() >= until,
-      (later) => {
-        later.carry = false;
-        return ACTION_DONE;
-      },
-      () => this.unsupported(frame),
-    );
+    const { clock, operations, ports } = this.bios;
+    const lengthNs = (frame.cx * 0x10000 + frame.dx) * NS_PER_US;
+    const until = clock.nowNs() + lengthNs;
+    const masked = (ports.read(0x21, 1) & 0x04) !== 0 || (ports.read(0xa1, 1) & 0x01) !== 0;
+    const halts = lengthNs >= SHORT_WAIT_NS && !masked;
+    if (halts) this.setPeriodic(true);
+    const finish = (later: Frame): number => {
+      if (halts && (this.bios.mem.read8(BDA.WAIT_ACTIVE) & 1) === 0) this.setPeriodic(false);
+      later.ah = 0;
+      later.carry = false;
+      return ACTION_DONE;
+    };
+    const waiting = (): number => (halts ? ACTION_HALT : ACTION_PENDING);
+    return operations.poll(frame, () => clock.nowNs() >= until, finish, () => this.unsupported(frame), waiting);
   }
 
   private joystick(frame: Frame): number {

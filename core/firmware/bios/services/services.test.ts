@@ -45,13 +45,30 @@ describe('INT 15h', () => {
     expect(bench.call(0x15, { eax: 0x8700, ecx: 0x9000, esi: 0x600 }).carry).toBe(true);
   });
 
-  it('waits in virtual time', async () => {
+  it('waits in virtual time, halted by the periodic interrupt when the wait is long', async () => {
     const bench = made();
-    const before = bench.clock.nowNs();
-    const result = await bench.callAsync(0x15, { eax: 0x8600, ecx: 0, edx: 5000 });
-    expect(result.carry).toBe(false);
-    expect(bench.clock.nowNs() - before).toBeGreaterThanOrEqual(5_000_000);
-    expect(bench.clock.nowNs() - before).toBeLessThan(6_000_000);
+    const start = bench.clock.nowNs();
+    let result = bench.call(0x15, { eax: 0x8600, ecx: 0, edx: 5000 });
+    const actions = new Set<number>();
+    while (result.action !== 0) {
+      actions.add(result.action);
+      result = await bench.again();
+    }
+    expect([result.carry, [...actions]]).toEqual([false, [2]]);
+    const took = bench.clock.nowNs() - start;
+    expect(took).toBeGreaterThanOrEqual(5_000_000);
+    expect(took).toBeLessThan(5_500_000);
+    // The clock chip's periodic interrupt is off again.
+    bench.ports.write(0x70, 1, 0x0b);
+    expect(bench.ports.read(0x71, 1) & 0x40).toBe(0);
+  });
+
+  it('spins through waits when IRQ8 is masked', async () => {
+    const bench = made();
+    bench.ports.write(0xa1, 1, 0xff);
+    const result = bench.call(0x15, { eax: 0x8600, ecx: 0, edx: 9000 });
+    expect(result.action).toBe(1);
+    expect((await bench.callAsync(0x15, { eax: 0x8600, ecx: 0, edx: 9000 })).carry).toBe(false);
   });
 
   it('sets a flag after an event wait timed by the clock chip', () => {
