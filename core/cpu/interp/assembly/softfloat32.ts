@@ -1,418 +1,96 @@
 // Single precision arithmetic as the SSE instructions do it, with exact MXCSR flags. Values travel as bit patterns. NaN
 // results are formed explicitly (first operand if it is a NaN, else the second; quieted; default NaN negative), so they
-// do not depend on the host. Native operations are used where IEEE 754 leaves no freedom and the flags are known.
-// Specification: Intel SDM volume 1, chapters 4 and 11; tininess is detected after rounding.
+// do not depend on the host. Specification: Intel SDM volume 1, chapters 4 and 11; tininess is detected after rounding.
 
-import {
-  FLAG_DENORMAL, FLAG_INEXACT, FLAG_INVALID, FLAG_OVERFLOW, FLAG_UNDERFLOW, FLAG_ZERO_DIVIDE, ROUND_NEAREST, ROUND_DOWN, ROUND_UP, ROUND_ZERO,
-  partExponent, partSign, partSignificand, partsAdd, partsDiv, partsMul, partsSqrt, roundIncrement, shiftRightJam,
-  sseDaz, sseFtz, sseInexactKnown, sseNative, sseRaise, sseRound, sseStops, sseUnmasked,
-} from './softfloat';
-
-const SIGN: u32 = 0x80000000;
-const MAGNITUDE: u32 = 0x7fffffff;
-const INFINITY: u32 = 0x7f800000;
-const FRACTION: u32 = 0x7fffff;
-const QUIET: u32 = 0x400000;
-const MIN_NORMAL: u32 = 0x800000;
-/** Default NaN ("real indefinite"). */
-export const F32_DEFAULT_NAN: u32 = 0xffc00000;
-
-// @ts-ignore: decorator
-@inline
-function biasedExponent(a: u32): i32 {
-  return <i32>(a >> 23) & 0xff;
-}
+import { sseRound } from './softfloat';
+import { isDenormal, isNan, isSignaling, propagateNan, signMask } from './softfloat-format';
+import { fromInteger, roundIntegral, toInteger } from './softfloat-int';
+import { add, compare, div, mul, select, squareRoot } from './softfloat-ops';
 
 // @ts-ignore: decorator
 @inline
 export function f32IsNan(a: u32): bool {
-  return (a & MAGNITUDE) > INFINITY;
+  return isNan<u32>(a);
 }
 
 // @ts-ignore: decorator
 @inline
 export function f32IsSignaling(a: u32): bool {
-  return (a & MAGNITUDE) > INFINITY && (a & QUIET) == 0;
+  return isSignaling<u32>(a);
 }
 
 // @ts-ignore: decorator
 @inline
 export function f32IsDenormal(a: u32): bool {
-  return (a & MAGNITUDE) - 1 < MIN_NORMAL - 1;
-}
-
-/** Zero, or a normal number: nothing that could raise DE or IE as an operand or that DAZ would change. */
-// @ts-ignore: decorator
-@inline
-function isOrdinary(a: u32): bool {
-  const m = a & MAGNITUDE;
-  return m == 0 || m - MIN_NORMAL < INFINITY - MIN_NORMAL;
-}
-
-/** A result that can have raised nothing but PE: normal, and not the smallest exponent, which tiny results round up to. */
-// @ts-ignore: decorator
-@inline
-function isPlainResult(r: u32): bool {
-  return (r & MAGNITUDE) - (MIN_NORMAL << 1) < INFINITY - (MIN_NORMAL << 1);
-}
-
-/** The operand with DAZ applied. */
-// @ts-ignore: decorator
-@inline
-function flushed(a: u32): u32 {
-  return sseDaz && f32IsDenormal(a) ? a & SIGN : a;
-}
-
-// Operand in parts; unpackedExponent is the second result.
-let unpackedExponent: i32 = 0;
-
-function unpack(a: u32): u64 {
-  const fraction = <u64>(a & FRACTION);
-  const exponent = biasedExponent(a);
-  if (exponent == 0) {
-    const shift = <i32>clz(fraction);
-    unpackedExponent = 41 - shift;
-    return fraction << shift;
-  }
-  unpackedExponent = exponent;
-  return (fraction << 40) | 0x8000000000000000;
+  return isDenormal<u32>(a);
 }
 
 /** The NaN that an operation with at least one NaN operand gives; raises IE for a signaling one. */
 export function f32PropagateNan(a: u32, b: u32): u32 {
-  if (f32IsSignaling(a) || f32IsSignaling(b)) sseRaise(FLAG_INVALID);
-  return (f32IsNan(a) ? a : b) | QUIET;
-}
-
-// @ts-ignore: decorator
-@inline
-function invalid(): u32 {
-  sseRaise(FLAG_INVALID);
-  return F32_DEFAULT_NAN;
-}
-
-/** Rounds significand * 2^(exponent - 127 - 63), top bit set, lowest bit sticky, by the current mode. */
-export function f32RoundPack(sign: u32, exponent: i32, significand: u64): u32 {
-  const s = <u32>sign << 31;
-  const increment = roundIncrement(sseRound, sign, 0x8000000000, 0xffffffffff);
-  if (exponent <= 0) {
-    // Tiny unless rounding with an unbounded exponent reaches the smallest normal number.
-    const tiny = exponent < 0 || significand + increment >= significand;
-    if (tiny) {
-      if ((sseUnmasked & FLAG_UNDERFLOW) != 0) {
-        sseRaise((significand & 0xffffffffff) != 0 ? FLAG_UNDERFLOW | FLAG_INEXACT : FLAG_UNDERFLOW);
-        return s;
-      }
-      if (sseFtz) {
-        sseRaise(FLAG_UNDERFLOW | FLAG_INEXACT);
-        return s;
-      }
-    }
-    significand = shiftRightJam(significand, 1 - exponent);
-    const rest = significand & 0xffffffffff;
-    if (rest != 0) sseRaise(tiny ? FLAG_UNDERFLOW | FLAG_INEXACT : FLAG_INEXACT);
-    let rounded = (significand + increment) >> 40;
-    if (sseRound == ROUND_NEAREST && rest == 0x8000000000) rounded &= ~(<u64>1);
-    return s | <u32>rounded;
-  }
-  const rest = significand & 0xffffffffff;
-  if (rest != 0) {
-    sseRaise(FLAG_INEXACT);
-    const sum = significand + increment;
-    if (sum < significand) {
-      exponent++;
-      significand = 0x8000000000000000;
-    } else {
-      significand = sum;
-      if (sseRound == ROUND_NEAREST && rest == 0x8000000000) significand &= ~(<u64>0x10000000000);
-    }
-  }
-  if (exponent >= 0xff) {
-    sseRaise((sseUnmasked & FLAG_OVERFLOW) != 0 ? FLAG_OVERFLOW : FLAG_OVERFLOW | FLAG_INEXACT);
-    const toInfinity = sseRound == ROUND_NEAREST || (sseRound != ROUND_ZERO && (sseRound == ROUND_UP) == (sign == 0));
-    return s | (toInfinity ? INFINITY : INFINITY - 1);
-  }
-  return s | (<u32>exponent << 23) | (<u32>(significand >> 40) & FRACTION);
-}
-
-/** Raises DE for denormal operands; true when it is unmasked. */
-// @ts-ignore: decorator
-@inline
-function denormalStops(a: u32, b: u32): bool {
-  if (f32IsDenormal(a) || f32IsDenormal(b)) {
-    sseRaise(FLAG_DENORMAL);
-    return sseStops(FLAG_DENORMAL);
-  }
-  return false;
-}
-
-function addSlow(a: u32, b: u32, flip: u32): u32 {
-  a = flushed(a);
-  b = flushed(b);
-  if (f32IsNan(a) || f32IsNan(b)) return f32PropagateNan(a, b);
-  b ^= flip;
-  const ma = a & MAGNITUDE;
-  const mb = b & MAGNITUDE;
-  if (ma == INFINITY && mb == INFINITY && a != b) return invalid();
-  if (denormalStops(a, b)) return a;
-  if (ma == INFINITY) return a;
-  if (mb == INFINITY) return b;
-  if (ma == 0 && mb == 0) return a == b ? a : sseRound == ROUND_DOWN ? SIGN : 0;
-  const sa = <u32>(a >> 31);
-  const sb = <u32>(b >> 31);
-  if (mb == 0 || ma == 0) {
-    const c = mb == 0 ? a : b;
-    const significand = unpack(c);
-    return f32RoundPack(<u32>(c >> 31), unpackedExponent, significand);
-  }
-  const pa = unpack(a);
-  const ea = unpackedExponent;
-  const pb = unpack(b);
-  partsAdd(sa, ea, pa, sb, unpackedExponent, pb);
-  if (partSignificand == 0) return sseRound == ROUND_DOWN ? SIGN : 0;
-  return f32RoundPack(partSign, partExponent, partSignificand);
+  return propagateNan<u32>(a, b);
 }
 
 export function f32Add(a: u32, b: u32): u32 {
-  if (sseNative && isOrdinary(a) && isOrdinary(b)) {
-    const x = reinterpret<f32>(a);
-    const y = reinterpret<f32>(b);
-    const sum = x + y;
-    const r = reinterpret<u32>(sum);
-    if (isPlainResult(r)) {
-      if (sseInexactKnown) return r;
-      // The rounding error of a sum is itself exact.
-      const virtual = sum - x;
-      if ((x - (sum - virtual)) + (y - virtual) == 0) return r;
-    }
-  }
-  return addSlow(a, b, 0);
+  return add<u32>(a, b, 0);
 }
 
 export function f32Sub(a: u32, b: u32): u32 {
-  if (sseNative && isOrdinary(a) && isOrdinary(b)) {
-    const x = reinterpret<f32>(a);
-    const y = -reinterpret<f32>(b);
-    const sum = x + y;
-    const r = reinterpret<u32>(sum);
-    if (isPlainResult(r)) {
-      if (sseInexactKnown) return r;
-      const virtual = sum - x;
-      if ((x - (sum - virtual)) + (y - virtual) == 0) return r;
-    }
-  }
-  return addSlow(a, b, SIGN);
+  return add<u32>(a, b, signMask<u32>());
 }
 
 export function f32Mul(a: u32, b: u32): u32 {
-  if (sseNative && sseInexactKnown && isOrdinary(a) && isOrdinary(b)) {
-    const r = reinterpret<u32>(reinterpret<f32>(a) * reinterpret<f32>(b));
-    if (isPlainResult(r)) return r;
-  }
-  a = flushed(a);
-  b = flushed(b);
-  if (f32IsNan(a) || f32IsNan(b)) return f32PropagateNan(a, b);
-  const sign = (a ^ b) & SIGN;
-  const ma = a & MAGNITUDE;
-  const mb = b & MAGNITUDE;
-  if ((ma == INFINITY && mb == 0) || (mb == INFINITY && ma == 0)) return invalid();
-  if (denormalStops(a, b)) return a;
-  if (ma == INFINITY || mb == INFINITY) return sign | INFINITY;
-  if (ma == 0 || mb == 0) return sign;
-  const pa = unpack(a);
-  const ea = unpackedExponent;
-  const pb = unpack(b);
-  partsMul(ea - 127, pa, unpackedExponent, pb);
-  return f32RoundPack(<u32>(sign >> 31), partExponent, partSignificand);
+  return mul<u32>(a, b);
 }
 
 export function f32Div(a: u32, b: u32): u32 {
-  if (sseNative && sseInexactKnown && isOrdinary(a) && isOrdinary(b)) {
-    const r = reinterpret<u32>(reinterpret<f32>(a) / reinterpret<f32>(b));
-    if (isPlainResult(r)) return r;
-  }
-  a = flushed(a);
-  b = flushed(b);
-  if (f32IsNan(a) || f32IsNan(b)) return f32PropagateNan(a, b);
-  const sign = (a ^ b) & SIGN;
-  const ma = a & MAGNITUDE;
-  const mb = b & MAGNITUDE;
-  if ((ma == INFINITY && mb == INFINITY) || (ma == 0 && mb == 0)) return invalid();
-  if (mb == 0 && ma != INFINITY) {
-    sseRaise(FLAG_ZERO_DIVIDE);
-    if (sseStops(FLAG_ZERO_DIVIDE)) return a;
-    return sign | INFINITY;
-  }
-  if (denormalStops(a, b)) return a;
-  if (ma == INFINITY) return sign | INFINITY;
-  if (mb == INFINITY || ma == 0) return sign;
-  const pa = unpack(a);
-  const ea = unpackedExponent;
-  const pb = unpack(b);
-  partsDiv(ea + 127, pa, unpackedExponent, pb);
-  return f32RoundPack(<u32>(sign >> 31), partExponent, partSignificand);
+  return div<u32>(a, b);
 }
 
 export function f32Sqrt(a: u32): u32 {
-  if (sseNative && sseInexactKnown && a - MIN_NORMAL < INFINITY - MIN_NORMAL) {
-    return reinterpret<u32>(sqrt<f32>(reinterpret<f32>(a)));
-  }
-  a = flushed(a);
-  if (f32IsNan(a)) return f32PropagateNan(a, a);
-  if ((a & MAGNITUDE) == 0) return a;
-  if ((a & SIGN) != 0) return invalid();
-  if (f32IsDenormal(a)) sseRaise(FLAG_DENORMAL);
-  if (a == INFINITY) return a;
-  const significand = unpack(a);
-  partsSqrt(unpackedExponent - 127, significand);
-  return f32RoundPack(0, partExponent + 127, partSignificand);
-}
-
-/** -1 less, 0 equal, 1 greater, 2 unordered, without flags. */
-function order(a: u32, b: u32): i32 {
-  if (f32IsNan(a) || f32IsNan(b)) return 2;
-  const x = reinterpret<f32>(a);
-  const y = reinterpret<f32>(b);
-  return x < y ? -1 : x > y ? 1 : 0;
-}
-
-// @ts-ignore: decorator
-@inline
-function compare(a: u32, b: u32, signaling: bool): i32 {
-  a = flushed(a);
-  b = flushed(b);
-  if (f32IsNan(a) || f32IsNan(b)) {
-    if (signaling || f32IsSignaling(a) || f32IsSignaling(b)) sseRaise(FLAG_INVALID);
-    return 2;
-  }
-  if (f32IsDenormal(a) || f32IsDenormal(b)) sseRaise(FLAG_DENORMAL);
-  return order(a, b);
-}
-
-/** -1 less, 0 equal, 1 greater, 2 unordered; IE only for signaling NaNs (UCOMIS, CMPEQ, CMPNEQ, CMPUNORD, CMPORD). */
-export function f32CompareQuiet(a: u32, b: u32): i32 {
-  return compare(a, b, false);
-}
-
-/** The same, IE for every NaN (COMIS, CMPLT, CMPLE and their negations). */
-export function f32CompareSignaling(a: u32, b: u32): i32 {
-  return compare(a, b, true);
+  return squareRoot<u32>(a);
 }
 
 /** MINS/MINP: the second operand for NaNs and equal zeros. */
 export function f32Min(a: u32, b: u32): u32 {
-  a = flushed(a);
-  b = flushed(b);
-  return compare(a, b, true) == -1 ? a : b;
+  return select<u32>(a, b, -1);
 }
 
 /** MAXS/MAXP: the second operand for NaNs and equal zeros. */
 export function f32Max(a: u32, b: u32): u32 {
-  a = flushed(a);
-  b = flushed(b);
-  return compare(a, b, true) == 1 ? a : b;
+  return select<u32>(a, b, 1);
 }
 
-/** Rounds to an integral value by `mode`; PE when that changes the value and `inexact` is set. SNaN raises IE. */
-function roundIntegral(a: u32, mode: u32, inexact: bool): u32 {
-  a = flushed(a);
-  if (f32IsNan(a)) return f32PropagateNan(a, a);
-  const exponent = biasedExponent(a);
-  if (exponent >= 150) return a;
-  const sign = a & SIGN;
-  if (exponent < 127) {
-    if ((a & MAGNITUDE) == 0) return a;
-    if (inexact) sseRaise(FLAG_INEXACT);
-    let one = false;
-    if (mode == ROUND_NEAREST) one = exponent == 126 && (a & FRACTION) != 0;
-    else if (mode == ROUND_DOWN) one = sign != 0;
-    else if (mode == ROUND_UP) one = sign == 0;
-    return one ? sign | 0x3f800000 : sign;
-  }
-  const unit = <u32>1 << (150 - exponent);
-  const mask = unit - 1;
-  const rest = a & mask;
-  if (rest == 0) return a;
-  if (inexact) sseRaise(FLAG_INEXACT);
-  if (mode == ROUND_NEAREST) {
-    // A carry out of the fraction moves into the exponent, as it must.
-    a += unit >> 1;
-    if (rest == unit >> 1) a &= ~unit;
-  } else if (mode != ROUND_ZERO && (mode == ROUND_UP) == (sign == 0)) {
-    a += mask;
-  }
-  return a & ~mask;
+/** -1 less, 0 equal, 1 greater, 2 unordered; IE only for signaling NaNs (UCOMIS, CMPEQ, CMPNEQ, CMPUNORD, CMPORD). */
+export function f32CompareQuiet(a: u32, b: u32): i32 {
+  return compare<u32>(a, b, false);
+}
+
+/** The same, IE for every NaN (COMIS, CMPLT, CMPLE and their negations). */
+export function f32CompareSignaling(a: u32, b: u32): i32 {
+  return compare<u32>(a, b, true);
 }
 
 /** ROUNDS/ROUNDP: imm bits 0-1 mode, 2 use MXCSR's mode, 3 suppress PE. */
 export function f32RoundToInt(a: u32, imm: u32): u32 {
-  return roundIntegral(a, (imm & 4) != 0 ? sseRound : imm & 3, (imm & 8) == 0);
+  return roundIntegral<u32>(a, (imm & 4) != 0 ? sseRound : imm & 3, (imm & 8) == 0);
 }
 
 /** To a signed 32-bit integer, by the current mode or truncating; 80000000h and IE when it does not fit. */
 export function f32ToI32(a: u32, truncate: bool): i32 {
-  const wide = toI64(a, truncate, 31);
-  return <i32>wide;
+  return <i32>toInteger<u32>(a, truncate, 32);
 }
 
 /** To a signed 64-bit integer; 8000000000000000h and IE when it does not fit. */
 export function f32ToI64(a: u32, truncate: bool): i64 {
-  return toI64(a, truncate, 63);
-}
-
-/** Magnitudes up to 2^bits (that only when negative) fit. Denormals raise PE, never DE. */
-function toI64(a: u32, truncate: bool, bits: u32): i64 {
-  a = flushed(a);
-  const indefinite: i64 = bits == 31 ? -0x80000000 : i64.MIN_VALUE;
-  const sign = (a & SIGN) != 0;
-  const exponent = biasedExponent(a) - 127;
-  if (exponent >= 64) {
-    sseRaise(FLAG_INVALID);
-    return indefinite;
-  }
-  let magnitude: u64;
-  let inexact = false;
-  if (exponent >= 23) {
-    magnitude = <u64>((a & FRACTION) | MIN_NORMAL) << (exponent - 23);
-  } else {
-    const mode = truncate ? ROUND_ZERO : sseRound;
-    const up = mode != ROUND_NEAREST && mode != ROUND_ZERO && (mode == ROUND_UP) == !sign;
-    if (exponent < -1) {
-      inexact = (a & MAGNITUDE) != 0;
-      magnitude = inexact && up ? 1 : 0;
-    } else {
-      const significand = <u64>((a & FRACTION) | MIN_NORMAL);
-      const shift = 23 - exponent;
-      magnitude = significand >> shift;
-      const rest = significand & ((<u64>1 << shift) - 1);
-      inexact = rest != 0;
-      if (mode == ROUND_NEAREST) {
-        const half = <u64>1 << (shift - 1);
-        if (rest > half || (rest == half && (magnitude & 1) != 0)) magnitude++;
-      } else if (inexact && up) {
-        magnitude++;
-      }
-    }
-  }
-  if (magnitude > (<u64>1 << bits) - (sign ? 0 : 1)) {
-    sseRaise(FLAG_INVALID);
-    return indefinite;
-  }
-  if (inexact) sseRaise(FLAG_INEXACT);
-  return sign ? -(<i64>magnitude) : <i64>magnitude;
+  return toInteger<u32>(a, truncate, 64);
 }
 
 /** From a signed 64-bit integer, rounded. */
 export function i64ToF32(value: i64): u32 {
-  if (value == 0) return 0;
-  const sign: u32 = value < 0 ? 1 : 0;
-  const magnitude: u64 = value < 0 ? -<u64>value : <u64>value;
-  const shift = <i32>clz(magnitude);
-  return f32RoundPack(sign, 190 - shift, magnitude << shift);
+  return fromInteger<u32>(value);
 }
 
 /** From a signed 32-bit integer, rounded. */
 export function i32ToF32(value: i32): u32 {
-  return i64ToF32(<i64>value);
+  return fromInteger<u32>(<i64>value);
 }
