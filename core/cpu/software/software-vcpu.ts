@@ -36,6 +36,7 @@ const FAULT_LOG_ENTRIES = 16;
 const ALL_ONES = 0xffff_ffff_ffff_ffffn;
 const A20_BIT = 1n << 20n;
 const PAGE_BYTES = 4096;
+const CR0_PG = 0x8000_0000;
 
 /** Makes one software vCPU over the machine's memory. */
 export function createSoftwareVcpu(wasm: WebAssembly.Memory, memory: PhysicalMemory, options: SoftwareVcpuOptions): Vcpu {
@@ -54,6 +55,7 @@ class SoftwareVcpu implements Vcpu {
   private portAccesses = 0;
   private mmioAccesses = 0;
   private faults = 0;
+  private a20Open = true;
 
   constructor(wasm: WebAssembly.Memory, memory: PhysicalMemory, options: SoftwareVcpuOptions) {
     this.index = options.index;
@@ -217,13 +219,19 @@ class SoftwareVcpu implements Vcpu {
   private accessLinear(address: number, bytes: Uint8Array, access: (physical: number, piece: Uint8Array) => void): boolean {
     for (let at = 0; at < bytes.length; ) {
       const linear = address + at;
-      const physical = this.interpreter.translateDebug(BigInt(linear));
+      const physical = this.physicalOf(linear);
       if (physical < 0) return false;
       const piece = bytes.subarray(at, Math.min(bytes.length, at + PAGE_BYTES - (linear % PAGE_BYTES)));
       access(physical, piece);
       at += piece.length;
     }
     return true;
+  }
+
+  /** Without paging, as in real mode where the BIOS lives, no page walk and no BigInt is needed. */
+  private physicalOf(linear: number): number {
+    if ((this.file.get32('CR0') & CR0_PG) !== 0) return this.interpreter.translateDebug(BigInt(linear));
+    return this.a20Open || (linear & 0x10_0000) === 0 ? linear : linear - 0x10_0000;
   }
 
   private readPhysical(address: number, piece: Uint8Array): void {
@@ -258,6 +266,7 @@ class SoftwareVcpu implements Vcpu {
   }
 
   setA20(enabled: boolean): void {
+    this.a20Open = enabled;
     this.file.set64('A20_MASK', enabled ? ALL_ONES : ALL_ONES & ~A20_BIT);
     this.interpreter.pageMapChanged();
   }
