@@ -4,7 +4,14 @@ import { NestboxError } from '../base/errors.ts';
 
 /** @throws NestboxError kind `internal`: a controller must never ask beyond the end of its medium. */
 export function checkRange(sizeBytes: number, offset: number, length: number, op: string): void {
-  if (Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0 && offset + length <= sizeBytes) return;
+  if (
+    Number.isSafeInteger(offset) &&
+    Number.isSafeInteger(length) &&
+    offset >= 0 &&
+    length >= 0 &&
+    offset + length <= sizeBytes
+  )
+    return;
   throw new NestboxError('internal', `Access at ${offset} of ${length} bytes leaves the medium of ${sizeBytes} bytes`, {
     op,
     context: { offset, length, sizeBytes },

@@ -4,7 +4,8 @@ import { RawDisk } from './raw-disk.ts';
 import { ReadOnlyDisk } from './read-only-disk.ts';
 import { SnapshotOverlay } from './snapshot-overlay.ts';
 
-const pattern = (length: number, seed = 1): Uint8Array => Uint8Array.from({ length }, (_, index) => (index * 7 + seed) & 0xff);
+const pattern = (length: number, seed = 1): Uint8Array =>
+  Uint8Array.from({ length }, (_, index) => (index * 7 + seed) & 0xff);
 
 describe('RawDisk', () => {
   it('reads, writes and pads the last sector', async () => {
@@ -96,51 +97,58 @@ describe('ReadOnlyDisk', () => {
 describe('SnapshotOverlay', () => {
   const SIZE = 5 * 16384 + 512;
 
-  it.each([64 * 1024 * 1024, 16384, 0])('behaves as a plain array under random work, %i bytes in memory', async (memoryLimitBytes) => {
-    const original = pattern(SIZE);
-    const file = new MemoryHostFile(original, { readOnly: true });
-    const scratch: MemoryHostFile[] = [];
-    const overlay = new SnapshotOverlay(new RawDisk(file, SIZE), {
-      memoryLimitBytes,
-      createFile: async () => {
-        const made = new MemoryHostFile(new Uint8Array(0));
-        scratch.push(made);
-        return made;
-      },
-    });
-    const model = original.slice();
-    let random = 12345;
-    const next = (limit: number): number => {
-      random = (Math.imul(random, 1103515245) + 12345) >>> 0;
-      return Math.floor((random / 2 ** 32) * limit);
-    };
-    for (let step = 0; step < 400; step++) {
-      const offset = next(SIZE);
-      const length = Math.min(SIZE - offset, next(3) === 0 ? next(40000) : next(600));
-      const action = next(4);
-      if (action === 0) {
-        const data = pattern(length, step);
-        await overlay.write(offset, data);
-        model.set(data, offset);
-      } else if (action === 1) {
-        await overlay.writeZeroes(offset, length);
-        model.fill(0, offset, offset + length);
-      } else {
-        const target = new Uint8Array(length);
-        await overlay.read(offset, target);
-        expect(target).toEqual(model.subarray(offset, offset + length));
+  it.each([64 * 1024 * 1024, 16384, 0])(
+    'behaves as a plain array under random work, %i bytes in memory',
+    async (memoryLimitBytes) => {
+      const original = pattern(SIZE);
+      const file = new MemoryHostFile(original, { readOnly: true });
+      const scratch: MemoryHostFile[] = [];
+      const overlay = new SnapshotOverlay(new RawDisk(file, SIZE), {
+        memoryLimitBytes,
+        createFile: async () => {
+          const made = new MemoryHostFile(new Uint8Array(0));
+          scratch.push(made);
+          return made;
+        },
+      });
+      const model = original.slice();
+      let random = 12345;
+      const next = (limit: number): number => {
+        random = (Math.imul(random, 1103515245) + 12345) >>> 0;
+        return Math.floor((random / 2 ** 32) * limit);
+      };
+      for (let step = 0; step < 400; step++) {
+        const offset = next(SIZE);
+        const length = Math.min(SIZE - offset, next(3) === 0 ? next(40000) : next(600));
+        const action = next(4);
+        if (action === 0) {
+          const data = pattern(length, step);
+          await overlay.write(offset, data);
+          model.set(data, offset);
+        } else if (action === 1) {
+          await overlay.writeZeroes(offset, length);
+          model.fill(0, offset, offset + length);
+        } else {
+          const target = new Uint8Array(length);
+          await overlay.read(offset, target);
+          expect(target).toEqual(model.subarray(offset, offset + length));
+        }
       }
-    }
-    expect(file.calls.write).toBe(0);
-    expect(scratch.length).toBe(memoryLimitBytes > SIZE ? 0 : 1);
-    await overlay.close();
-    expect(file.content()).toEqual(original);
-    expect(file.isClosed && scratch.every((made) => made.isClosed)).toBe(true);
-  });
+      expect(file.calls.write).toBe(0);
+      expect(scratch.length).toBe(memoryLimitBytes > SIZE ? 0 : 1);
+      await overlay.close();
+      expect(file.content()).toEqual(original);
+      expect(file.isClosed && scratch.every((made) => made.isClosed)).toBe(true);
+    },
+  );
 
   it('keeps writes in the order given when they overlap in time', async () => {
     const overlay = new SnapshotOverlay(new RawDisk(new MemoryHostFile(new Uint8Array(32768)), 32768));
-    await Promise.all([overlay.write(0, pattern(20000, 1)), overlay.write(100, pattern(20000, 2)), overlay.writeZeroes(50, 100)]);
+    await Promise.all([
+      overlay.write(0, pattern(20000, 1)),
+      overlay.write(100, pattern(20000, 2)),
+      overlay.writeZeroes(50, 100),
+    ]);
     const target = new Uint8Array(20100);
     await overlay.read(0, target);
     const model = new Uint8Array(20100);

@@ -3,7 +3,9 @@
 import { fatVolumeBytes } from './medium-kinds.ts';
 
 /** 160K 180K 320K 360K (5¼" double density), 720K, 1.2M, 1.44M, 1.68M (distribution format), 2.88M. */
-export const FLOPPY_SIZES_BYTES: readonly number[] = [163840, 184320, 327680, 368640, 737280, 1228800, 1474560, 1720320, 2949120];
+export const FLOPPY_SIZES_BYTES: readonly number[] = [
+  163840, 184320, 327680, 368640, 737280, 1228800, 1474560, 1720320, 2949120,
+];
 
 export const LARGEST_FLOPPY_BYTES = 2949120;
 const USUAL_FLOPPY_BYTES = 1474560;

@@ -22,12 +22,36 @@ const ascii = (text: string): number[] => [...text].map((letter) => letter.charC
 const MAGICS: readonly Magic[] = [
   { offset: 0, bytes: [...ascii('QFI'), 0xfb], what: 'a qcow2 disk image', family: 'disk-format', format: 'qcow2' },
   { offset: 0, bytes: ascii('KDMV'), what: 'a VMDK disk image', family: 'disk-format', format: 'vmdk' },
-  { offset: 0, bytes: ascii('# Disk DescriptorFile'), what: 'a VMDK descriptor', family: 'disk-format', format: 'vmdk' },
-  { offset: 64, bytes: [0x7f, 0x10, 0xda, 0xbe], what: 'a VirtualBox VDI disk image', family: 'disk-format', format: 'vdi' },
+  {
+    offset: 0,
+    bytes: ascii('# Disk DescriptorFile'),
+    what: 'a VMDK descriptor',
+    family: 'disk-format',
+    format: 'vmdk',
+  },
+  {
+    offset: 64,
+    bytes: [0x7f, 0x10, 0xda, 0xbe],
+    what: 'a VirtualBox VDI disk image',
+    family: 'disk-format',
+    format: 'vdi',
+  },
   { offset: 0, bytes: ascii('vhdxfile'), what: 'a VHDX disk image', family: 'disk-format', format: 'vhdx' },
   { offset: 0, bytes: ascii('conectix'), what: 'a VHD disk image', family: 'disk-format', format: 'vhd' },
-  { offset: 0, bytes: ascii('WithoutFreeSpace'), what: 'a Parallels disk image', family: 'disk-format', format: 'parallels' },
-  { offset: 0, bytes: ascii('WithouFreSpacExt'), what: 'a Parallels disk image', family: 'disk-format', format: 'parallels' },
+  {
+    offset: 0,
+    bytes: ascii('WithoutFreeSpace'),
+    what: 'a Parallels disk image',
+    family: 'disk-format',
+    format: 'parallels',
+  },
+  {
+    offset: 0,
+    bytes: ascii('WithouFreSpacExt'),
+    what: 'a Parallels disk image',
+    family: 'disk-format',
+    format: 'parallels',
+  },
   { offset: 0, bytes: [0x1f, 0x8b, 0x08], what: 'a gzip archive', family: 'archive' },
   { offset: 0, bytes: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], what: 'an xz archive', family: 'archive' },
   { offset: 0, bytes: ascii('BZh'), what: 'a bzip2 archive', family: 'archive' },
@@ -94,7 +118,8 @@ export function hasCdFileSystem(head: Uint8Array): boolean {
 
 /** Bytes that the ISO 9660 file system says it has, or undefined without a primary volume descriptor. */
 export function isoVolumeBytes(head: Uint8Array): number | undefined {
-  if (!startsAt(head, FIRST_DESCRIPTOR, [1, ...ascii('CD001')]) || head.length < FIRST_DESCRIPTOR + 132) return undefined;
+  if (!startsAt(head, FIRST_DESCRIPTOR, [1, ...ascii('CD001')]) || head.length < FIRST_DESCRIPTOR + 132)
+    return undefined;
   const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
   return view.getUint32(FIRST_DESCRIPTOR + 80, true) * view.getUint16(FIRST_DESCRIPTOR + 128, true);
 }
@@ -111,7 +136,8 @@ export function fatVolumeBytes(head: Uint8Array): number | undefined {
   const media = head[21] ?? 0;
   if (sectorBytes !== 512 || reserved === 0 || media < 0xf0) return undefined;
   const table = reserved * sectorBytes;
-  if (table + 3 > head.length || head[table] !== media || head[table + 1] !== 0xff || head[table + 2] !== 0xff) return undefined;
+  if (table + 3 > head.length || head[table] !== media || head[table + 1] !== 0xff || head[table + 2] !== 0xff)
+    return undefined;
   return (view.getUint16(19, true) || view.getUint32(32, true)) * sectorBytes;
 }
 

@@ -23,7 +23,9 @@ function put(name: string, content: Uint8Array | string): string {
 /** The error's one line; the file must stay as it was. */
 async function refusal(path: string, options: OpenMediumOptions): Promise<string> {
   const digest = (): string | undefined =>
-    existsSync(path) && spawnSync('test', ['-f', path]).status === 0 ? createHash('sha1').update(readFileSync(path)).digest('hex') : undefined;
+    existsSync(path) && spawnSync('test', ['-f', path]).status === 0
+      ? createHash('sha1').update(readFileSync(path)).digest('hex')
+      : undefined;
   const before = digest();
   try {
     const medium = await openMedium(path, options);
@@ -68,7 +70,8 @@ describe('openMedium refuses', () => {
       ...nodeHostFiles,
       status: (name: string) => nodeHostFiles.status(name),
       open: async (name: string, options: { readOnly: boolean }) => {
-        if (!options.readOnly || name.includes('secret')) throw new NestboxError('permission', `${name}: permission denied`);
+        if (!options.readOnly || name.includes('secret'))
+          throw new NestboxError('permission', `${name}: permission denied`);
         return nodeHostFiles.open(name, options);
       },
     };
@@ -93,14 +96,21 @@ describe('openMedium refuses', () => {
   });
 
   it('raw content as qcow2, and takes anything as raw when told so', async () => {
-    expect(await refusal(put('raw.img', new Uint8Array(4096)), { kind: 'disk', format: 'qcow2' })).toContain('is not a qcow2');
-    const medium = await openMedium(put('head.img', Uint8Array.of(0x51, 0x46, 0x49, 0xfb)), { kind: 'disk', format: 'raw' });
+    expect(await refusal(put('raw.img', new Uint8Array(4096)), { kind: 'disk', format: 'qcow2' })).toContain(
+      'is not a qcow2',
+    );
+    const medium = await openMedium(put('head.img', Uint8Array.of(0x51, 0x46, 0x49, 0xfb)), {
+      kind: 'disk',
+      format: 'raw',
+    });
     expect(medium.device.sizeBytes).toBe(512);
     await medium.device.close();
   });
 
   it('a floppy image that is too large', async () => {
-    expect(await refusal(put('big.img', new Uint8Array(2949121)), { kind: 'floppy' })).toContain('more than a floppy disk holds');
+    expect(await refusal(put('big.img', new Uint8Array(2949121)), { kind: 'floppy' })).toContain(
+      'more than a floppy disk holds',
+    );
   });
 
   it('truncated file systems and partition tables', async () => {
@@ -179,7 +189,11 @@ describe('openMedium opens', () => {
     for (const name of readdirSync(guests)) {
       if (!name.endsWith('.img') && !name.endsWith('.iso')) continue;
       const kind = name.endsWith('.iso') ? 'cdrom' : 'floppy';
-      const medium = await openMedium(join(guests, name), { kind, snapshot: kind === 'floppy', readOnly: kind === 'cdrom' });
+      const medium = await openMedium(join(guests, name), {
+        kind,
+        snapshot: kind === 'floppy',
+        readOnly: kind === 'cdrom',
+      });
       if (!/512|boot|tracer|lisp|tetros/.test(name)) expect([name, medium.notes]).toEqual([name, []]);
       await medium.device.close();
     }

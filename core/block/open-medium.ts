@@ -62,7 +62,11 @@ export async function openMedium(path: string, options: OpenMediumOptions): Prom
 }
 
 function badInput(path: string, text: string, cause?: unknown): NestboxError {
-  return new NestboxError('bad-input', `${path}: ${text}`, { op: 'open image', context: { path }, ...(cause === undefined ? {} : { cause }) });
+  return new NestboxError('bad-input', `${path}: ${text}`, {
+    op: 'open image',
+    context: { path },
+    ...(cause === undefined ? {} : { cause }),
+  });
 }
 
 /** Errors of the host that mean "this path will not do" become bad input; others pass. */
@@ -95,7 +99,12 @@ async function checkIsFile(files: HostFiles, path: string, kind: MediumKind): Pr
   if (status.sizeBytes === 0) throw badInput(path, `is empty; a ${name} image file is needed`);
 }
 
-async function openFile(files: HostFiles, path: string, options: OpenMediumOptions, notes: string[]): Promise<HostFile> {
+async function openFile(
+  files: HostFiles,
+  path: string,
+  options: OpenMediumOptions,
+  notes: string[],
+): Promise<HostFile> {
   const writable = options.kind !== 'cdrom' && options.readOnly !== true && options.snapshot !== true;
   try {
     const file = await files.open(path, { readOnly: !writable });
@@ -128,7 +137,12 @@ async function lockOrClose(file: HostFile, mode: 'shared' | 'exclusive', notes: 
   }
 }
 
-async function openContent(file: HostFile, options: OpenMediumOptions, files: HostFiles, notes: string[]): Promise<BlockDevice> {
+async function openContent(
+  file: HostFile,
+  options: OpenMediumOptions,
+  files: HostFiles,
+  notes: string[],
+): Promise<BlockDevice> {
   const path = file.path;
   const fileBytes = file.identity().sizeBytes;
   if (fileBytes === 0) throw badInput(path, `is empty; a ${NAME_OF_KIND[options.kind]} image file is needed`);
@@ -149,7 +163,10 @@ function checkContent(path: string, head: Uint8Array, options: OpenMediumOptions
   const known = recognise(head);
   if (options.format === 'qcow2') {
     if (known?.format !== 'qcow2') {
-      throw badInput(path, `is not a qcow2 disk image${known === undefined ? '' : ` but ${known.what}`}; use format=raw if it is a raw image`);
+      throw badInput(
+        path,
+        `is not a qcow2 disk image${known === undefined ? '' : ` but ${known.what}`}; use format=raw if it is a raw image`,
+      );
     }
     throw badInput(path, 'qcow2 images cannot be opened yet; convert it with "qemu-img convert -O raw"');
   }
@@ -168,14 +185,23 @@ function checkContent(path: string, head: Uint8Array, options: OpenMediumOptions
       case 'archive':
         throw badInput(path, `is ${known.what}, not a ${name} image; unpack it first`);
       case 'program':
-        throw badInput(path, `is ${known.what}, not a ${name} image${options.kind === 'disk' ? '; kernels start with --kernel' : ''}`);
+        throw badInput(
+          path,
+          `is ${known.what}, not a ${name} image${options.kind === 'disk' ? '; kernels start with --kernel' : ''}`,
+        );
       case 'document':
         throw badInput(path, `is ${known.what}, not a ${name} image`);
     }
   }
 }
 
-function capacityOf(path: string, fileBytes: number, head: Uint8Array, options: OpenMediumOptions, notes: string[]): number {
+function capacityOf(
+  path: string,
+  fileBytes: number,
+  head: Uint8Array,
+  options: OpenMediumOptions,
+  notes: string[],
+): number {
   const sector = SECTOR_BYTES[options.kind];
   const sized = roundUp(fileBytes, sector);
   const truncated = (needed: number): NestboxError =>
@@ -189,19 +215,27 @@ function capacityOf(path: string, fileBytes: number, head: Uint8Array, options: 
       if (isRawSectorCd(head)) {
         throw badInput(path, 'is a CD image with raw 2,352-byte sectors (.bin); convert it to an ISO file first');
       }
-      if (!hasCdFileSystem(head)) notes.push(`${path}: no ISO 9660 or UDF file system found; the CD may not be readable`);
+      if (!hasCdFileSystem(head))
+        notes.push(`${path}: no ISO 9660 or UDF file system found; the CD may not be readable`);
       const needed = isoVolumeBytes(head);
-      if (needed !== undefined && needed > fileBytes + ISO_SLACK_BYTES && options.format !== 'raw') throw truncated(needed);
+      if (needed !== undefined && needed > fileBytes + ISO_SLACK_BYTES && options.format !== 'raw')
+        throw truncated(needed);
       break;
     }
     case 'floppy': {
       const capacity = floppyCapacity(fileBytes, head);
       if (capacity === undefined) {
-        throw badInput(path, `has ${fileBytes} bytes, more than a floppy disk holds (${LARGEST_FLOPPY_BYTES}); use it as a disk or CD`);
+        throw badInput(
+          path,
+          `has ${fileBytes} bytes, more than a floppy disk holds (${LARGEST_FLOPPY_BYTES}); use it as a disk or CD`,
+        );
       }
       const needed = fatVolumeBytes(head);
       if (needed !== undefined && needed > fileBytes && options.format !== 'raw') throw truncated(needed);
-      if (capacity !== fileBytes) notes.push(`${path}: ${fileBytes} bytes, used as a floppy disk of ${capacity / 1024} KiB with zeroes at the end`);
+      if (capacity !== fileBytes)
+        notes.push(
+          `${path}: ${fileBytes} bytes, used as a floppy disk of ${capacity / 1024} KiB with zeroes at the end`,
+        );
       return capacity;
     }
     case 'disk': {
@@ -210,6 +244,7 @@ function capacityOf(path: string, fileBytes: number, head: Uint8Array, options: 
       break;
     }
   }
-  if (sized !== fileBytes) notes.push(`${path}: ${fileBytes} bytes are not a multiple of ${sector}; zeroes fill the last sector`);
+  if (sized !== fileBytes)
+    notes.push(`${path}: ${fileBytes} bytes are not a multiple of ${sector}; zeroes fill the last sector`);
   return sized;
 }

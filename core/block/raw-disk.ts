@@ -30,7 +30,9 @@ export class RawDisk implements BlockDevice {
     this.sizeBytes = sizeBytes;
     this.fileSizeBytes = file.identity().sizeBytes;
     if (this.fileSizeBytes > sizeBytes) {
-      throw new NestboxError('internal', `${file.path}: the medium of ${sizeBytes} bytes is smaller than its file`, { op: 'open disk' });
+      throw new NestboxError('internal', `${file.path}: the medium of ${sizeBytes} bytes is smaller than its file`, {
+        op: 'open disk',
+      });
     }
   }
 
@@ -59,7 +61,8 @@ export class RawDisk implements BlockDevice {
     } finally {
       this.growing--;
       // A write that failed half-way may have lengthened the file: from here on that is its size.
-      if (this.growing === 0) this.fileSizeBytes = Math.max(this.fileSizeBytes, Math.min(this.file.identity().sizeBytes, this.sizeBytes));
+      if (this.growing === 0)
+        this.fileSizeBytes = Math.max(this.fileSizeBytes, Math.min(this.file.identity().sizeBytes, this.sizeBytes));
     }
   }
 
@@ -105,9 +108,13 @@ export class RawDisk implements BlockDevice {
   }
 
   private sizeChanged(op: string, foundBytes: number): NestboxError {
-    return new NestboxError('io', `${this.file.path}: changed size while open (was ${this.fileSizeBytes} bytes, is ${foundBytes})`, {
-      op,
-      context: { path: this.file.path, expectedBytes: this.fileSizeBytes, foundBytes },
-    });
+    return new NestboxError(
+      'io',
+      `${this.file.path}: changed size while open (was ${this.fileSizeBytes} bytes, is ${foundBytes})`,
+      {
+        op,
+        context: { path: this.file.path, expectedBytes: this.fileSizeBytes, foundBytes },
+      },
+    );
   }
 }

@@ -24,7 +24,8 @@ export class ScratchStore {
   constructor(options: ScratchOptions) {
     this.clusterBytes = options.clusterBytes;
     this.createFile = options.createFile;
-    this.memorySlots = options.createFile === undefined ? Infinity : Math.floor(options.memoryLimitBytes / options.clusterBytes);
+    this.memorySlots =
+      options.createFile === undefined ? Infinity : Math.floor(options.memoryLimitBytes / options.clusterBytes);
   }
 
   allocate(): number {
@@ -44,7 +45,8 @@ export class ScratchStore {
     }
     const file = await this.opened();
     const count = await file.read((slot - this.memorySlots) * this.clusterBytes + offset, target);
-    if (count !== target.length) throw new NestboxError('io', 'The temporary file of discarded writes was cut short', { op: 'read disk' });
+    if (count !== target.length)
+      throw new NestboxError('io', 'The temporary file of discarded writes was cut short', { op: 'read disk' });
   }
 
   async write(slot: number, offset: number, source: Uint8Array): Promise<void> {
@@ -65,7 +67,8 @@ export class ScratchStore {
   }
 
   private opened(): Promise<HostFile> {
-    if (this.createFile === undefined) throw new NestboxError('internal', 'A scratch cluster was read before it was written');
+    if (this.createFile === undefined)
+      throw new NestboxError('internal', 'A scratch cluster was read before it was written');
     if (this.file === undefined) {
       const opening = this.createFile();
       this.file = opening;

@@ -85,7 +85,7 @@ export class SnapshotOverlay implements BlockDevice {
   write(offset: number, source: Uint8Array): Promise<void> {
     return this.change(async () => {
       checkRange(this.sizeBytes, offset, source.length, 'write disk');
-      for (let done = 0; done < source.length; ) {
+      for (let done = 0; done < source.length;) {
         const at = offset + done;
         const cluster = Math.floor(at / CLUSTER_BYTES);
         const inCluster = at - cluster * CLUSTER_BYTES;
@@ -103,7 +103,7 @@ export class SnapshotOverlay implements BlockDevice {
   writeZeroes(offset: number, length: number): Promise<void> {
     return this.change(async () => {
       checkRange(this.sizeBytes, offset, length, 'write zeroes');
-      for (let done = 0; done < length; ) {
+      for (let done = 0; done < length;) {
         const at = offset + done;
         const cluster = Math.floor(at / CLUSTER_BYTES);
         const inCluster = at - cluster * CLUSTER_BYTES;

@@ -82,8 +82,12 @@ describe('ACPI tables', () => {
     const view = viewOf(rsdp);
     const rsdt = memory.table(view.getUint32(16, true), 'RSDT');
     const xsdt = memory.table(Number(view.getBigUint64(24, true)), 'XSDT');
-    const listed32 = [...Array((rsdt.length - 36) / 4).keys()].map((index) => viewOf(rsdt).getUint32(36 + index * 4, true));
-    const listed64 = [...Array((xsdt.length - 36) / 8).keys()].map((index) => Number(viewOf(xsdt).getBigUint64(36 + index * 8, true)));
+    const listed32 = [...Array((rsdt.length - 36) / 4).keys()].map((index) =>
+      viewOf(rsdt).getUint32(36 + index * 4, true),
+    );
+    const listed64 = [...Array((xsdt.length - 36) / 8).keys()].map((index) =>
+      Number(viewOf(xsdt).getBigUint64(36 + index * 8, true)),
+    );
     expect(listed64).toEqual(listed32);
     expect(listed32.map((address) => ascii(memory.at(address).subarray(0, 4)))).toEqual(['FACP', 'APIC', 'HPET']);
     const dsdt = viewOf(facp).getUint32(40, true);
@@ -122,7 +126,8 @@ describe('ACPI tables', () => {
     const view = viewOf(madt);
     expect(view.getUint32(36, true)).toBe(0xfee00000);
     const entries: number[][] = [];
-    for (let at = 44; at < madt.length; at += madt[at + 1] ?? 0) entries.push([...madt.subarray(at, at + (madt[at + 1] ?? 0))]);
+    for (let at = 44; at < madt.length; at += madt[at + 1] ?? 0)
+      entries.push([...madt.subarray(at, at + (madt[at + 1] ?? 0))]);
     expect(entries.filter((entry) => entry[0] === 0)).toEqual([0, 1, 2, 3].map((cpu) => [0, 8, cpu, cpu, 1, 0, 0, 0]));
     expect(entries.filter((entry) => entry[0] === 1)).toEqual([[1, 12, 0, 0, 0, 0, 0xc0, 0xfe, 0, 0, 0, 0]]);
     expect(entries.filter((entry) => entry[0] === 2)).toEqual([
@@ -133,7 +138,14 @@ describe('ACPI tables', () => {
   });
 
   it('leave out what is not fitted', () => {
-    const tables = buildAcpiTables({ lowRamBytes: 1 << 28, apicIds: [0], ioApicId: 0, hpet: false, floppy: false, pvpanic: false });
+    const tables = buildAcpiTables({
+      lowRamBytes: 1 << 28,
+      apicIds: [0],
+      ioApicId: 0,
+      hpet: false,
+      floppy: false,
+      pvpanic: false,
+    });
     expect(tables.some((table) => table.name === 'HPET')).toBe(false);
     const dsdt = ascii(tables.find((table) => table.name === 'DSDT')?.bytes ?? new Uint8Array(0));
     expect(dsdt).not.toContain('FDC0');
@@ -177,7 +189,8 @@ describe('fw_cfg files', () => {
           const content = contentOf(nameAt(at + 4));
           const start = view.getUint32(64, true);
           const offset = view.getUint32(60, true);
-          content[offset] = ((content[offset] ?? 0) - sum(content.subarray(start, start + view.getUint32(68, true)))) & 0xff;
+          content[offset] =
+            ((content[offset] ?? 0) - sum(content.subarray(start, start + view.getUint32(68, true)))) & 0xff;
           break;
         }
         default:
@@ -216,7 +229,11 @@ describe.skipIf(!hasIasl)('iasl (skipped where acpica-tools is not installed)', 
       if (['RSD ', 'FACS'].includes(signature)) continue;
       writeFileSync(join(folder, `${signature}.aml`), bytes);
       const result = spawnSync('iasl', ['-d', `${signature}.aml`], { cwd: folder, encoding: 'utf8' });
-      expect([signature, result.status, /error|warning|invalid/i.exec(result.stdout + result.stderr)?.[0]]).toEqual([signature, 0, undefined]);
+      expect([signature, result.status, /error|warning|invalid/i.exec(result.stdout + result.stderr)?.[0]]).toEqual([
+        signature,
+        0,
+        undefined,
+      ]);
     }
     // 3168: old operating systems know processors only by the legacy keyword.
     const compiled = spawnSync('iasl', ['-vw', '3168', '-p', 'again', 'DSDT.dsl'], { cwd: folder, encoding: 'utf8' });
@@ -224,7 +241,16 @@ describe.skipIf(!hasIasl)('iasl (skipped where acpica-tools is not installed)', 
     const source = readFileSync(join(folder, 'DSDT.dsl'), 'utf8');
     // A path that leads nowhere shows up as an external object.
     expect(source).not.toContain('External');
-    for (const part of ['Processor (C003', 'EisaId ("PNP0A03")', '"QEMU0001"', '"QEMU0002"', 'Device (LNKD)', 'Device (FDC0)', 'EisaId ("PNP0103")', 'Name (\\_S5']) {
+    for (const part of [
+      'Processor (C003',
+      'EisaId ("PNP0A03")',
+      '"QEMU0001"',
+      '"QEMU0002"',
+      'Device (LNKD)',
+      'Device (FDC0)',
+      'EisaId ("PNP0103")',
+      'Name (\\_S5',
+    ]) {
       expect(source).toContain(part);
     }
     // Memory window from the end of RAM to the I/O APIC.

@@ -112,4 +112,5 @@ export const returns = (value: Aml): Aml => concat([0xa4], value);
 export const when = (condition: Aml, ...terms: readonly Aml[]): Aml => packaged([0xa0], condition, ...terms);
 export const otherwise = (...terms: readonly Aml[]): Aml => packaged([0xa1], ...terms);
 /** Names the 32-bit number at byte `offset` of a buffer. */
-export const createDwordField = (source: Aml, offset: number, at: string): Aml => concat([0x8a], source, integer(offset), path(at));
+export const createDwordField = (source: Aml, offset: number, at: string): Aml =>
+  concat([0x8a], source, integer(offset), path(at));

@@ -75,7 +75,13 @@ export function dsdtTerms(board: AcpiBoard): Aml {
     method('_PIC', 1, store(argument(0), path('PICF'))),
     name('\\_S5', packageOf([integer(S5_SLEEP_TYPE), integer(S5_SLEEP_TYPE), integer(0), integer(0)])),
     scope('\\_PR', ...board.apicIds.map((_, index) => processor(processorName(index), index))),
-    scope('\\_SB', hostBridge(board), ...LINK_NAMES.map((_, index) => linkDevice(index)), sciLink(), ...systemDevices(board)),
+    scope(
+      '\\_SB',
+      hostBridge(board),
+      ...LINK_NAMES.map((_, index) => linkDevice(index)),
+      sciLink(),
+      ...systemDevices(board),
+    ),
   );
 }
 
@@ -93,7 +99,8 @@ function hostBridge(board: AcpiBoard): Aml {
     memoryWindow(board.lowRamBytes, IO_APIC_BASE - 1, 'uncached'),
   ];
   const window64 = board.pciWindow64;
-  if (window64 !== undefined) windows.push(memoryWindow64(window64.base, window64.base + window64.length - 1, 'cached'));
+  if (window64 !== undefined)
+    windows.push(memoryWindow64(window64.base, window64.base + window64.length - 1, 'cached'));
   return device(
     'PCI0',
     name('_HID', eisaId('PNP0A03')),
@@ -144,7 +151,12 @@ function isaBridge(board: AcpiBoard): Aml {
 }
 
 function isaDevice(at: string, id: string, ...resources: readonly Uint8Array[]): Aml {
-  return device(at, name('_HID', eisaId(id)), name('_STA', integer(STATUS_PRESENT)), name('_CRS', resourceTemplate(...resources)));
+  return device(
+    at,
+    name('_HID', eisaId(id)),
+    name('_STA', integer(STATUS_PRESENT)),
+    name('_CRS', resourceTemplate(...resources)),
+  );
 }
 
 function floppyController(): Aml {
@@ -167,7 +179,12 @@ function linkDevice(index: number): Aml {
     name('_HID', eisaId('PNP0C0F')),
     name('_UID', integer(index)),
     name('_PRS', resourceTemplate(pciInterrupt(LINK_IRQS))),
-    method('_STA', 0, when(and(route, integer(LINK_DISABLED_BIT)), returns(integer(0x09))), returns(integer(STATUS_HIDDEN))),
+    method(
+      '_STA',
+      0,
+      when(and(route, integer(LINK_DISABLED_BIT)), returns(integer(0x09))),
+      returns(integer(STATUS_HIDDEN)),
+    ),
     method('_DIS', 0, or(route, integer(LINK_DISABLED_BIT), route)),
     name('BUF', resourceTemplate(pciInterrupt([0]))),
     serializedMethod(
@@ -178,7 +195,12 @@ function linkDevice(index: number): Aml {
       otherwise(store(route, path('INUM'))),
       returns(path('BUF')),
     ),
-    serializedMethod('_SRS', 1, createDwordField(argument(0), PCI_INTERRUPT_NUMBER_OFFSET, 'INUM'), store(path('INUM'), route)),
+    serializedMethod(
+      '_SRS',
+      1,
+      createDwordField(argument(0), PCI_INTERRUPT_NUMBER_OFFSET, 'INUM'),
+      store(path('INUM'), route),
+    ),
   );
 }
 
@@ -219,12 +241,22 @@ function systemDevices(board: AcpiBoard): Aml[] {
   }
   if (board.pvpanic !== false) {
     devices.push(
-      device('PEVT', name('_HID', text('QEMU0001')), name('_STA', integer(STATUS_PRESENT)), name('_CRS', resourceTemplate(ioPorts(0x505, 1)))),
+      device(
+        'PEVT',
+        name('_HID', text('QEMU0001')),
+        name('_STA', integer(STATUS_PRESENT)),
+        name('_CRS', resourceTemplate(ioPorts(0x505, 1))),
+      ),
     );
   }
   if (board.fwCfg !== false) {
     devices.push(
-      device('FWCF', name('_HID', text('QEMU0002')), name('_STA', integer(STATUS_HIDDEN)), name('_CRS', resourceTemplate(ioPorts(0x510, 12)))),
+      device(
+        'FWCF',
+        name('_HID', text('QEMU0002')),
+        name('_STA', integer(STATUS_HIDDEN)),
+        name('_CRS', resourceTemplate(ioPorts(0x510, 12))),
+      ),
     );
   }
   return devices;

@@ -39,7 +39,8 @@ export function placeAcpiTables(tables: readonly AcpiTable[], place: PlaceTable)
     const bytes = table.bytes.slice();
     for (const pointer of table.pointers) {
       const target = addresses.get(pointer.target);
-      if (target === undefined) throw new Error(`ACPI table ${table.name} points to ${pointer.target}, which is not placed yet`);
+      if (target === undefined)
+        throw new Error(`ACPI table ${table.name} points to ${pointer.target}, which is not placed yet`);
       setPointer(bytes, pointer.offset, pointer.size, target);
     }
     applyChecksums(table, bytes);
@@ -90,7 +91,10 @@ export function acpiFiles(tables: readonly AcpiTable[]): AcpiFiles {
     script.zeroes(COMMAND_BYTES - (script.length - start));
   };
   const file = (name: string) => (out: ByteWriter) => void out.text(name, FILE_NAME_BYTES);
-  const words = (...values: number[]) => (out: ByteWriter) => values.forEach((value) => out.u32(value));
+  const words =
+    (...values: number[]) =>
+    (out: ByteWriter) =>
+      values.forEach((value) => out.u32(value));
   const byte = (value: number) => (out: ByteWriter) => void out.u8(value);
 
   command(COMMAND_ALLOCATE, file(TABLES_FILE), words(BLOB_ALIGNMENT), byte(ZONE_HIGH));

@@ -83,7 +83,12 @@ const MPS_LEVEL_HIGH = 0x000d;
 const MPS_CONFORMS = 0x0000;
 const ALL_PROCESSORS = 0xff;
 
-function table(name: AcpiTableName, revision: number, body: Uint8Array, pointers: readonly TablePointer[] = []): AcpiTable {
+function table(
+  name: AcpiTableName,
+  revision: number,
+  body: Uint8Array,
+  pointers: readonly TablePointer[] = [],
+): AcpiTable {
   const length = HEADER_BYTES + body.length;
   const bytes = new ByteWriter()
     .text(name)
@@ -106,7 +111,12 @@ function facs(): AcpiTable {
 }
 
 function ioRegister(out: ByteWriter, bits: number, access: number, port: number): void {
-  out.u8(port === 0 ? 0 : SPACE_IO).u8(bits).u8(0).u8(access).u64(port);
+  out
+    .u8(port === 0 ? 0 : SPACE_IO)
+    .u8(bits)
+    .u8(0)
+    .u8(access)
+    .u64(port);
 }
 
 function fadt(): AcpiTable {
@@ -189,12 +199,26 @@ function hpet(): AcpiTable {
 
 function rootTable(name: 'RSDT' | 'XSDT', targets: readonly AcpiTableName[]): AcpiTable {
   const size = name === 'RSDT' ? 4 : 8;
-  const pointers = targets.map((target, index): TablePointer => ({ offset: HEADER_BYTES + index * size, size, target }));
+  const pointers = targets.map((target, index): TablePointer => ({
+    offset: HEADER_BYTES + index * size,
+    size,
+    target,
+  }));
   return table(name, 1, new Uint8Array(targets.length * size), pointers);
 }
 
 function rsdp(): AcpiTable {
-  const bytes = new ByteWriter().text('RSD PTR ').u8(0).text(OEM_ID).u8(2).u32(0).u32(36).u64(0).u8(0).zeroes(3).toBytes();
+  const bytes = new ByteWriter()
+    .text('RSD PTR ')
+    .u8(0)
+    .text(OEM_ID)
+    .u8(2)
+    .u32(0)
+    .u32(36)
+    .u64(0)
+    .u8(0)
+    .zeroes(3)
+    .toBytes();
   return {
     name: 'RSDP',
     bytes,
@@ -215,6 +239,12 @@ export function buildAcpiTables(board: AcpiBoard): AcpiTable[] {
   const listed: AcpiTable[] = [fadt(), madt(board)];
   if (board.hpet !== false) listed.push(hpet());
   const names = listed.map((entry) => entry.name);
-  return [facs(), table('DSDT', 1, dsdtTerms(board)), ...listed, rootTable('RSDT', names), rootTable('XSDT', names), rsdp()];
+  return [
+    facs(),
+    table('DSDT', 1, dsdtTerms(board)),
+    ...listed,
+    rootTable('RSDT', names),
+    rootTable('XSDT', names),
+    rsdp(),
+  ];
 }
-

@@ -25,12 +25,21 @@ const ATTRIBUTE_LABEL = 0x08;
 const ATTRIBUTE_READ_ONLY = 0x01;
 
 function directoryEntry(name: string, attribute: number, cluster: number, sizeBytes: number): Uint8Array {
-  return new ByteWriter().text(name, 11, 0x20).u8(attribute).zeroes(10).u16(0).u16(DOS_DATE).u16(cluster).u32(sizeBytes).toBytes();
+  return new ByteWriter()
+    .text(name, 11, 0x20)
+    .u8(attribute)
+    .zeroes(10)
+    .u16(0)
+    .u16(DOS_DATE)
+    .u16(cluster)
+    .u32(sizeBytes)
+    .toBytes();
 }
 
 function fileSystem(image: Uint8Array): void {
   const content = utf8(README);
-  if (content.length > SECTOR_BYTES) throw new NestboxError('internal', 'The demo image\'s text file needs more than one cluster');
+  if (content.length > SECTOR_BYTES)
+    throw new NestboxError('internal', "The demo image's text file needs more than one cluster");
   for (let table = 0; table < 2; table++) {
     // Media byte, end marks, and one cluster that is a chain of its own.
     image.set([0xf0, 0xff, 0xff, 0xff, 0x0f], (RESERVED_SECTORS + table * TABLE_SECTORS) * SECTOR_BYTES);
@@ -46,7 +55,8 @@ export function buildDemoImage(): Uint8Array {
   const { bytes } = assemble(`${BOOT_SECTOR}\n${PROGRAM}`);
   const programOffset = LOAD_ADDRESS - BOOT_ADDRESS;
   const programBytes = bytes.length - programOffset;
-  if (programBytes > MAX_PROGRAM_BYTES) throw new NestboxError('internal', `The demo program has ${programBytes} bytes, ${MAX_PROGRAM_BYTES} fit`);
+  if (programBytes > MAX_PROGRAM_BYTES)
+    throw new NestboxError('internal', `The demo program has ${programBytes} bytes, ${MAX_PROGRAM_BYTES} fit`);
   const image = new Uint8Array(IMAGE_BYTES);
   image.set(bytes.subarray(0, SECTOR_BYTES));
   image.set(bytes.subarray(programOffset), SECTOR_BYTES);

@@ -58,7 +58,10 @@ describe('fw_cfg', () => {
   it('lists files and reads them by both ways', () => {
     const m = machine();
     m.device.addFile('etc/one', Uint8Array.of(1, 2, 3));
-    m.device.addFile('etc/two', Uint8Array.from({ length: 300 }, (_, index) => index & 0xff));
+    m.device.addFile(
+      'etc/two',
+      Uint8Array.from({ length: 300 }, (_, index) => index & 0xff),
+    );
     m.device.addFile('etc/one', Uint8Array.of(4, 5));
     expect([...(readFile(m.ports, 'etc/one') ?? [])]).toEqual([4, 5]);
     expect(readFile(m.ports, 'etc/two')?.length).toBe(300);
@@ -102,6 +105,36 @@ describe('fw_cfg', () => {
     expect(text(readItem(m.ports, 0, 4))).toBe('QEMU');
   });
 
+  it('stands any sequence of accesses, and a reset brings it back', () => {
+    let random = 4711;
+    const next = (limit: number): number => {
+      random = (Math.imul(random, 1664525) + 1013904223) >>> 0;
+      return Math.floor((random / 2 ** 32) * limit);
+    };
+    const word = (): number => [0, 1, 0x1000, 0xfffff, 0x20000, 0xffffffff, next(2 ** 32)][next(7)] ?? 0;
+    for (let round = 0; round < 60; round++) {
+      const m = machine();
+      m.device.addFile('etc/a', new Uint8Array(next(3000)));
+      m.device.addFile('etc/b', new Uint8Array(16), () => undefined);
+      for (let step = 0; step < 60; step++) {
+        const size = ([1, 2, 4] as const)[next(3)] ?? 1;
+        const port = 0x510 + next(12);
+        const action = next(4);
+        if (action === 0) m.ports.read(port, size);
+        else if (action === 1) m.ports.write(port, size, size === 4 ? word() : next(2 ** (size * 8)));
+        else if (action === 2) m.ports.write(0x510, 2, next(0x24));
+        else {
+          const before = performance.now();
+          dma(m, (next(0x24) << 16) | next(32), word(), word() * (next(4) === 0 ? 0x1000 : 1), next(0xffff0));
+          expect(performance.now() - before).toBeLessThan(1000);
+        }
+      }
+      m.device.load(m.device.save());
+      m.device.reset();
+      expect(text(Uint8Array.from({ length: 4 }, () => m.ports.read(0x511, 1)))).toBe('QEMU');
+    }
+  });
+
   it('describes a PC', () => {
     const { device, ports } = machine();
     addPcItems(device, {
@@ -116,7 +149,9 @@ describe('fw_cfg', () => {
     const e820 = readFile(ports, 'etc/e820');
     expect(e820?.length).toBe(40);
     expect(new DataView(e820?.buffer ?? new ArrayBuffer(0)).getBigUint64(20, true)).toBe(0x100000000n);
-    expect(text(readFile(ports, 'bootorder'))).toBe('/pci@i0cf8/isa@1/fdc@03f0/floppy@0\n/pci@i0cf8/ide@1,1/drive@1/disk@0\0');
+    expect(text(readFile(ports, 'bootorder'))).toBe(
+      '/pci@i0cf8/isa@1/fdc@03f0/floppy@0\n/pci@i0cf8/ide@1,1/drive@1/disk@0\0',
+    );
     expect(readFile(ports, 'etc/system-states')?.length).toBe(6);
   });
 
@@ -142,7 +177,10 @@ describe('fw_cfg', () => {
     b.device.load(state);
     expect(b.ports.read(0x511, 1)).toBe(3);
     expect([...readItem(b.ports, 0x21, 4)]).toEqual([6, 6, 6, 6]);
-    const bad = (fields: object): (() => void) => () => b.device.load({ version: 1, fields: { ...state.fields, ...fields } });
+    const bad =
+      (fields: object): (() => void) =>
+      () =>
+        b.device.load({ version: 1, fields: { ...state.fields, ...fields } });
     expect(bad({ selector: -1 })).toThrow(/selector/);
     expect(bad({ offset: 2 ** 33 })).toThrow(/offset/);
     expect(bad({ writable: [{ name: 'etc/data', content: new Uint8Array(4) }] })).toThrow(/does not fit/);

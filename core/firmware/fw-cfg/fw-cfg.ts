@@ -55,7 +55,9 @@ const stateSchema = z.strictObject({
   selector: z.number().int().min(0).max(0xffff),
   offset: z.number().int().min(0).max(0xffff_ffff),
   dmaAddressHigh: z.number().int().min(0).max(0xffff_ffff),
-  writable: z.array(z.strictObject({ name: z.string().max(MAX_FILE_NAME_BYTES), content: z.instanceof(Uint8Array) })).max(256),
+  writable: z
+    .array(z.strictObject({ name: z.string().max(MAX_FILE_NAME_BYTES), content: z.instanceof(Uint8Array) }))
+    .max(256),
 });
 
 export interface FwCfgOptions {
@@ -89,7 +91,8 @@ export class FwCfg implements Device, PortDevice {
 
   /** Adds or replaces a numbered item. The content belongs to the device from now on. */
   addItem(key: number, content: Uint8Array): void {
-    if ((key & WRITE_CHANNEL) !== 0 || key < 0 || key > 0xffff) throw new NestboxError('internal', `Bad fw_cfg key ${key}`);
+    if ((key & WRITE_CHANNEL) !== 0 || key < 0 || key > 0xffff)
+      throw new NestboxError('internal', `Bad fw_cfg key ${key}`);
     this.items.set(key, { content, name: undefined, onWrite: undefined });
   }
 
@@ -134,7 +137,10 @@ export class FwCfg implements Device, PortDevice {
     this.offset = 0;
     this.current = this.items.get(selector & ~WRITE_CHANNEL);
     if (this.current === undefined && this.log.enabled('debug')) {
-      this.log.log('debug', 'fw_cfg: unknown item selected', { key: selector & ~ARCH_LOCAL, archLocal: (selector & ARCH_LOCAL) !== 0 });
+      this.log.log('debug', 'fw_cfg: unknown item selected', {
+        key: selector & ~ARCH_LOCAL,
+        archLocal: (selector & ARCH_LOCAL) !== 0,
+      });
     }
   }
 
@@ -192,7 +198,8 @@ export class FwCfg implements Device, PortDevice {
     const content = this.current?.content;
     const available = Math.min(length, Math.max(0, (content?.length ?? 0) - this.offset));
     if (!Number.isSafeInteger(target) || length - available > MAX_DMA_PADDING_BYTES) return DMA_ERROR;
-    if (content !== undefined && available > 0) this.memory.write(target, content.subarray(this.offset, this.offset + available));
+    if (content !== undefined && available > 0)
+      this.memory.write(target, content.subarray(this.offset, this.offset + available));
     for (let done = available; done < length; done += ZERO_CHUNK.length) {
       this.memory.write(target + done, ZERO_CHUNK.subarray(0, Math.min(ZERO_CHUNK.length, length - done)));
     }
@@ -202,7 +209,8 @@ export class FwCfg implements Device, PortDevice {
 
   private dmaWrite(source: number, length: number): number {
     const item = this.current;
-    if (item?.onWrite === undefined || !Number.isSafeInteger(source) || this.offset + length > item.content.length) return DMA_ERROR;
+    if (item?.onWrite === undefined || !Number.isSafeInteger(source) || this.offset + length > item.content.length)
+      return DMA_ERROR;
     this.memory.read(source, item.content.subarray(this.offset, this.offset + length));
     this.advance(length);
     item.onWrite(item.content);
@@ -217,9 +225,13 @@ export class FwCfg implements Device, PortDevice {
   save(): DeviceState {
     const writable: StateValue[] = [];
     for (const item of this.items.values()) {
-      if (item.name !== undefined && item.onWrite !== undefined) writable.push({ name: item.name, content: item.content.slice() });
+      if (item.name !== undefined && item.onWrite !== undefined)
+        writable.push({ name: item.name, content: item.content.slice() });
     }
-    return { version: 1, fields: { selector: this.selector, offset: this.offset, dmaAddressHigh: this.dmaAddressHigh, writable } };
+    return {
+      version: 1,
+      fields: { selector: this.selector, offset: this.offset, dmaAddressHigh: this.dmaAddressHigh, writable },
+    };
   }
 
   load(state: DeviceState): void {
@@ -227,7 +239,11 @@ export class FwCfg implements Device, PortDevice {
     const changes = fields.writable.map(({ name, content }) => {
       const item = [...this.items.values()].find((candidate) => candidate.name === name);
       if (item?.onWrite === undefined || item.content.length !== content.length) {
-        throw new NestboxError('bad-input', `Saved state of ${this.id}: writable: "${name}" does not fit this machine`, { op: 'load state' });
+        throw new NestboxError(
+          'bad-input',
+          `Saved state of ${this.id}: writable: "${name}" does not fit this machine`,
+          { op: 'load state' },
+        );
       }
       return { item, content };
     });

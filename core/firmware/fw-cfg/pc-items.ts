@@ -47,7 +47,13 @@ export function addPcItems(device: FwCfg, options: PcItemsOptions): void {
   device.addItem(FW_CFG_BOOT_MENU, u16(options.bootMenu === true ? 1 : 0));
   device.addItem(FW_CFG_IRQ0_OVERRIDE, new ByteWriter().u32(1).toBytes());
   // No NUMA nodes: the count, then one node number for each CPU.
-  device.addItem(FW_CFG_NUMA, new ByteWriter().u64(0).zeroes(options.cpus * 8).toBytes());
+  device.addItem(
+    FW_CFG_NUMA,
+    new ByteWriter()
+      .u64(0)
+      .zeroes(options.cpus * 8)
+      .toBytes(),
+  );
   const map = new ByteWriter().u64(0).u64(ram.lowRamBytes).u32(E820_USABLE);
   if (ram.highRamBytes > 0) map.u64(0x1_0000_0000).u64(ram.highRamBytes).u32(E820_USABLE);
   device.addFile('etc/e820', map.toBytes());

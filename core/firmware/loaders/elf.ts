@@ -45,15 +45,20 @@ export function parseElf(image: Uint8Array, name: string): ElfFile {
   const wide = fileClass === CLASS_64;
   if (image.length < (wide ? 64 : 52)) throw loadError(`${name}: is truncated inside its ELF header`);
   const machine = view.getUint16(18, true);
-  if (machine !== EM_386 && machine !== EM_X86_64) throw loadError(`${name}: is an ELF file for another processor (machine ${machine})`);
+  if (machine !== EM_386 && machine !== EM_X86_64)
+    throw loadError(`${name}: is an ELF file for another processor (machine ${machine})`);
 
-  const word = (offset: number): number => (wide ? Number(view.getBigUint64(offset, true)) : view.getUint32(offset, true));
+  const word = (offset: number): number =>
+    wide ? Number(view.getBigUint64(offset, true)) : view.getUint32(offset, true);
   const tableOffset = word(wide ? 32 : 28);
   const entryBytes = view.getUint16(wide ? 54 : 42, true);
   const count = view.getUint16(wide ? 56 : 44, true);
-  if (count > MAX_PROGRAM_HEADERS) throw loadError(`${name}: has ${count} program headers, more than a kernel can have`);
-  if (count > 0 && entryBytes < (wide ? 56 : 32)) throw loadError(`${name}: its program headers have an impossible size`);
-  if (tableOffset + count * entryBytes > image.length) throw loadError(`${name}: is truncated: its program headers lie beyond the end`);
+  if (count > MAX_PROGRAM_HEADERS)
+    throw loadError(`${name}: has ${count} program headers, more than a kernel can have`);
+  if (count > 0 && entryBytes < (wide ? 56 : 32))
+    throw loadError(`${name}: its program headers have an impossible size`);
+  if (tableOffset + count * entryBytes > image.length)
+    throw loadError(`${name}: is truncated: its program headers lie beyond the end`);
 
   const segments: ElfSegment[] = [];
   for (let index = 0; index < count; index++) {
@@ -101,7 +106,9 @@ export function placeElf(area: LoadArea, image: Uint8Array, elf: ElfFile, name: 
   let lowest = Infinity;
   let end = 0;
   // All of it is checked before the first byte is written.
-  loads.forEach((segment, index) => area.reserve(segment.physicalAddress, segment.memoryBytes, `${name}: segment ${index}`));
+  loads.forEach((segment, index) =>
+    area.reserve(segment.physicalAddress, segment.memoryBytes, `${name}: segment ${index}`),
+  );
   for (const segment of loads) {
     const base = segment.physicalAddress;
     area.fill(base, image.subarray(segment.fileOffset, segment.fileOffset + segment.fileBytes));
@@ -116,7 +123,14 @@ export function placeElf(area: LoadArea, image: Uint8Array, elf: ElfFile, name: 
  * Takes [base, base + length) and copies the loadable segments there; false, and nothing done, when one lies outside or
  * two overlap.
  */
-export function placeElfInside(area: LoadArea, image: Uint8Array, elf: ElfFile, base: number, length: number, what: string): boolean {
+export function placeElfInside(
+  area: LoadArea,
+  image: Uint8Array,
+  elf: ElfFile,
+  base: number,
+  length: number,
+  what: string,
+): boolean {
   const loads = elf.segments.filter((segment) => segment.type === PT_LOAD && segment.memoryBytes > 0);
   loads.sort((a, b) => a.physicalAddress - b.physicalAddress);
   let end = base;
@@ -136,7 +150,11 @@ export function placeElfInside(area: LoadArea, image: Uint8Array, elf: ElfFile, 
 /** The physical address of a virtual one inside a loaded segment; the address itself when none holds it. */
 export function toPhysical(elf: ElfFile, address: number): number {
   for (const segment of elf.segments) {
-    if (segment.type === PT_LOAD && address >= segment.virtualAddress && address < segment.virtualAddress + segment.memoryBytes) {
+    if (
+      segment.type === PT_LOAD &&
+      address >= segment.virtualAddress &&
+      address < segment.virtualAddress + segment.memoryBytes
+    ) {
       return address - segment.virtualAddress + segment.physicalAddress;
     }
   }

@@ -115,7 +115,10 @@ export function longEntry(rip: number, gdtBase: number, pageTables: number, valu
   return {
     ...state,
     mode: 'long64',
-    segments: { ...flatSegments(ACCESS_CODE64), tr: { selector: SELECTOR_TSS, base: 0n, limit: TSS_LIMIT, access: ACCESS_TSS32_BUSY } },
+    segments: {
+      ...flatSegments(ACCESS_CODE64),
+      tr: { selector: SELECTOR_TSS, base: 0n, limit: TSS_LIMIT, access: ACCESS_TSS32_BUSY },
+    },
     cr0: CR0_PE | CR0_ET | CR0_NE | CR0_PG,
     cr3: BigInt(pageTables),
     cr4: CR4_PAE,
@@ -125,7 +128,12 @@ export function longEntry(rip: number, gdtBase: number, pageTables: number, valu
 
 /** Real mode at segment:offset, all data segments at `dataSegment`. The BIOS has run: vectors at 0. */
 export function realEntry(codeSegment: number, offset: number, dataSegment: number, stackPointer: number): EntryState {
-  const real = (selector: number, access: number): EntrySegment => ({ selector, base: BigInt(selector * 16), limit: 0xffff, access });
+  const real = (selector: number, access: number): EntrySegment => ({
+    selector,
+    base: BigInt(selector * 16),
+    limit: 0xffff,
+    access,
+  });
   const data = real(dataSegment, ACCESS_REAL);
   return {
     mode: 'real',
@@ -161,6 +169,7 @@ export function identityPageTables(base: number): Uint8Array {
   const view = new DataView(tables.buffer);
   view.setUint32(0, (base + 4096) | PRESENT_WRITE, true);
   for (let gib = 0; gib < 4; gib++) view.setUint32(4096 + gib * 8, (base + 8192 + gib * 4096) | PRESENT_WRITE, true);
-  for (let page = 0; page < 2048; page++) view.setUint32(8192 + page * 8, (page * 0x20_0000) | PRESENT_WRITE | LARGE, true);
+  for (let page = 0; page < 2048; page++)
+    view.setUint32(8192 + page * 8, (page * 0x20_0000) | PRESENT_WRITE | LARGE, true);
   return tables;
 }

@@ -19,7 +19,8 @@ export class FlatMemory implements DmaMemory {
 
   read(address: number, target: Uint8Array): void {
     target.fill(0xff);
-    if (address < this.bytes.length) target.set(this.bytes.subarray(address, Math.min(address + target.length, this.bytes.length)));
+    if (address < this.bytes.length)
+      target.set(this.bytes.subarray(address, Math.min(address + target.length, this.bytes.length)));
   }
 
   write(address: number, source: Uint8Array): void {

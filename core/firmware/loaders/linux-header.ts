@@ -47,16 +47,22 @@ export function parseLinuxHeader(image: Uint8Array, name: string): LinuxHeader {
   if (version < 0x0200) throw loadError(`${name}: unknown Linux boot protocol version 0x${version.toString(16)}`);
   const setupBytes = ((image[0x1f1] || 4) + 1) * 512;
   const headerEnd = 0x202 + (image[0x201] ?? 0);
-  if (headerEnd < 0x220 || headerEnd > 0x290) throw loadError(`${name}: the Linux boot header has an impossible length`);
+  if (headerEnd < 0x220 || headerEnd > 0x290)
+    throw loadError(`${name}: the Linux boot header has an impossible length`);
   if (setupBytes >= image.length) {
-    throw loadError(`${name}: is truncated: the setup code alone has ${sizeText(setupBytes)}, the file ${sizeText(image.length)}`);
+    throw loadError(
+      `${name}: is truncated: the setup code alone has ${sizeText(setupBytes)}, the file ${sizeText(image.length)}`,
+    );
   }
-  const field32 = (offset: number, since: number, missing = 0): number => (version >= since ? view.getUint32(offset, true) : missing);
+  const field32 = (offset: number, since: number, missing = 0): number =>
+    version >= since ? view.getUint32(offset, true) : missing;
   const payloadBytes = image.length - setupBytes;
   // syssize counts 16-byte paragraphs; before 2.04 only its low half is right.
   const announced = (version >= 0x0204 ? view.getUint32(0x1f4, true) : view.getUint16(0x1f4, true)) * 16;
   if (announced > payloadBytes + 15) {
-    throw loadError(`${name}: is truncated: its header says ${sizeText(setupBytes + announced)}, the file has ${sizeText(image.length)}`);
+    throw loadError(
+      `${name}: is truncated: its header says ${sizeText(setupBytes + announced)}, the file has ${sizeText(image.length)}`,
+    );
   }
   const alignment = field32(0x230, 0x0205, 0x10_0000);
   const preferred = version >= 0x020a ? view.getBigUint64(0x258, true) : 0x10_0000n;

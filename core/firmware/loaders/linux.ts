@@ -17,7 +17,14 @@ import {
   realEntry,
 } from './entry-state.ts';
 import { LoadArea, loadError, sizeText } from './load-area.ts';
-import { CAN_USE_HEAP, type LinuxHeader, LOADED_HIGH, parseLinuxHeader, SETUP_HEADER_OFFSET, XLF_KERNEL_64 } from './linux-header.ts';
+import {
+  CAN_USE_HEAP,
+  type LinuxHeader,
+  LOADED_HIGH,
+  parseLinuxHeader,
+  SETUP_HEADER_OFFSET,
+  XLF_KERNEL_64,
+} from './linux-header.ts';
 import type { MemoryMapEntry } from './memory-map.ts';
 import { extractVmlinux, type Unpackers } from './vmlinux.ts';
 
@@ -57,7 +64,8 @@ const HEAP_END = 0xe000;
 export function loadLinux(image: Uint8Array, options: LinuxBootOptions): EntryState {
   const name = options.kernelName ?? 'kernel';
   const header = parseLinuxHeader(image, name);
-  if ((header.loadFlags & LOADED_HIGH) === 0) throw loadError(`${name}: is a zImage, an old format that loads below 1 MiB; only bzImage kernels start directly`);
+  if ((header.loadFlags & LOADED_HIGH) === 0)
+    throw loadError(`${name}: is a zImage, an old format that loads below 1 MiB; only bzImage kernels start directly`);
   const has64 = (header.xloadFlags & XLF_KERNEL_64) !== 0 && options.longMode !== false;
   const wanted = options.entry ?? 'auto';
   const entry = wanted === 'auto' ? (has64 ? '64-bit' : '32-bit') : wanted;
@@ -151,7 +159,9 @@ function placeInitrd(area: LoadArea, header: LinuxHeader, options: LinuxBootOpti
   if (initrd.length === 0) throw loadError(`${name}: is empty`);
   const address = area.findBelow(Math.min(header.initrdMax + 1, 0xffff_f000), initrd.length, 4096);
   if (address === undefined || address < LOAD_ADDRESS) {
-    throw loadError(`${name}: ${sizeText(initrd.length)} do not fit into the machine's memory beside the kernel; give it more memory`);
+    throw loadError(
+      `${name}: ${sizeText(initrd.length)} do not fit into the machine's memory beside the kernel; give it more memory`,
+    );
   }
   area.place(address, initrd, name);
   return { address, length: initrd.length };
@@ -174,7 +184,8 @@ function zeroPage(image: Uint8Array, header: LinuxHeader, options: LinuxBootOpti
   page[0x0e] = 25;
   page[0x0f] = 1;
   view.setUint16(0x10, 16, true);
-  if (options.rsdpAddress !== undefined && header.version >= 0x020e) view.setBigUint64(0x70, BigInt(options.rsdpAddress), true);
+  if (options.rsdpAddress !== undefined && header.version >= 0x020e)
+    view.setBigUint64(0x70, BigInt(options.rsdpAddress), true);
   view.setUint32(0x1e0, Math.min(Math.floor(aboveOneMib / 1024), 0xffff_ffff), true);
 
   page.set(image.subarray(SETUP_HEADER_OFFSET, Math.min(header.headerEnd, 0x290)), SETUP_HEADER_OFFSET);
@@ -214,4 +225,3 @@ function enterRealMode(area: LoadArea, image: Uint8Array, header: LinuxHeader, f
   area.fill(SETUP_SEGMENT * 16, setup);
   return realEntry(SETUP_SEGMENT + 0x20, 0, SETUP_SEGMENT, HEAP_END);
 }
-

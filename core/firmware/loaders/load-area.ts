@@ -43,7 +43,9 @@ export class LoadArea {
     }
     const end = base + length;
     if (length > 0 && !this.usable.some((range) => base >= range.base && end <= range.end)) {
-      throw loadError(`${what}: ${sizeText(length)} at ${hex(base)} do not lie in the machine's memory; give it more memory`);
+      throw loadError(
+        `${what}: ${sizeText(length)} at ${hex(base)} do not lie in the machine's memory; give it more memory`,
+      );
     }
     const other = this.taken.find((range) => base < range.end && end > range.base);
     if (other !== undefined && length > 0) throw loadError(`${what}: overlaps ${other.what} at ${hex(other.base)}`);

@@ -73,7 +73,10 @@ export function loadKernel(options: KernelBootOptions): LoadedKernel {
       return { protocol, entry };
     }
     case 'pvh':
-      return { protocol, entry: loadPvh(kernel.content, { ...common, initrd: initrd?.content, initrdName: initrd?.name, rsdpAddress }) };
+      return {
+        protocol,
+        entry: loadPvh(kernel.content, { ...common, initrd: initrd?.content, initrdName: initrd?.name, rsdpAddress }),
+      };
     case 'multiboot': {
       const modules = initrd === undefined ? [] : [{ content: initrd.content, text: initrd.name }];
       return { protocol, entry: loadMultiboot(kernel.content, { ...common, modules }) };

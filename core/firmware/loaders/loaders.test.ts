@@ -82,7 +82,12 @@ function elfImage(bits: 32 | 64, entry: number, segments: FakeSegment[], machine
   const headerBytes = wide ? 64 : 52;
   const entryBytes = wide ? 56 : 32;
   const out = new ByteWriter();
-  out.bytes([0x7f, 0x45, 0x4c, 0x46, wide ? 2 : 1, 1, 1]).zeroes(9).u16(2).u16(machine).u32(1);
+  out
+    .bytes([0x7f, 0x45, 0x4c, 0x46, wide ? 2 : 1, 1, 1])
+    .zeroes(9)
+    .u16(2)
+    .u16(machine)
+    .u32(1);
   if (wide) out.u64(entry).u64(headerBytes).u64(0).u32(0);
   else out.u32(entry).u32(headerBytes).u32(0).u32(0);
   out.u16(headerBytes).u16(entryBytes).u16(segments.length).u16(0).u16(0).u16(0);
@@ -91,8 +96,26 @@ function elfImage(bits: 32 | 64, entry: number, segments: FakeSegment[], machine
     const size = segment.content.length;
     const memory = segment.memoryBytes ?? size;
     const virtual = segment.virtual ?? segment.address;
-    if (wide) out.u32(segment.type ?? 1).u32(7).u64(offset).u64(virtual).u64(segment.address).u64(size).u64(memory).u64(4);
-    else out.u32(segment.type ?? 1).u32(offset).u32(virtual).u32(segment.address).u32(size).u32(memory).u32(7).u32(4);
+    if (wide)
+      out
+        .u32(segment.type ?? 1)
+        .u32(7)
+        .u64(offset)
+        .u64(virtual)
+        .u64(segment.address)
+        .u64(size)
+        .u64(memory)
+        .u64(4);
+    else
+      out
+        .u32(segment.type ?? 1)
+        .u32(offset)
+        .u32(virtual)
+        .u32(segment.address)
+        .u32(size)
+        .u32(memory)
+        .u32(7)
+        .u32(4);
     offset += size;
   }
   out.zeroes(4096 - out.length);
@@ -103,18 +126,36 @@ function elfImage(bits: 32 | 64, entry: number, segments: FakeSegment[], machine
 const pvhNote = (entry: number): FakeSegment => ({
   type: 4,
   address: 0,
-  content: new ByteWriter().u32(4).u32(4).u32(6).text('GNU').u8(0).u32(0).u32(4).u32(4).u32(18).text('Xen').u8(0).u32(entry).toBytes(),
+  content: new ByteWriter()
+    .u32(4)
+    .u32(4)
+    .u32(6)
+    .text('GNU')
+    .u8(0)
+    .u32(0)
+    .u32(4)
+    .u32(4)
+    .u32(18)
+    .text('Xen')
+    .u8(0)
+    .u32(entry)
+    .toBytes(),
 });
 
 const multibootWords = (flags: number, rest: number[] = []): Uint8Array => {
-  const out = new ByteWriter().u32(0x1badb002).u32(flags).u32(-(0x1badb002 + flags) >>> 0);
+  const out = new ByteWriter()
+    .u32(0x1badb002)
+    .u32(flags)
+    .u32(-(0x1badb002 + flags) >>> 0);
   for (const word of rest) out.u32(word);
   return out.toBytes();
 };
 
 describe('memory map', () => {
   it('covers a PC in order, without overlaps, around reserved tables', () => {
-    const map = pcMemoryMap({ lowRamBytes: 0xc0000000, highRamBytes: 512 * MIB }, [{ base: 0xbffe0000, length: 0x20000, type: 3 }]);
+    const map = pcMemoryMap({ lowRamBytes: 0xc0000000, highRamBytes: 512 * MIB }, [
+      { base: 0xbffe0000, length: 0x20000, type: 3 },
+    ]);
     expect(map).toEqual([
       { base: 0, length: 0x9fc00, type: 1 },
       { base: 0x9fc00, length: 0x400, type: 2 },
@@ -224,12 +265,20 @@ describe('Linux bzImage', () => {
     });
 
     it('falls back to the image where something is odd', () => {
-      const entryOf = (elf: Uint8Array, options: Partial<KernelBootOptions> = {}): bigint => boot(packedImage(elf), { unpackers: nodeUnpackers, ...options }).entry.rip;
+      const entryOf = (elf: Uint8Array, options: Partial<KernelBootOptions> = {}): bigint =>
+        boot(packedImage(elf), { unpackers: nodeUnpackers, ...options }).entry.rip;
       expect(entryOf(kernel, { linuxEntry: '32-bit' })).toBe(0x100000n);
       expect(entryOf(kernel, { unpackers: {} })).toBe(0x100200n);
       const far = elfImage(64, 0x1000000, [{ address: 0x1000000, content: code, memoryBytes: 0x1000000 }]);
       expect(entryOf(far)).toBe(0x100200n);
-      expect(entryOf(elfImage(64, 0x1000000, [{ address: 0x1000000, content: code }, { address: 0x1000800, content: code }]))).toBe(0x100200n);
+      expect(
+        entryOf(
+          elfImage(64, 0x1000000, [
+            { address: 0x1000000, content: code },
+            { address: 0x1000800, content: code },
+          ]),
+        ),
+      ).toBe(0x100200n);
       const damaged = packedImage(kernel);
       damaged.fill(0, 1536 + 0x110, 1536 + 0x130);
       expect(boot(damaged, { unpackers: nodeUnpackers }).entry.rip).toBe(0x100200n);
@@ -262,7 +311,9 @@ describe('Linux bzImage', () => {
     expect(refusal(linuxImage().subarray(0, 1200))).toContain('truncated');
     expect(refusal(linuxImage(), { commandLine: 'x'.repeat(2048) })).toContain('command line');
     expect(refusal(linuxImage(), { ramMib: 16 })).toContain('give it more memory');
-    expect(refusal(linuxImage(), { initrd: { content: new Uint8Array(20 * MIB), name: 'big.img' } })).toContain('big.img');
+    expect(refusal(linuxImage(), { initrd: { content: new Uint8Array(20 * MIB), name: 'big.img' } })).toContain(
+      'big.img',
+    );
     expect(refusal(linuxImage(), { initrd: { content: new Uint8Array(0), name: 'none.img' } })).toContain('is empty');
     expect(refusal(linuxImage({ xload: 0 }), { linuxEntry: '64-bit' })).toContain('no 64-bit entry');
   });
@@ -272,7 +323,10 @@ describe('PVH', () => {
   const code = Uint8Array.from({ length: 256 }, (_, index) => index);
 
   it.each([32, 64] as const)('starts an ELF%i kernel with start info', (bits) => {
-    const image = elfImage(bits, 0x200000, [{ address: 0x200000, content: code, memoryBytes: 0x3000 }, pvhNote(0x200010)]);
+    const image = elfImage(bits, 0x200000, [
+      { address: 0x200000, content: code, memoryBytes: 0x3000 },
+      pvhNote(0x200010),
+    ]);
     const result = boot(image, { commandLine: 'hello', initrd: { content: code, name: 'i' }, rsdpAddress: 0xe0000 });
     expect(result.protocol).toBe('pvh');
     const { entry, view, memory } = result;
@@ -299,7 +353,9 @@ describe('PVH', () => {
     const kernel = { address: 0x200000, content: code };
     expect(refusal(elfImage(64, 0x200000, [kernel]))).toContain('neither a PVH note nor a Multiboot header');
     expect(refusal(elfImage(64, 0, [kernel, pvhNote(0x300000)]))).toContain('outside the kernel');
-    expect(refusal(elfImage(64, 0, [{ ...kernel, memoryBytes: 64 * MIB }, pvhNote(0x200000)]))).toContain('more memory');
+    expect(refusal(elfImage(64, 0, [{ ...kernel, memoryBytes: 64 * MIB }, pvhNote(0x200000)]))).toContain(
+      'more memory',
+    );
     expect(refusal(elfImage(64, 0, [{ ...kernel, address: 2 ** 52 }, pvhNote(0x200000)]))).toContain('more memory');
     expect(refusal(elfImage(64, 0, [kernel, kernel, pvhNote(0x200000)]))).toContain('overlaps');
     expect(refusal(elfImage(64, 0, [pvhNote(0x200000)]))).toContain('nothing to load');
@@ -314,7 +370,10 @@ describe('Multiboot', () => {
     const content = new Uint8Array(64);
     content.set(multibootWords(3));
     const image = elfImage(32, 0xc0100020, [{ address: 0x100000, virtual: 0xc0100000, content, memoryBytes: 8192 }]);
-    const result = boot(image, { initrd: { content: Uint8Array.of(1, 2, 3), name: 'module.bin' }, commandLine: 'opt=1' });
+    const result = boot(image, {
+      initrd: { content: Uint8Array.of(1, 2, 3), name: 'module.bin' },
+      commandLine: 'opt=1',
+    });
     const { entry, view, memory } = result;
     expect(result.protocol).toBe('multiboot');
     expect(entry.rip).toBe(0x100020n);
@@ -377,7 +436,9 @@ describe('hostile files', () => {
   it('are no kernels', () => {
     expect(refusal(new Uint8Array(0))).toContain('is empty');
     expect(refusal(new Uint8Array(100))).toContain('is not a kernel');
-    expect(refusal(Uint8Array.from('#!/bin/sh\n'.repeat(500), (letter) => letter.charCodeAt(0)))).toContain('is not a kernel');
+    expect(refusal(Uint8Array.from('#!/bin/sh\n'.repeat(500), (letter) => letter.charCodeAt(0)))).toContain(
+      'is not a kernel',
+    );
   });
 
   it('never write outside RAM and fail in one way only', () => {
@@ -410,7 +471,11 @@ describe('hostile files', () => {
         content.fill(values[next(values.length)] ?? 0, at, at + 1 + next(8));
       }
       try {
-        loadKernel({ memory, memoryMap, kernel: { content: content.subarray(0, next(8) === 0 ? next(content.length) : undefined), name: 'k' } });
+        loadKernel({
+          memory,
+          memoryMap,
+          kernel: { content: content.subarray(0, next(8) === 0 ? next(content.length) : undefined), name: 'k' },
+        });
         accepted++;
       } catch (error) {
         expect(error).toMatchObject({ name: 'NestboxError', kind: 'bad-input' });
@@ -438,6 +503,8 @@ describe('real kernels', () => {
     const { entry, memory } = boot(content, { ramMib: 64 });
     expect(entry.mode).toBe('long64');
     const setup = (0x1b + 1) * 512;
-    expect(Buffer.compare(memory.bytes.subarray(0x100000, 0x100000 + content.length - setup), content.subarray(setup))).toBe(0);
+    expect(
+      Buffer.compare(memory.bytes.subarray(0x100000, 0x100000 + content.length - setup), content.subarray(setup)),
+    ).toBe(0);
   });
 });

@@ -107,7 +107,8 @@ export class Lzma2Decoder {
   }
 
   private copyChunk(length: number): void {
-    if (this.at + length > this.source.length || this.to + length > this.out.length) throw damagedXz('a chunk is too long');
+    if (this.at + length > this.source.length || this.to + length > this.out.length)
+      throw damagedXz('a chunk is too long');
     this.out.set(this.source.subarray(this.at, this.at + length), this.to);
     this.at += length;
     this.to += length;
@@ -202,14 +203,16 @@ export class Lzma2Decoder {
 
   private length(decoder: LengthDecoder, positionState: number): number {
     if (this.bit(decoder.choice, 0) === 0) return MATCH_MIN + this.tree(decoder.low, positionState * LENGTH_LOW, 3);
-    if (this.bit(decoder.choice, 1) === 0) return MATCH_MIN + 8 + this.tree(decoder.middle, positionState * LENGTH_LOW, 3);
+    if (this.bit(decoder.choice, 1) === 0)
+      return MATCH_MIN + 8 + this.tree(decoder.middle, positionState * LENGTH_LOW, 3);
     return MATCH_MIN + 16 + this.tree(decoder.high, 0, 8);
   }
 
   private lzmaChunk(unpackedBytes: number, packedBytes: number): void {
     const end = this.to + unpackedBytes;
     this.limit = this.at + packedBytes;
-    if (this.limit > this.source.length || end > this.out.length || packedBytes < 5) throw damagedXz('a chunk is too long');
+    if (this.limit > this.source.length || end > this.out.length || packedBytes < 5)
+      throw damagedXz('a chunk is too long');
     this.byte();
     this.range = 0xffff_ffff;
     this.code = 0;
@@ -288,7 +291,9 @@ export class Lzma2Decoder {
     const bits = (slot >>> 1) - 1;
     const base = ((2 | (slot & 1)) << bits) >>> 0;
     if (slot < END_POSITION_MODEL) return base + this.reverseTree(this.distanceSpecial, base - slot, bits);
-    return base + this.direct(bits - ALIGN_BITS) * (1 << ALIGN_BITS) + this.reverseTree(this.distanceAlign, 0, ALIGN_BITS);
+    return (
+      base + this.direct(bits - ALIGN_BITS) * (1 << ALIGN_BITS) + this.reverseTree(this.distanceAlign, 0, ALIGN_BITS)
+    );
   }
 
   private copy(length: number, end: number): void {

@@ -45,7 +45,8 @@ export function pcMemoryMap(ram: RamSizes, reserved: readonly ReservedRange[] = 
   const map: MemoryMapEntry[] = [];
   const lowEnd = Math.min(ram.lowRamBytes, EBDA_BASE);
   map.push({ base: 0, length: lowEnd, type: E820_USABLE });
-  if (ram.lowRamBytes > EBDA_BASE) map.push({ base: EBDA_BASE, length: UPPER_MEMORY_BASE - EBDA_BASE, type: E820_RESERVED });
+  if (ram.lowRamBytes > EBDA_BASE)
+    map.push({ base: EBDA_BASE, length: UPPER_MEMORY_BASE - EBDA_BASE, type: E820_RESERVED });
   map.push({ base: SYSTEM_ROM_BASE, length: MIB - SYSTEM_ROM_BASE, type: E820_RESERVED });
   let at = MIB;
   for (const range of [...reserved].sort((a, b) => a.base - b.base)) {

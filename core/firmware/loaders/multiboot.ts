@@ -70,10 +70,14 @@ export function loadMultiboot(image: Uint8Array, options: MultibootOptions): Ent
   const header = findMultibootHeader(image);
   if (header === undefined) throw loadError(`${name}: has no Multiboot header in its first 8 KiB`);
   const unknown = header.flags & 0xffff & ~KNOWN_REQUIREMENTS;
-  if (unknown !== 0) throw loadError(`${name}: its Multiboot header requires features that are not known (flags 0x${unknown.toString(16)})`);
+  if (unknown !== 0)
+    throw loadError(
+      `${name}: its Multiboot header requires features that are not known (flags 0x${unknown.toString(16)})`,
+    );
 
   const area = new LoadArea(options.memory, options.memoryMap);
-  const kernel = (header.flags & FLAG_ADDRESSES) !== 0 ? placeByAddresses(area, image, header, name) : placeByElf(area, image, name);
+  const kernel =
+    (header.flags & FLAG_ADDRESSES) !== 0 ? placeByAddresses(area, image, header, name) : placeByElf(area, image, name);
 
   const modules = placeModules(area, options, kernel.end);
   const information = placeInformation(area, options, modules, kernel.end);
@@ -90,7 +94,8 @@ function placeByElf(area: LoadArea, image: Uint8Array, name: string): PlacedKern
   const elf = parseElf(image, name);
   const loaded = placeElf(area, image, elf, name);
   const entry = toPhysical(elf, elf.entry);
-  if (entry < loaded.lowest || entry >= loaded.end) throw loadError(`${name}: its entry 0x${entry.toString(16)} lies outside the kernel`);
+  if (entry < loaded.lowest || entry >= loaded.end)
+    throw loadError(`${name}: its entry 0x${entry.toString(16)} lies outside the kernel`);
   return { entry, end: loaded.end };
 }
 
@@ -105,19 +110,25 @@ function placeByAddresses(area: LoadArea, image: Uint8Array, header: MultibootHe
   const bssEnd = field(3);
   const entry = field(4);
   const skipped = headerAddress - loadAddress;
-  if (skipped < 0 || skipped > header.fileOffset) throw loadError(`${name}: the load address in its Multiboot header is wrong`);
+  if (skipped < 0 || skipped > header.fileOffset)
+    throw loadError(`${name}: the load address in its Multiboot header is wrong`);
   const fileStart = header.fileOffset - skipped;
   const fileBytes = loadEnd === 0 ? image.length - fileStart : loadEnd - loadAddress;
-  if (fileBytes < 0) throw loadError(`${name}: the load end address in its Multiboot header lies before the load address`);
+  if (fileBytes < 0)
+    throw loadError(`${name}: the load end address in its Multiboot header lies before the load address`);
   if (fileStart + fileBytes > image.length) {
-    throw loadError(`${name}: is truncated: its Multiboot header says ${sizeText(fileStart + fileBytes)}, the file has ${sizeText(image.length)}`);
+    throw loadError(
+      `${name}: is truncated: its Multiboot header says ${sizeText(fileStart + fileBytes)}, the file has ${sizeText(image.length)}`,
+    );
   }
   const end = Math.max(loadAddress + fileBytes, bssEnd);
-  if (bssEnd !== 0 && bssEnd < loadAddress + fileBytes) throw loadError(`${name}: the bss end address in its Multiboot header lies inside the image`);
+  if (bssEnd !== 0 && bssEnd < loadAddress + fileBytes)
+    throw loadError(`${name}: the bss end address in its Multiboot header lies inside the image`);
   area.reserve(loadAddress, end - loadAddress, `${name}: the kernel`);
   area.fill(loadAddress, image.subarray(fileStart, fileStart + fileBytes));
   area.zero(loadAddress + fileBytes, end - loadAddress - fileBytes);
-  if (entry < loadAddress || entry >= end) throw loadError(`${name}: its entry 0x${entry.toString(16)} lies outside the kernel`);
+  if (entry < loadAddress || entry >= end)
+    throw loadError(`${name}: its entry 0x${entry.toString(16)} lies outside the kernel`);
   return { entry, end };
 }
 
@@ -129,7 +140,8 @@ interface PlacedModule {
 
 function textBytes(text: string, what: string): Uint8Array {
   const bytes = utf8(text);
-  if (bytes.length > MAX_TEXT_BYTES) throw loadError(`${what} has ${bytes.length} bytes; ${MAX_TEXT_BYTES} are the most`);
+  if (bytes.length > MAX_TEXT_BYTES)
+    throw loadError(`${what} has ${bytes.length} bytes; ${MAX_TEXT_BYTES} are the most`);
   if (bytes.includes(0)) throw loadError(`${what} holds a NUL character`);
   return bytes;
 }
@@ -142,7 +154,8 @@ function placeModules(area: LoadArea, options: MultibootOptions, kernelEnd: numb
     const what = `Multiboot module ${index + 1} (${module.text.slice(0, 80)})`;
     const length = module.content.length;
     const start = area.findAbove(from, length, 4096);
-    if (start === undefined) throw loadError(`${what}: ${sizeText(length)} do not fit into the machine's memory; give it more memory`);
+    if (start === undefined)
+      throw loadError(`${what}: ${sizeText(length)} do not fit into the machine's memory; give it more memory`);
     area.place(start, module.content, what);
     from = start + length;
     return { start, end: start + length, text: textBytes(module.text, what) };
@@ -156,7 +169,10 @@ function placeInformation(
   kernelEnd: number,
 ): { base: number; gdt: number } {
   const name = options.kernelName ?? 'kernel';
-  const commandLine = textBytes(`${name}${options.commandLine === undefined || options.commandLine === '' ? '' : ` ${options.commandLine}`}`, 'The kernel command line');
+  const commandLine = textBytes(
+    `${name}${options.commandLine === undefined || options.commandLine === '' ? '' : ` ${options.commandLine}`}`,
+    'The kernel command line',
+  );
   const map = options.memoryMap;
   const mapOffset = INFO_BYTES;
   const modulesOffset = mapOffset + map.length * MAP_ENTRY_BYTES;
@@ -172,7 +188,8 @@ function placeInformation(
   // Behind kernel and modules, where kernels that look for free memory expect the loader's data.
   const after = Math.max(kernelEnd, ...modules.map((module) => module.end));
   const base = area.findAbove(after, textOffset, 4096) ?? area.findAbove(0x1000, textOffset, 4096);
-  if (base === undefined) throw loadError(`${name}: no room for the Multiboot information; give the machine more memory`);
+  if (base === undefined)
+    throw loadError(`${name}: no room for the Multiboot information; give the machine more memory`);
 
   const lower = map.find((entry) => entry.type === E820_USABLE && entry.base === 0)?.length ?? 0;
   const upper = map.find((entry) => entry.type === E820_USABLE && entry.base === 0x10_0000)?.length ?? 0;

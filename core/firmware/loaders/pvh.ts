@@ -44,11 +44,13 @@ export function loadPvh(image: Uint8Array, options: PvhBootOptions): EntryState 
   if (entry === undefined) throw loadError(`${name}: has no PVH entry (ELF note "Xen" 18)`);
   const area = new LoadArea(options.memory, options.memoryMap);
   const loaded = placeElf(area, image, elf, name);
-  if (entry < loaded.lowest || entry >= loaded.end) throw loadError(`${name}: its PVH entry 0x${entry.toString(16)} lies outside the kernel`);
+  if (entry < loaded.lowest || entry >= loaded.end)
+    throw loadError(`${name}: its PVH entry 0x${entry.toString(16)} lies outside the kernel`);
 
   const initrd = placeInitrd(area, options, loaded.end);
   const commandLine = utf8(options.commandLine ?? '');
-  if (commandLine.length > MAX_COMMAND_LINE_BYTES) throw loadError(`The kernel command line has ${commandLine.length} bytes; ${MAX_COMMAND_LINE_BYTES} are the most`);
+  if (commandLine.length > MAX_COMMAND_LINE_BYTES)
+    throw loadError(`The kernel command line has ${commandLine.length} bytes; ${MAX_COMMAND_LINE_BYTES} are the most`);
   if (commandLine.includes(0)) throw loadError('The kernel command line holds a NUL character');
 
   const map = options.memoryMap;
@@ -79,7 +81,11 @@ export function loadPvh(image: Uint8Array, options: PvhBootOptions): EntryState 
   return protectedEntry(entry, base + gdtOffset, { rbx: base });
 }
 
-function placeInitrd(area: LoadArea, options: PvhBootOptions, kernelEnd: number): { address: number; length: number } | undefined {
+function placeInitrd(
+  area: LoadArea,
+  options: PvhBootOptions,
+  kernelEnd: number,
+): { address: number; length: number } | undefined {
   const initrd = options.initrd;
   if (initrd === undefined) return undefined;
   const name = options.initrdName ?? 'initrd';
@@ -87,7 +93,9 @@ function placeInitrd(area: LoadArea, options: PvhBootOptions, kernelEnd: number)
   // Kernels map their own surroundings first, so the top of low RAM is the customary place.
   const address = area.findBelow(0x1_0000_0000, initrd.length, 4096);
   if (address === undefined || address < kernelEnd) {
-    throw loadError(`${name}: ${sizeText(initrd.length)} do not fit into the machine's memory beside the kernel; give it more memory`);
+    throw loadError(
+      `${name}: ${sizeText(initrd.length)} do not fit into the machine's memory beside the kernel; give it more memory`,
+    );
   }
   area.place(address, initrd, name);
   return { address, length: initrd.length };

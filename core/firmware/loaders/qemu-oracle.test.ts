@@ -29,7 +29,10 @@ function romCode(entry: EntryState): Uint8Array {
     [0x80000b80, 1],
     [0x80000b04, 1],
     [0x80000860, 0x0b0b0a0a],
-  ].map(([address, value]) => `mov eax, ${address}\n mov dx, 0xcf8\n out dx, eax\n mov eax, ${value}\n mov dx, 0xcfc\n out dx, eax`);
+  ].map(
+    ([address, value]) =>
+      `mov eax, ${address}\n mov dx, 0xcf8\n out dx, eax\n mov eax, ${value}\n mov dx, 0xcfc\n out dx, eax`,
+  );
   const register = (index: number): number => Number(entry.gpr[index] ?? 0n);
   const long = entry.efer === 0n ? '' : 'mov ecx, 0xc0000080\n xor edx, edx\n mov eax, 0x100\n wrmsr';
   return assemble(`
@@ -186,7 +189,14 @@ describe.skipIf(noQemu !== '')(`on QEMU's CPU${noQemu}`, () => {
     const upper = (TABLES_BASE - 0x100000) / 1024;
     const { bytes } = assemble(MULTIBOOT_KERNEL, { bits: 32, defines: { EXPECTED_UPPER: upper } });
     const module = new ByteWriter().text('module content').u8(0).toBytes();
-    const output = await run({ kernel: { content: bytes, name: 'kernel' }, initrd: { content: module, name: 'first.mod' }, commandLine: 'a=1 b' }, 'all good');
+    const output = await run(
+      {
+        kernel: { content: bytes, name: 'kernel' },
+        initrd: { content: module, name: 'first.mod' },
+        commandLine: 'a=1 b',
+      },
+      'all good',
+    );
     expect(output).toBe('kernel a=1 b\nfirst.mod\nmodule content\nall good\n');
   }, 90_000);
 
@@ -209,7 +219,9 @@ describe.skipIf(noQemu !== '')(`on QEMU's CPU${noQemu}`, () => {
       expect(output).toContain('[LNKA] (IRQs 5 *10 11)');
       expect(output).toContain('[LNKD] (IRQs 5 10 *11)');
       // This kernel complains about sleep states that are not offered, on every machine.
-      expect(output).not.toMatch(/ACPI (Error|Warning)|ACPI Exception(?!.*Sleep State)|ACPI BIOS (Error|Warning)|Firmware Bug/);
+      expect(output).not.toMatch(
+        /ACPI (Error|Warning)|ACPI Exception(?!.*Sleep State)|ACPI BIOS (Error|Warning)|Firmware Bug/,
+      );
     },
     90_000,
   );

@@ -49,7 +49,10 @@ export function extractVmlinux(image: Uint8Array, name: string, unpackers: Unpac
   const { packed } = found;
   const size = new DataView(packed.buffer, packed.byteOffset, packed.byteLength).getUint32(packed.length - 4, true);
   try {
-    const kernel = unpack(found.format === 'gzip' ? packed : packed.subarray(0, packed.length - 4), Math.min(size, MAX_UNPACKED_BYTES));
+    const kernel = unpack(
+      found.format === 'gzip' ? packed : packed.subarray(0, packed.length - 4),
+      Math.min(size, MAX_UNPACKED_BYTES),
+    );
     return isElf(kernel) ? kernel : undefined;
   } catch {
     return undefined;

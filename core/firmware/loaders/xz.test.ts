@@ -19,7 +19,18 @@ function mixture(length: number): Uint8Array {
     random = (Math.imul(random, 1664525) + 1013904223) >>> 0;
     // Long repeats, short repeats, noise and calls.
     const kind = (index >>> 9) & 3;
-    out[index] = kind === 0 ? random >>> 24 : kind === 1 ? (out[index - 300] ?? 0) : kind === 2 ? (index & 7) * 31 : (random >>> 28) < 2 ? 0xe8 : random & 0x80000000 ? 0 : 0xff;
+    out[index] =
+      kind === 0
+        ? random >>> 24
+        : kind === 1
+          ? (out[index - 300] ?? 0)
+          : kind === 2
+            ? (index & 7) * 31
+            : random >>> 28 < 2
+              ? 0xe8
+              : random & 0x80000000
+                ? 0
+                : 0xff;
   }
   return out;
 }

@@ -42,7 +42,7 @@ export function unconvertX86(code: Uint8Array): void {
   const byteOf = [0, 1, 2, 2, 3, 3, 3, 3];
   let suspects = 0;
   let lastOpcode = -5;
-  for (let at = 0; at + 5 <= code.length; ) {
+  for (let at = 0; at + 5 <= code.length;) {
     const opcode = code[at] as number;
     if (opcode !== 0xe8 && opcode !== 0xe9) {
       at++;
@@ -120,7 +120,8 @@ function blockFilters(reader: Reader): boolean {
 
 /** @throws Error when the data is damaged, longer than `limitBytes`, or packed in a way that is not supported */
 export function unpackXz(packed: Uint8Array, limitBytes: number): Uint8Array {
-  if (packed.length < STREAM_HEADER_BYTES || !MAGIC.every((byte, index) => packed[index] === byte)) throw damagedXz('no header');
+  if (packed.length < STREAM_HEADER_BYTES || !MAGIC.every((byte, index) => packed[index] === byte))
+    throw damagedXz('no header');
   const check = (packed[7] as number) & 0x0f;
   const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);
   const out = new Uint8Array(limitBytes);

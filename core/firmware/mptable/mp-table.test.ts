@@ -5,7 +5,7 @@ const sum = (bytes: Uint8Array): number => bytes.reduce((total, byte) => (total 
 
 function entriesOf(bytes: Uint8Array): number[][] {
   const entries: number[][] = [];
-  for (let at = 44; at < bytes.length; ) {
+  for (let at = 44; at < bytes.length;) {
     const length = bytes[at] === 0 ? 20 : 8;
     entries.push([...bytes.subarray(at, at + length)]);
     at += length;
@@ -29,7 +29,10 @@ describe('MP table', () => {
   it('lists processors, buses and the I/O APIC', () => {
     expect(entries[0]?.slice(0, 8)).toEqual([0, 0, 0x14, 3, 0xfb, 6, 0, 0]);
     expect(entries[1]?.slice(0, 4)).toEqual([0, 1, 0x14, 1]);
-    expect(entries.filter((entry) => entry[0] === 1).map((entry) => String.fromCharCode(...entry.slice(2)))).toEqual(['PCI   ', 'ISA   ']);
+    expect(entries.filter((entry) => entry[0] === 1).map((entry) => String.fromCharCode(...entry.slice(2)))).toEqual([
+      'PCI   ',
+      'ISA   ',
+    ]);
     expect(entries.filter((entry) => entry[0] === 2)).toEqual([[2, 2, 0x11, 1, 0, 0, 0xc0, 0xfe]]);
   });
 
@@ -37,9 +40,12 @@ describe('MP table', () => {
     const interrupts = entries.filter((entry) => entry[0] === 3);
     const pci = interrupts.filter((entry) => entry[4] === 0);
     expect(pci.length).toBe(31 * 4);
-    const route = (slot: number, pin: number): number | undefined => pci.find((entry) => entry[5] === ((slot << 2) | pin))?.[7];
+    const route = (slot: number, pin: number): number | undefined =>
+      pci.find((entry) => entry[5] === ((slot << 2) | pin))?.[7];
     // Slot 1 pin A is the power management's SCI; slots turn round the links A A+1 A+2 A+3.
-    expect([route(1, 0), route(1, 3), route(2, 0), route(3, 0), route(4, 0), route(5, 0)]).toEqual([9, 11, 10, 11, 11, 10]);
+    expect([route(1, 0), route(1, 3), route(2, 0), route(3, 0), route(4, 0), route(5, 0)]).toEqual([
+      9, 11, 10, 11, 11, 10,
+    ]);
     expect(pci.every((entry) => entry[2] === 0x0d && entry[6] === 2)).toBe(true);
     const isa = interrupts.filter((entry) => entry[4] === 1 && entry[1] === 0);
     expect(isa.map((entry) => [entry[5], entry[7]])).toEqual([

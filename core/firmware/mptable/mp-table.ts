@@ -48,7 +48,18 @@ export function buildMpConfiguration(options: MpTableOptions): Uint8Array {
     entries++;
     return out.u8(type);
   };
-  out.text('PCMP').u16(0).u8(4).u8(0).text('NESTBOX ').text('NESTBOX PC  ').u32(0).u16(0).u16(0).u32(LOCAL_APIC_BASE).u32(0);
+  out
+    .text('PCMP')
+    .u16(0)
+    .u8(4)
+    .u8(0)
+    .text('NESTBOX ')
+    .text('NESTBOX PC  ')
+    .u32(0)
+    .u16(0)
+    .u16(0)
+    .u32(LOCAL_APIC_BASE)
+    .u32(0);
 
   options.apicIds.forEach((apicId, index) =>
     entry(ENTRY_PROCESSOR)
@@ -103,8 +114,10 @@ export function buildMpFloatingPointer(address: number): Uint8Array {
 }
 
 /** Places both tables. @returns the address of the floating pointer */
-export function placeMpTable(options: MpTableOptions, place: (bytes: Uint8Array, alignment: number, region: 'f-segment') => number): number {
+export function placeMpTable(
+  options: MpTableOptions,
+  place: (bytes: Uint8Array, alignment: number, region: 'f-segment') => number,
+): number {
   const address = place(buildMpConfiguration(options), 16, 'f-segment');
   return place(buildMpFloatingPointer(address), 16, 'f-segment');
 }
-

@@ -75,7 +75,9 @@ describe('SMBIOS', () => {
     const system = find(1);
     expect(system.data.byteLength).toBe(0x1b);
     expect(system.strings[system.data.getUint8(7) - 1]).toBe('S-1');
-    expect([8, 9, 10, 11, 12, 13, 14, 15, 16].map((at) => system.data.getUint8(at))).toEqual([0x33, 0x22, 0x11, 0x00, 0x55, 0x44, 0x77, 0x66, 0x08]);
+    expect([8, 9, 10, 11, 12, 13, 14, 15, 16].map((at) => system.data.getUint8(at))).toEqual([
+      0x33, 0x22, 0x11, 0x00, 0x55, 0x44, 0x77, 0x66, 0x08,
+    ]);
     expect(find(3).data.byteLength).toBe(0x16);
     const cpu = find(4);
     expect(cpu.data.byteLength).toBe(0x30);
@@ -83,8 +85,14 @@ describe('SMBIOS', () => {
     expect(find(11).strings).toEqual(['io.systemd.credential:x=1']);
     expect(find(11).data.getUint8(4)).toBe(1);
     expect(find(16).data.getUint32(7, true)).toBe(20480 * 1024);
-    expect(list.filter((entry) => entry.type === 17).map((entry) => entry.data.getUint16(0x0c, true))).toEqual([16384, 4096]);
-    expect(list.filter((entry) => entry.type === 19).map((entry) => [entry.data.getUint32(4, true), entry.data.getUint32(8, true)])).toEqual([
+    expect(list.filter((entry) => entry.type === 17).map((entry) => entry.data.getUint16(0x0c, true))).toEqual([
+      16384, 4096,
+    ]);
+    expect(
+      list
+        .filter((entry) => entry.type === 19)
+        .map((entry) => [entry.data.getUint32(4, true), entry.data.getUint32(8, true)]),
+    ).toEqual([
       [0, 3072 * 1024 - 1],
       [4096 * 1024, (4096 + 17408) * 1024 - 1],
     ]);

@@ -49,7 +49,11 @@ class StructureList {
   largest = 0;
 
   /** Appends a structure: header, `body`, then the strings that `body` refers to by number. */
-  add(type: number, handle: number, build: (body: ByteWriter, string: (text: string | undefined) => number) => void): void {
+  add(
+    type: number,
+    handle: number,
+    build: (body: ByteWriter, string: (text: string | undefined) => number) => void,
+  ): void {
     const strings: Uint8Array[] = [];
     const body = new ByteWriter();
     build(body, (text) => {
@@ -59,7 +63,11 @@ class StructureList {
       return strings.length;
     });
     const start = this.out.length;
-    this.out.u8(type).u8(4 + body.length).u16(handle).bytes(body.toBytes());
+    this.out
+      .u8(type)
+      .u8(4 + body.length)
+      .u16(handle)
+      .bytes(body.toBytes());
     for (const text of strings) this.out.bytes(text).u8(0);
     if (strings.length === 0) this.out.u8(0);
     this.out.u8(0);

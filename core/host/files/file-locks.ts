@@ -60,7 +60,8 @@ export function nativeFileCalls(): Promise<NativeFileCalls> {
 }
 
 async function loadNativeCalls(): Promise<NativeFileCalls> {
-  if (process.platform !== 'linux' || !['x64', 'arm64', 'riscv64', 'loong64'].includes(process.arch)) return noNativeCalls;
+  if (process.platform !== 'linux' || !['x64', 'arm64', 'riscv64', 'loong64'].includes(process.arch))
+    return noNativeCalls;
   const { default: koffi } = await import('koffi');
   const libc = koffi.load('libc.so.6');
   const fcntl = libc.func('int fcntl(int fd, int cmd, ...)');
@@ -86,7 +87,8 @@ async function loadNativeCalls(): Promise<NativeFileCalls> {
       };
       for (const start of mine) {
         // A shared lock is refused only where somebody holds an exclusive one, or where the file system has no locks.
-        if (!setLock(descriptor, F_RDLCK, start)) return release(heldByOther(descriptor, start) === true ? 'busy' : 'unsupported');
+        if (!setLock(descriptor, F_RDLCK, start))
+          return release(heldByOther(descriptor, start) === true ? 'busy' : 'unsupported');
       }
       const against = [...used.map((bit) => UNSHARED_BASE + bit), ...UNSHARED.map((bit) => USED_BASE + bit)];
       for (const start of against) {
@@ -97,8 +99,12 @@ async function loadNativeCalls(): Promise<NativeFileCalls> {
     },
     punchHole(descriptor, offset, length) {
       return new Promise((resolve) => {
-        fallocate.async(descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length, (error: unknown, result: unknown) =>
-          resolve(!error && result === 0),
+        fallocate.async(
+          descriptor,
+          FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+          offset,
+          length,
+          (error: unknown, result: unknown) => resolve(!error && result === 0),
         );
       });
     },

@@ -13,7 +13,15 @@ export class MemoryHostFile implements HostFile {
   private size: number;
   private closed = false;
   /** How often each operation was called. */
-  readonly calls: Record<FaultPoint, number> = { read: 0, write: 0, flush: 0, truncate: 0, punchHole: 0, lock: 0, close: 0 };
+  readonly calls: Record<FaultPoint, number> = {
+    read: 0,
+    write: 0,
+    flush: 0,
+    truncate: 0,
+    punchHole: 0,
+    lock: 0,
+    close: 0,
+  };
   /** Called before every operation; what it throws is the operation's failure. */
   onCall: ((point: FaultPoint) => void) | undefined;
   holesSupported = true;

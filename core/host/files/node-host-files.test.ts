@@ -30,7 +30,9 @@ describe('node host files', () => {
   });
 
   it('gives stable error kinds', async () => {
-    await expect(nodeHostFiles.open(join(folder, 'missing'), { readOnly: true })).rejects.toMatchObject({ kind: 'not-found' });
+    await expect(nodeHostFiles.open(join(folder, 'missing'), { readOnly: true })).rejects.toMatchObject({
+      kind: 'not-found',
+    });
     await expect(nodeHostFiles.open(folder, { readOnly: true })).rejects.toMatchObject({ kind: 'bad-input' });
     writeFileSync(join(folder, 'b'), 'x');
     await expect(nodeHostFiles.create(join(folder, 'b'))).rejects.toMatchObject({ kind: 'usage' });
@@ -76,17 +78,20 @@ describe('node host files', () => {
     await late.close();
   });
 
-  it.skipIf(process.platform !== 'linux' || !qemuImg)('locks keep qemu-img out (skipped without qemu-img)', async () => {
-    const path = join(folder, 'with-qemu');
-    writeFileSync(path, new Uint8Array(65536));
-    const resize = (): number | null => spawnSync('qemu-img', ['resize', '-f', 'raw', path, '128K']).status;
-    const writer = await nodeHostFiles.open(path, { readOnly: false });
-    await writer.lock('exclusive');
-    expect(resize()).not.toBe(0);
-    await writer.close();
-    expect(resize()).toBe(0);
-    expect(statSync(path).size).toBe(131072);
-  });
+  it.skipIf(process.platform !== 'linux' || !qemuImg)(
+    'locks keep qemu-img out (skipped without qemu-img)',
+    async () => {
+      const path = join(folder, 'with-qemu');
+      writeFileSync(path, new Uint8Array(65536));
+      const resize = (): number | null => spawnSync('qemu-img', ['resize', '-f', 'raw', path, '128K']).status;
+      const writer = await nodeHostFiles.open(path, { readOnly: false });
+      await writer.lock('exclusive');
+      expect(resize()).not.toBe(0);
+      await writer.close();
+      expect(resize()).toBe(0);
+      expect(statSync(path).size).toBe(131072);
+    },
+  );
 
   it.skipIf(process.platform !== 'linux')('punches holes that read as zeroes', async () => {
     const path = join(folder, 'holes');

@@ -162,7 +162,10 @@ class NodeHostFiles implements HostFiles {
       const kind = kindOf(await handle.stat());
       if (kind === 'file') return new NodeHostFile(path, options.readOnly, handle);
       await handle.close();
-      throw new NestboxError('bad-input', `${path}: is not a regular file (${kind})`, { op: 'open file', context: { path } });
+      throw new NestboxError('bad-input', `${path}: is not a regular file (${kind})`, {
+        op: 'open file',
+        context: { path },
+      });
     });
   }
 
