@@ -5,10 +5,10 @@ import { f80IsNormal, f80IsZero } from './f80';
 import {
   CR0, EFLAGS_SYSTEM, FPU_CS, FPU_CW, FPU_DP, FPU_DS, FPU_IP, FPU_OPCODE, FPU_REG, FPU_SW, FPU_TAG, FPU_TOP, SCRATCH,
 } from './generated/layout';
-import { load16, probeWrite, store16, store32, store64 } from './memory';
+import { load16, store16, store32 } from './memory';
 import { linear, linearForWrite, opSize } from './op';
 import { cpu, get32, get64, set32, set64 } from './state';
-import { setStatus, setTop } from './x87-state';
+import { probeRange, setStatus, setTop } from './x87-state';
 
 const CW_KEPT: u32 = 0x1f7f;
 const CW_ALWAYS: u32 = 0x40;
@@ -114,7 +114,7 @@ function storeEnvironment(op: usize, at: u64): void {
 export function storeEnvironmentImage(op: usize): void {
   const bytes = environmentBytes(op);
   const at = linearForWrite(op, bytes);
-  probeWrite(at, bytes);
+  probeRange(at, bytes);
   storeEnvironment(op, at);
   setControlWord(get32(FPU_CW) | EXCEPTION_MASKS);
 }
@@ -182,14 +182,14 @@ export function loadEnvironmentImage(op: usize): void {
 export function saveState(op: usize): void {
   const bytes = environmentBytes(op);
   const at = linearForWrite(op, bytes + 80);
-  probeWrite(at, bytes + 80);
+  probeRange(at, bytes + 80);
   storeEnvironment(op, at);
   const top = get32(FPU_TOP);
   for (let i: u32 = 0; i < 8; i++) {
     const from = cpu + (<usize>((top + i) & 7) << 4);
     const to = at + <u64>(bytes + i * 10);
-    store64(to, load<u64>(from, FPU_REG));
-    store16(to + 8, load<u16>(from, FPU_REG + 8));
+    // Word by word: the image asks for no more alignment.
+    for (let k: u32 = 0; k < 10; k += 2) store16(to + <u64>k, load<u16>(from + <usize>k, FPU_REG));
   }
   initialize();
 }

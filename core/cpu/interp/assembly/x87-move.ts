@@ -2,12 +2,12 @@
 
 import { FLAG_C1, f80Exp, f80Flags, f80Round, f80Set, f80Sig, f80Stopped, f80Unmasked } from './f80';
 import { bcdHigh, f80ToBcd, f80ToF32, f80ToF64, f80ToInt } from './f80-convert';
-import { probeWrite, store16, store32, store64 } from './memory';
+import { store16, store32, store64 } from './memory';
 import { linearForWrite } from './op';
 import {
   FLAG_INEXACT, FLAG_INVALID, FLAG_OVERFLOW, FLAG_UNDERFLOW, ROUND_NEAREST, ROUND_UP, ROUND_ZERO,
 } from './softfloat';
-import { isEmpty, pop, pushResult, push, setSt, setTop, stackOverflow, stackUnderflow, stExp, stSig, top } from './x87-state';
+import { isEmpty, pop, probeRange, push, pushResult, setSt, setTop, stackOverflow, stackUnderflow, stExp, stSig, top } from './x87-state';
 
 /** Unmasked exceptions that keep a store from writing memory. */
 const STORE_STOPPERS: u32 = FLAG_INVALID | FLAG_OVERFLOW | FLAG_UNDERFLOW;
@@ -17,7 +17,7 @@ const STORE_STOPPERS: u32 = FLAG_INVALID | FLAG_OVERFLOW | FLAG_UNDERFLOW;
 function storeStopped(op: usize, bytes: u32): bool {
   if ((f80Flags & f80Unmasked & STORE_STOPPERS) == 0) return false;
   // The operand must be accessible all the same.
-  probeWrite(linearForWrite(op, bytes), bytes);
+  probeRange(linearForWrite(op, bytes), bytes);
   // Without a result there is nothing inexact or rounded up.
   f80Flags &= ~(FLAG_INEXACT | FLAG_C1);
   return true;
@@ -58,7 +58,7 @@ export function storeF80(op: usize): void {
 /** Ten bytes, probed as one access: a fault comes before the first write and names the right address. */
 function storeTen(op: usize, low: u64, high: u32): void {
   const address = linearForWrite(op, 10);
-  probeWrite(address, 10);
+  probeRange(address, 10);
   store64(address, low);
   store16(address + 8, high);
 }

@@ -9,6 +9,7 @@ import { raise } from './fault';
 import {
   CC_AUX, CC_RESULT, CR0, EFLAGS_SYSTEM, EVENT_INTR, EVENTS, FPU_CS, FPU_CW, FPU_DP, FPU_DS, FPU_IP, FPU_OPCODE, FPU_REG, FPU_SW, FPU_TAG, FPU_TOP, SEG_SELECTOR, SHADOW,
 } from './generated/layout';
+import { probeWrite } from './memory';
 import { nextRip, offset, opImm, opLength, opOpcode, opSeg } from './op';
 import { FLAG_INVALID } from './softfloat';
 import { cpu } from './state';
@@ -47,6 +48,13 @@ function reportPending(): void {
   if ((load<i32>(cpu, EVENTS) & EVENT_INTR) == 0 || (load<u32>(cpu, EFLAGS_SYSTEM) & EFLAGS_IF) == 0 || load<u32>(cpu, SHADOW) != 0) return;
   const vector = hostAcknowledgeInterrupt();
   if (vector >= 0) raise(vector & 0xff);
+}
+
+/** Faults as a write of all bytes would, without the alignment check of one access of that size: the stores make their own. */
+export function probeRange(at: u64, bytes: u32): void {
+  probeWrite(at, 1);
+  const last = at + <u64>bytes - 1;
+  if (((at ^ last) & ~(<u64>0xfff)) != 0) probeWrite(last & ~(<u64>0xfff), 1);
 }
 
 /** Both checks and the start of a computation. */
