@@ -1,9 +1,11 @@
 // The demo guest's main program in 32-bit mode and all of its data and texts.
 
-import { CHECKS } from './checks.ts';
+import { DEVICE_PANELS } from './device-panels.ts';
 import { INTERRUPTS } from './interrupts.ts';
 import { MENU } from './menu.ts';
-import { PANELS } from './panels.ts';
+import { MACHINE_CHECKS } from './machine-checks.ts';
+import { PROCESSOR_CHECKS } from './processor-checks.ts';
+import { PROCESSOR_PANELS } from './processor-panels.ts';
 import { REAL_MODE } from './real-mode.ts';
 import { SCREEN } from './screen.ts';
 
@@ -332,4 +334,17 @@ PROGRAM_SECTORS equ (program_end - program + 511) / 512
 `;
 
 /** Everything behind the boot sector, in order. */
-export const PROGRAM = [CONSTANTS, REAL_MODE, SCREEN, INTERRUPTS, PANELS, CHECKS, MENU, MAIN, TEXTS, DATA].join('\n');
+export const PROGRAM = [
+  CONSTANTS,
+  REAL_MODE,
+  SCREEN,
+  INTERRUPTS,
+  PROCESSOR_PANELS,
+  DEVICE_PANELS,
+  PROCESSOR_CHECKS,
+  MACHINE_CHECKS,
+  MENU,
+  MAIN,
+  TEXTS,
+  DATA,
+].join('\n');
