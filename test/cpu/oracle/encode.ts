@@ -102,7 +102,8 @@ export function encode(row: OpcodeRow, mode: Mode, random: Random, prefixed: Rea
   if (string && row.prefix === undefined && random.chance(60)) {
     rep = true;
     prefixes.push(random.pick([0xf2, 0xf3]));
-  } else if (freePrefixes && !string && random.chance(2)) {
+  } else if (freePrefixes && !string && !row.mnemonic.startsWith('loop') && random.chance(2)) {
+    // Not before LOOPNE and LOOPE: AMD lets the prefix choose the condition.
     prefixes.push(random.pick([0xf2, 0xf3]));
   }
   const usesMemory = usesModrm(row) && allowsMemory(row) && (!allowsRegister(row) || random.chance(55));

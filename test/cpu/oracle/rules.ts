@@ -2,7 +2,7 @@
 
 import type { OpcodeRow } from '../../../core/cpu/isa/opcode-row.ts';
 import { tokensOf, type Mode } from './encode.ts';
-import { FX_AT, NO_FAULT, RFLAGS_AT, type Result } from './records.ts';
+import { FX_AT, GPR_AT, NO_FAULT, RFLAGS_AT, type Result } from './records.ts';
 import type { TestCase } from './cases.ts';
 
 const FLAG_BITS: Readonly<Record<string, number>> = { o: 0x800, s: 0x80, z: 0x40, a: 0x10, p: 4, c: 1 };
@@ -56,7 +56,7 @@ function shiftCount(test: TestCase): number | undefined {
   if (!/^(ro[lr]|rc[lr]|s[ha][lr]|sh[lr]d)$/.test(row.mnemonic)) return undefined;
   if (row.operands?.endsWith(',1') === true) return 1;
   if (row.operands?.endsWith('Ib') === true) return test.code[test.code.length - 1] ?? 0;
-  return test.state[24 + 8] ?? 0;
+  return test.state[GPR_AT + 8] ?? 0;
 }
 
 /** True when the manuals leave the destination open as well. */
@@ -81,6 +81,7 @@ export function faultOpen(test: TestCase, host: Result, ours: Result): boolean {
   if (name.startsWith('sha')) return ours.vector === 13;
   // No I/O at all with a count of zero: AMD checks the permission nevertheless. ARPL that changes nothing need not write.
   if (/^(ins|outs)$/.test(name) && test.encoded.rep) return host.vector === 13 && ours.vector === NO_FAULT;
+  if (name === 'cmps') return host.vector !== NO_FAULT && ours.vector !== NO_FAULT;
   if (name === 'arpl') return host.vector === NO_FAULT && ours.vector !== NO_FAULT;
   if (name.startsWith('maskmov')) return host.vector !== NO_FAULT;
   // Images of many bytes: whether the limit or the page is looked at first is open.
@@ -138,9 +139,14 @@ export function normalize(state: Uint8Array, test: TestCase): void {
     state.fill(0, FX_AT, FX_AT + 24);
     state.fill(0, FX_AT + 32, FX_AT + 160);
   }
+  // LAR: bits 16-19 are undefined.
+  if (test.encoded.row.mnemonic === 'lar' && test.encoded.reg !== undefined) {
+    const at = GPR_AT + test.encoded.reg * 8;
+    view.setUint32(at, view.getUint32(at, true) & ~0xf0000, true);
+  }
   // The upper half of RSP is lost on the way from 64-bit code to compatibility code.
-  if (/^(callf|jmpf|retf|iret)$/.test(test.encoded.row.mnemonic)) view.setUint32(24 + 4 * 8 + 4, 0, true);
-  if (test.mode !== 64) for (let i = 0; i < 8; i++) view.setUint32(24 + i * 8 + 4, 0, true);
+  if (/^(callf|jmpf|retf|iret)$/.test(test.encoded.row.mnemonic)) view.setUint32(GPR_AT + 4 * 8 + 4, 0, true);
+  if (test.mode !== 64) for (let i = 0; i < 8; i++) view.setUint32(GPR_AT + i * 8 + 4, 0, true);
 }
 
 /**
