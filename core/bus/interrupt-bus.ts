@@ -54,8 +54,15 @@ export class InterruptBus implements MsiSink {
   }
 
   /** Sends a message to the APICs that `destination` names; @returns false when there is none */
-  deliver(destination: number, logical: boolean, deliveryMode: number, vector: number, levelTriggered: boolean): boolean {
-    if (deliveryMode === DELIVERY_LOWEST_PRIORITY) return this.deliverLowest(destination, logical, vector, levelTriggered);
+  deliver(
+    destination: number,
+    logical: boolean,
+    deliveryMode: number,
+    vector: number,
+    levelTriggered: boolean,
+  ): boolean {
+    if (deliveryMode === DELIVERY_LOWEST_PRIORITY)
+      return this.deliverLowest(destination, logical, vector, levelTriggered);
     let found = false;
     for (const target of this.targets) {
       if (logical ? !target.matchesLogical(destination) : !target.matchesPhysical(destination)) continue;
@@ -86,11 +93,19 @@ export class InterruptBus implements MsiSink {
     if ((address & MSI_REDIRECTION_HINT) !== 0 && logical && deliveryMode === DELIVERY_FIXED) {
       deliveryMode = DELIVERY_LOWEST_PRIORITY;
     }
-    this.deliver((address >>> MSI_DESTINATION_SHIFT) & 0xff, logical, deliveryMode, data & 0xff, (data & MSI_LEVEL) !== 0);
+    this.deliver(
+      (address >>> MSI_DESTINATION_SHIFT) & 0xff,
+      logical,
+      deliveryMode,
+      data & 0xff,
+      (data & MSI_LEVEL) !== 0,
+    );
   }
 
   private deliverLowest(destination: number, logical: boolean, vector: number, levelTriggered: boolean): boolean {
-    const chosen = this.lowest((target) => (logical ? target.matchesLogical(destination) : target.matchesPhysical(destination)));
+    const chosen = this.lowest((target) =>
+      logical ? target.matchesLogical(destination) : target.matchesPhysical(destination),
+    );
     chosen?.accept(DELIVERY_FIXED, vector, levelTriggered);
     return chosen !== undefined;
   }

@@ -17,12 +17,19 @@ export const apicTimerSchema = z.strictObject({
   divide: z.int().min(0).max(15),
   initial: u32,
   remaining: u32,
-  startNs: z.int().min(0).max(2 ** 52),
+  startNs: z
+    .int()
+    .min(0)
+    .max(2 ** 52),
   running: z.boolean(),
   owed: z.int().min(0).max(MAX_OWED),
   deadlineLow: u32,
   deadlineHigh: u32,
-  timerDeadline: z.int().min(0).max(2 ** 53 - 1).nullable(),
+  timerDeadline: z
+    .int()
+    .min(0)
+    .max(2 ** 53 - 1)
+    .nullable(),
 });
 export type ApicTimerState = z.infer<typeof apicTimerSchema>;
 

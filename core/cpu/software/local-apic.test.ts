@@ -192,7 +192,16 @@ describe('local APIC pins', () => {
 describe('local APIC timer', () => {
   it('one-shot at 1 GHz divided by 2 to 128 and 1', () => {
     const { apic, clock, read, write } = setUp();
-    for (const [code, divisor] of [[0, 2], [1, 4], [2, 8], [3, 16], [8, 32], [9, 64], [10, 128], [11, 1]] as const) {
+    for (const [code, divisor] of [
+      [0, 2],
+      [1, 4],
+      [2, 8],
+      [3, 16],
+      [8, 32],
+      [9, 64],
+      [10, 128],
+      [11, 1],
+    ] as const) {
       write(LVT_TIMER, 0x40);
       write(0x3e0, code);
       write(0x380, 1000);
@@ -293,11 +302,12 @@ describe('local APIC timer', () => {
 describe('interprocessor interrupts', () => {
   it('reach physical, logical flat and logical cluster destinations', () => {
     const { all, write } = setUp({ cpus: 4 });
-    const hit = () => all.map(({ apic, write: w }) => {
-      const vector = apic.hasInterrupt() ? apic.acknowledge() : 0;
-      if (vector > 0) w(EOI, 0);
-      return vector;
-    });
+    const hit = () =>
+      all.map(({ apic, write: w }) => {
+        const vector = apic.hasInterrupt() ? apic.acknowledge() : 0;
+        if (vector > 0) w(EOI, 0);
+        return vector;
+      });
     write(ICR_HIGH, 2 << 24);
     write(ICR, 0x50);
     expect(hit()).toEqual([0, 0, 0x50, 0]);

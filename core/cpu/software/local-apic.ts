@@ -4,7 +4,6 @@
 // suppression of EOI broadcasts.
 
 import { z } from 'zod';
-import type { Clock } from '../../base/clock.ts';
 import type { Disposable } from '../../base/disposable.ts';
 import * as D from '../../bus/interrupt-bus.ts';
 import type { IrqLine } from '../../bus/irq.ts';
@@ -12,33 +11,15 @@ import type { MmioDevice } from '../../bus/mmio-bus.ts';
 import type { AccessSize } from '../../bus/port-bus.ts';
 import type { Device, DeviceState } from '../../devices/device.ts';
 import { parseState } from '../../devices/state.ts';
+import type { LocalApicOptions } from './local-apic-options.ts';
 import * as A from './local-apic-registers.ts';
 import { ApicRegisters, apicRegistersShape } from './local-apic-state.ts';
 import { ApicTimer, apicTimerSchema } from './local-apic-timer.ts';
 
+export type { LocalApicOptions } from './local-apic-options.ts';
+
 const VERSION = 1;
 const schema = z.strictObject({ ...apicRegistersShape, timer: apicTimerSchema });
-
-export interface LocalApicOptions {
-  /** "lapic0"... */
-  readonly id: string;
-  readonly apicId: number;
-  /** The boot processor: its LINT0 lets the 8259 through from the start, as firmware sets it up. */
-  readonly isBsp: boolean;
-  readonly clock: Clock;
-  readonly bus: D.InterruptBus;
-  /** Virtual time at which the TSC reaches a value. */
-  readonly tscToNs: (tsc: number) => number;
-  /** The 8259 pair whose INT output drives LINT0. */
-  readonly pic?: { acknowledge(): number } | undefined;
-  /** INTR to the CPU changed; see hasInterrupt(). */
-  readonly onInterruptRequest: (level: boolean) => void;
-  readonly onNmi: () => void;
-  readonly onInit: () => void;
-  readonly onStartup: (vector: number) => void;
-  /** The APIC base MSR changed: the memory window moved, appeared or went away. */
-  readonly onBaseChanged?: (() => void) | undefined;
-}
 
 export class LocalApic implements Device, MmioDevice, D.InterruptTarget {
   readonly id: string;
@@ -129,7 +110,13 @@ export class LocalApic implements Device, MmioDevice, D.InterruptTarget {
       return true;
     }
     const offset = (index - A.MSR_X2APIC_FIRST) * 16;
-    if (!this.registers.inX2ApicMode || !A.isX2ApicRegister(offset) || offset === A.APIC_EOI || offset === A.APIC_SELF_IPI) return false;
+    if (
+      !this.registers.inX2ApicMode ||
+      !A.isX2ApicRegister(offset) ||
+      offset === A.APIC_EOI ||
+      offset === A.APIC_SELF_IPI
+    )
+      return false;
     out[0] = offset === A.APIC_ID ? this.registers.initialId : this.readRegister(offset);
     if (offset === A.APIC_ICR_LOW) out[1] = this.registers.icrHigh;
     return true;
@@ -263,10 +250,12 @@ export class LocalApic implements Device, MmioDevice, D.InterruptTarget {
 
   private readRegister(offset: number): number {
     if (offset >= A.APIC_ISR && offset < A.APIC_ESR) {
-      const set = offset < A.APIC_TMR ? this.registers.isr : offset < A.APIC_IRR ? this.registers.tmr : this.registers.irr;
+      const set =
+        offset < A.APIC_TMR ? this.registers.isr : offset < A.APIC_IRR ? this.registers.tmr : this.registers.irr;
       return set.words[(offset >> 4) & 7] ?? 0;
     }
-    if (offset >= A.APIC_LVT_TIMER && offset <= A.APIC_LVT_ERROR) return this.registers.lvtEntry((offset - A.APIC_LVT_TIMER) >> 4);
+    if (offset >= A.APIC_LVT_TIMER && offset <= A.APIC_LVT_ERROR)
+      return this.registers.lvtEntry((offset - A.APIC_LVT_TIMER) >> 4);
     switch (offset) {
       case A.APIC_ID:
         return (this.registers.xapicId << 24) >>> 0;
@@ -337,7 +326,13 @@ export class LocalApic implements Device, MmioDevice, D.InterruptTarget {
       default:
         // Read-only registers ignore writes; places where no register is are an error.
         if (offset >= A.APIC_ISR && offset < A.APIC_ESR) break;
-        if (offset === A.APIC_VERSION || offset === A.APIC_APR || offset === A.APIC_PPR || offset === A.APIC_CURRENT_COUNT) break;
+        if (
+          offset === A.APIC_VERSION ||
+          offset === A.APIC_APR ||
+          offset === A.APIC_PPR ||
+          offset === A.APIC_CURRENT_COUNT
+        )
+          break;
         this.raiseError(A.ESR_ILLEGAL_REGISTER);
     }
   }
@@ -345,7 +340,8 @@ export class LocalApic implements Device, MmioDevice, D.InterruptTarget {
   private writeSvr(value: number): void {
     this.registers.svr = value & A.SVR_WRITABLE;
     // Switching the APIC off masks all local vectors.
-    if ((this.registers.svr & A.SVR_ENABLE) === 0) for (let i = 0; i < A.LVT_COUNT; i++) this.registers.lvt[i] = this.registers.lvtEntry(i) | A.LVT_MASKED;
+    if ((this.registers.svr & A.SVR_ENABLE) === 0)
+      for (let i = 0; i < A.LVT_COUNT; i++) this.registers.lvt[i] = this.registers.lvtEntry(i) | A.LVT_MASKED;
     this.update();
   }
 

@@ -10,6 +10,7 @@ import type { PortBus } from '../../bus/port-bus.ts';
 import type { Device, DeviceState } from '../device.ts';
 import { bytes, deadlineNs, flag, timeNs, u8 } from '../platform/state-fields.ts';
 import { parseState } from '../state.ts';
+import * as R from './i8042-registers.ts';
 import { Ps2Keyboard, ps2KeyboardSchema } from './ps2-keyboard.ts';
 import { Ps2Mouse, ps2MouseSchema } from './ps2-mouse.ts';
 import { TRANSLATION } from './scancodes.ts';
@@ -20,26 +21,6 @@ const VERSION = 1;
  * same byte twice in one interrupt (a resident program, then the BIOS).
  */
 const BYTE_GAP_NS = 250_000;
-
-const STATUS_OUTPUT_FULL = 0x01;
-const STATUS_SYSTEM = 0x04;
-const STATUS_COMMAND = 0x08;
-const STATUS_UNLOCKED = 0x10;
-const STATUS_AUX_DATA = 0x20;
-
-const MODE_KEYBOARD_IRQ = 0x01;
-const MODE_MOUSE_IRQ = 0x02;
-const MODE_SYSTEM = 0x04;
-const MODE_KEYBOARD_OFF = 0x10;
-const MODE_MOUSE_OFF = 0x20;
-const MODE_TRANSLATE = 0x40;
-const MODE_DEFAULT = MODE_KEYBOARD_IRQ | MODE_MOUSE_IRQ;
-
-const OUTPUT_NO_RESET = 0x01;
-const OUTPUT_A20 = 0x02;
-const OUTPUT_ONES = 0xcc;
-const INPUT_PORT = 0x80;
-const RELEASE = 0xf0;
 
 type Source = 'keyboard' | 'mouse';
 
@@ -96,7 +77,7 @@ export class I8042 implements Device {
   private lastWriteWasCommand = false;
   /** The command whose parameter comes next through port 60h, or 0. */
   private pendingCommand = 0;
-  private outputPort = OUTPUT_NO_RESET | OUTPUT_A20;
+  private outputPort = R.OUTPUT_NO_RESET | R.OUTPUT_A20;
   /** Translation saw a release prefix and owes it to the next code. */
   private releaseSeen = false;
   private nextByteNs = 0;
@@ -117,7 +98,7 @@ export class I8042 implements Device {
       onLeds: options.onLeds,
     });
     this.mouse = new Ps2Mouse({ name: `${this.id}.mouse`, clock: options.clock, onData: () => this.pump() });
-    this.ram[0] = MODE_DEFAULT;
+    this.ram[0] = R.MODE_DEFAULT;
   }
 
   /** `code` is a DOM KeyboardEvent.code; unknown ones are ignored. */
@@ -137,13 +118,13 @@ export class I8042 implements Device {
 
   /** Sets the mode that a BIOS leaves behind, for kernels that are started without one. */
   applyFirmwareSetup(): void {
-    this.ram[0] = MODE_KEYBOARD_IRQ | MODE_MOUSE_IRQ | MODE_SYSTEM | MODE_TRANSLATE;
+    this.ram[0] = R.MODE_KEYBOARD_IRQ | R.MODE_MOUSE_IRQ | R.MODE_SYSTEM | R.MODE_TRANSLATE;
     this.driveIrqs();
   }
 
   /** Another source (port 92h) moved the A20 gate: the output port's bit follows. */
   noteA20(enabled: boolean): void {
-    this.outputPort = enabled ? this.outputPort | OUTPUT_A20 : this.outputPort & ~OUTPUT_A20;
+    this.outputPort = enabled ? this.outputPort | R.OUTPUT_A20 : this.outputPort & ~R.OUTPUT_A20;
   }
 
   attach(ports: PortBus): Disposable {
@@ -168,7 +149,7 @@ export class I8042 implements Device {
     this.mouse.reset();
     this.byteTimer.disarm();
     this.ram.fill(0);
-    this.ram[0] = MODE_DEFAULT;
+    this.ram[0] = R.MODE_DEFAULT;
     this.output = 0;
     this.outputFull = false;
     this.outputSource = 'keyboard';
@@ -178,7 +159,7 @@ export class I8042 implements Device {
     this.pendingCommand = 0;
     this.releaseSeen = false;
     this.nextByteNs = 0;
-    this.outputPort = OUTPUT_NO_RESET | OUTPUT_A20;
+    this.outputPort = R.OUTPUT_NO_RESET | R.OUTPUT_A20;
     this.driveIrqs();
     this.onA20(true);
   }
@@ -215,7 +196,7 @@ export class I8042 implements Device {
     this.waitingSource = fields.waitingFromMouse ? 'mouse' : 'keyboard';
     this.lastWriteWasCommand = fields.lastWriteWasCommand;
     this.pendingCommand = fields.pendingCommand;
-    this.outputPort = (fields.outputPort & OUTPUT_A20) | OUTPUT_NO_RESET;
+    this.outputPort = (fields.outputPort & R.OUTPUT_A20) | R.OUTPUT_NO_RESET;
     this.releaseSeen = fields.releaseSeen;
     this.nextByteNs = fields.nextByteNs;
     if (fields.byteDeadline === null) this.byteTimer.disarm();
@@ -223,7 +204,7 @@ export class I8042 implements Device {
     this.keyboard.load(fields.keyboard);
     this.mouse.load(fields.mouse);
     this.driveIrqs();
-    this.onA20((this.outputPort & OUTPUT_A20) !== 0);
+    this.onA20((this.outputPort & R.OUTPUT_A20) !== 0);
   }
 
   dispose(): void {
@@ -238,11 +219,11 @@ export class I8042 implements Device {
 
   private readStatus(): number {
     return (
-      STATUS_UNLOCKED |
-      (this.outputFull ? STATUS_OUTPUT_FULL : 0) |
-      (this.outputFull && this.outputSource === 'mouse' ? STATUS_AUX_DATA : 0) |
-      (this.lastWriteWasCommand ? STATUS_COMMAND : 0) |
-      ((this.mode & MODE_SYSTEM) !== 0 ? STATUS_SYSTEM : 0)
+      R.STATUS_UNLOCKED |
+      (this.outputFull ? R.STATUS_OUTPUT_FULL : 0) |
+      (this.outputFull && this.outputSource === 'mouse' ? R.STATUS_AUX_DATA : 0) |
+      (this.lastWriteWasCommand ? R.STATUS_COMMAND : 0) |
+      ((this.mode & R.MODE_SYSTEM) !== 0 ? R.STATUS_SYSTEM : 0)
     );
   }
 
@@ -278,11 +259,11 @@ export class I8042 implements Device {
         break;
       case 0xd4:
         // Talking to a device turns its clock on again.
-        this.ram[0] = this.mode & ~MODE_MOUSE_OFF;
+        this.ram[0] = this.mode & ~R.MODE_MOUSE_OFF;
         this.mouse.receive(value);
         break;
       default:
-        this.ram[0] = this.mode & ~MODE_KEYBOARD_OFF;
+        this.ram[0] = this.mode & ~R.MODE_KEYBOARD_OFF;
         this.releaseSeen = false;
         this.keyboard.receive(value);
     }
@@ -310,10 +291,10 @@ export class I8042 implements Device {
         this.respond(0xf1, 'keyboard');
         break;
       case 0xa7:
-        this.ram[0] = this.mode | MODE_MOUSE_OFF;
+        this.ram[0] = this.mode | R.MODE_MOUSE_OFF;
         break;
       case 0xa8:
-        this.ram[0] = this.mode & ~MODE_MOUSE_OFF;
+        this.ram[0] = this.mode & ~R.MODE_MOUSE_OFF;
         this.pump();
         break;
       case 0xa9:
@@ -321,18 +302,18 @@ export class I8042 implements Device {
         this.respond(0, 'keyboard');
         break;
       case 0xaa:
-        this.ram[0] = this.mode | MODE_SYSTEM;
+        this.ram[0] = this.mode | R.MODE_SYSTEM;
         this.respond(0x55, 'keyboard');
         break;
       case 0xad:
-        this.ram[0] = this.mode | MODE_KEYBOARD_OFF;
+        this.ram[0] = this.mode | R.MODE_KEYBOARD_OFF;
         break;
       case 0xae:
-        this.ram[0] = this.mode & ~MODE_KEYBOARD_OFF;
+        this.ram[0] = this.mode & ~R.MODE_KEYBOARD_OFF;
         this.pump();
         break;
       case 0xc0:
-        this.respond(INPUT_PORT, 'keyboard');
+        this.respond(R.INPUT_PORT, 'keyboard');
         break;
       case 0xd0:
         this.respond(this.readOutputPort(), 'keyboard');
@@ -345,7 +326,7 @@ export class I8042 implements Device {
         break;
       case 0xdd:
       case 0xdf:
-        this.writeOutputPort(value === 0xdf ? this.outputPort | OUTPUT_A20 : this.outputPort & ~OUTPUT_A20);
+        this.writeOutputPort(value === 0xdf ? this.outputPort | R.OUTPUT_A20 : this.outputPort & ~R.OUTPUT_A20);
         break;
       case 0xe0:
         this.respond(0, 'keyboard');
@@ -362,13 +343,13 @@ export class I8042 implements Device {
 
   private readOutputPort(): number {
     const mouse = this.outputSource === 'mouse';
-    return OUTPUT_ONES | this.outputPort | (this.outputFull ? (mouse ? 0x20 : 0x10) : 0);
+    return R.OUTPUT_ONES | this.outputPort | (this.outputFull ? (mouse ? 0x20 : 0x10) : 0);
   }
 
   private writeOutputPort(value: number): void {
-    this.outputPort = (value & OUTPUT_A20) | OUTPUT_NO_RESET;
-    this.onA20((value & OUTPUT_A20) !== 0);
-    if ((value & OUTPUT_NO_RESET) === 0) this.onReset();
+    this.outputPort = (value & R.OUTPUT_A20) | R.OUTPUT_NO_RESET;
+    this.onA20((value & R.OUTPUT_A20) !== 0);
+    if ((value & R.OUTPUT_NO_RESET) === 0) this.onReset();
   }
 
   /** A byte of the controller itself; a guest that does not fetch one before asking for the next loses it. */
@@ -387,8 +368,8 @@ export class I8042 implements Device {
       this.fill(value, this.waitingSource);
       return;
     }
-    const keyboardReady = (this.mode & MODE_KEYBOARD_OFF) === 0 && this.keyboard.hasData;
-    const mouseReady = (this.mode & MODE_MOUSE_OFF) === 0 && this.mouse.hasData;
+    const keyboardReady = (this.mode & R.MODE_KEYBOARD_OFF) === 0 && this.keyboard.hasData;
+    const mouseReady = (this.mode & R.MODE_MOUSE_OFF) === 0 && this.mouse.hasData;
     if (!keyboardReady && !mouseReady) return;
     if (this.clock.nowNs() < this.nextByteNs) {
       this.byteTimer.arm(this.nextByteNs);
@@ -402,11 +383,11 @@ export class I8042 implements Device {
   private fillFromKeyboard(): boolean {
     while (this.keyboard.hasData) {
       const value = this.keyboard.take();
-      if ((this.mode & MODE_TRANSLATE) === 0) {
+      if ((this.mode & R.MODE_TRANSLATE) === 0) {
         this.fill(value, 'keyboard');
         return true;
       }
-      if (value === RELEASE) {
+      if (value === R.RELEASE) {
         this.releaseSeen = true;
         continue;
       }
@@ -429,7 +410,7 @@ export class I8042 implements Device {
 
   private driveIrqs(): void {
     const fromMouse = this.outputSource === 'mouse';
-    this.irq1.set(this.outputFull && !fromMouse && (this.mode & MODE_KEYBOARD_IRQ) !== 0);
-    this.irq12.set(this.outputFull && fromMouse && (this.mode & MODE_MOUSE_IRQ) !== 0);
+    this.irq1.set(this.outputFull && !fromMouse && (this.mode & R.MODE_KEYBOARD_IRQ) !== 0);
+    this.irq12.set(this.outputFull && fromMouse && (this.mode & R.MODE_MOUSE_IRQ) !== 0);
   }
 }

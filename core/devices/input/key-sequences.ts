@@ -35,7 +35,9 @@ export function breakSequence(code: KeyCode, scanSet: number, modifiers: Modifie
 function makeSet2(code: KeyCode, modifiers: Modifiers): number[] {
   if (code === 'Pause') {
     // Pause sends make and break at once; with Ctrl it is the Break key.
-    return modifiers.control ? [0xe0, 0x7e, 0xe0, RELEASE, 0x7e] : [0xe1, 0x14, 0x77, 0xe1, RELEASE, 0x14, RELEASE, 0x77];
+    return modifiers.control
+      ? [0xe0, 0x7e, 0xe0, RELEASE, 0x7e]
+      : [0xe1, 0x14, 0x77, 0xe1, RELEASE, 0x14, RELEASE, 0x77];
   }
   if (code === 'PrintScreen') {
     if (modifiers.alt) return [SYSRQ];

@@ -340,7 +340,8 @@ export class Ps2Keyboard {
 /** Set 3 after power-on: shift keys make/break, text and cursor keys typematic, the others make only. */
 function defaultType(code: KeyCode): number {
   if (/^(Shift(Left|Right)|ControlLeft|AltLeft|CapsLock)$/.test(code)) return SENDS_BREAK;
-  const typematic = /^(Key.|Digit.|Arrow.*|Backquote|Minus|Equal|Backspace|Tab|Bracket.*|Backslash|Semicolon|Quote|Enter)$/;
+  const typematic =
+    /^(Key.|Digit.|Arrow.*|Backquote|Minus|Equal|Backspace|Tab|Bracket.*|Backslash|Semicolon|Quote|Enter)$/;
   return typematic.test(code) || /^(IntlBackslash|Comma|Period|Slash|Space|Delete)$/.test(code) ? REPEATS : 0;
 }
 

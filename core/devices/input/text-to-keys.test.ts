@@ -9,7 +9,16 @@ const show = (text: string) => textToKeys(text).map(({ code, down }) => `${down 
 describe('textToKeys', () => {
   it('holds shift only as long as needed', () => {
     expect(show('aB!c')).toEqual([
-      '+KeyA', '-KeyA', '+ShiftLeft', '+KeyB', '-KeyB', '+Digit1', '-Digit1', '-ShiftLeft', '+KeyC', '-KeyC',
+      '+KeyA',
+      '-KeyA',
+      '+ShiftLeft',
+      '+KeyB',
+      '-KeyB',
+      '+Digit1',
+      '-Digit1',
+      '-ShiftLeft',
+      '+KeyC',
+      '-KeyC',
     ]);
   });
 
@@ -64,9 +73,30 @@ describe('scan code tables', () => {
 
   it('match well-known set 1 codes', () => {
     const known = {
-      Digit1: 0x02, KeyQ: 0x10, Enter: 0x1c, ControlLeft: 0x1d, KeyA: 0x1e, ShiftLeft: 0x2a, KeyZ: 0x2c, Space: 0x39,
-      F1: 0x3b, F10: 0x44, NumLock: 0x45, ScrollLock: 0x46, Numpad7: 0x47, F11: 0x57, Backslash: 0x2b, Backquote: 0x29,
-      IntlRo: 0x73, IntlYen: 0x7d, Convert: 0x79, NonConvert: 0x7b, KanaMode: 0x70, F13: 0x64, F24: 0x76, NumpadEqual: 0x59,
+      Digit1: 0x02,
+      KeyQ: 0x10,
+      Enter: 0x1c,
+      ControlLeft: 0x1d,
+      KeyA: 0x1e,
+      ShiftLeft: 0x2a,
+      KeyZ: 0x2c,
+      Space: 0x39,
+      F1: 0x3b,
+      F10: 0x44,
+      NumLock: 0x45,
+      ScrollLock: 0x46,
+      Numpad7: 0x47,
+      F11: 0x57,
+      Backslash: 0x2b,
+      Backquote: 0x29,
+      IntlRo: 0x73,
+      IntlYen: 0x7d,
+      Convert: 0x79,
+      NonConvert: 0x7b,
+      KanaMode: 0x70,
+      F13: 0x64,
+      F24: 0x76,
+      NumpadEqual: 0x59,
     } as const;
     for (const [code, set1] of Object.entries(known)) {
       if (!isKeyCode(code)) throw new Error(code);

@@ -165,7 +165,9 @@ export function textToKeys(text: string): KeyAction[] {
   for (const character of text.replaceAll('\r\n', '\n')) {
     const key = keyForCharacter(character);
     if (key === undefined) {
-      throw new NestboxError('usage', `The US keyboard has no key for ${JSON.stringify(character)}`, { op: 'type text' });
+      throw new NestboxError('usage', `The US keyboard has no key for ${JSON.stringify(character)}`, {
+        op: 'type text',
+      });
     }
     setShift(key.shift);
     actions.push({ code: key.code, down: true }, { code: key.code, down: false });
@@ -194,11 +196,14 @@ export function keyForName(name: string): KeyCode | undefined {
  */
 export function parseKeyCombo(combo: string): KeyCode[] {
   // A trailing or lone "-" is the minus key itself: "ctrl--".
-  const parts = combo === '-' ? ['-'] : combo.endsWith('--') ? [...combo.slice(0, -2).split('-'), '-'] : combo.split('-');
+  const parts =
+    combo === '-' ? ['-'] : combo.endsWith('--') ? [...combo.slice(0, -2).split('-'), '-'] : combo.split('-');
   return parts.map((part) => {
     const code = keyForName(part);
     if (code === undefined) {
-      throw new NestboxError('usage', `Unknown key ${JSON.stringify(part)} in ${JSON.stringify(combo)}`, { op: 'send keys' });
+      throw new NestboxError('usage', `Unknown key ${JSON.stringify(part)} in ${JSON.stringify(combo)}`, {
+        op: 'send keys',
+      });
     }
     return code;
   });
@@ -206,8 +211,5 @@ export function parseKeyCombo(combo: string): KeyCode[] {
 
 /** Key strokes of a parsed combination. */
 export function comboToKeys(codes: readonly KeyCode[]): KeyAction[] {
-  return [
-    ...codes.map((code) => ({ code, down: true })),
-    ...codes.toReversed().map((code) => ({ code, down: false })),
-  ];
+  return [...codes.map((code) => ({ code, down: true })), ...codes.toReversed().map((code) => ({ code, down: false }))];
 }

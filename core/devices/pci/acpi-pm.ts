@@ -184,7 +184,8 @@ export class AcpiPm {
 
   private settleTimer(): void {
     const tick = acpiTicksAt(this.clock.nowNs());
-    if (Math.floor(tick / TIMER_MSB_TICKS) !== Math.floor(this.timerSeenTick / TIMER_MSB_TICKS)) this.status |= A.TMR_STS;
+    if (Math.floor(tick / TIMER_MSB_TICKS) !== Math.floor(this.timerSeenTick / TIMER_MSB_TICKS))
+      this.status |= A.TMR_STS;
     this.timerSeenTick = tick;
   }
 

@@ -24,7 +24,10 @@ function setUp() {
     onSmram: (open) => events.push(`smram ${open}`),
   });
   const irqs = Array.from({ length: 16 }, () => new TestLine());
-  const isa = new Piix3({ isaIrqs: irqs.map((line) => new SharedIrqLine(line).connect()), onReset: (hard) => events.push(`reset ${hard}`) });
+  const isa = new Piix3({
+    isaIrqs: irqs.map((line) => new SharedIrqLine(line).connect()),
+    onReset: (hard) => events.push(`reset ${hard}`),
+  });
   const sci = new TestLine();
   const pm = new Piix4Pm({ clock, sci, serial1: true, parallel1: true, onPowerOff: () => events.push('off') });
   bus.add(host, 0);

@@ -45,7 +45,14 @@ export class I440fx extends PciDevice {
   private readonly onSmram: ((open: boolean) => void) | undefined;
 
   constructor(options: I440fxOptions) {
-    super({ id: options.id ?? 'i440fx', vendorId: 0x8086, deviceId: 0x1237, revision: 2, classCode: 0x060000, log: options.log });
+    super({
+      id: options.id ?? 'i440fx',
+      vendorId: 0x8086,
+      deviceId: 0x1237,
+      revision: 2,
+      classCode: 0x060000,
+      log: options.log,
+    });
     this.onPam = options.onPam;
     this.onSmram = options.onSmram;
     this.setWritable(0x50, 4, 0xffffffff);

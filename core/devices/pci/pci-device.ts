@@ -104,7 +104,11 @@ export abstract class PciDevice implements Device {
     this.setDefault(R.SUBSYSTEM_VENDOR_ID, 2, options.subsystemVendorId ?? 0x1af4);
     this.setDefault(R.SUBSYSTEM_ID, 2, options.subsystemId ?? 0x1100);
     this.setDefault(R.INTERRUPT_PIN, 1, this.interruptPin);
-    this.setWritable(R.COMMAND, 2, R.COMMAND_IO | R.COMMAND_MEMORY | R.COMMAND_MASTER | R.COMMAND_SERR | R.COMMAND_INTX_DISABLE);
+    this.setWritable(
+      R.COMMAND,
+      2,
+      R.COMMAND_IO | R.COMMAND_MEMORY | R.COMMAND_MASTER | R.COMMAND_SERR | R.COMMAND_INTX_DISABLE,
+    );
     this.setWritable(R.CACHE_LINE_SIZE, 1, 0xff);
     this.setWritable(R.LATENCY_TIMER, 1, 0xff);
     this.setWritable(R.INTERRUPT_LINE, 1, 0xff);
@@ -151,7 +155,8 @@ export abstract class PciDevice implements Device {
       this.setDefault(offset, 4, R.BAR_IO);
       this.setWritable(offset, 4, -bar.sizeBytes & ~3);
     } else {
-      const flags = (bar.kind === 'memory64' ? R.BAR_MEMORY_64 : 0) | (bar.prefetchable === true ? R.BAR_PREFETCHABLE : 0);
+      const flags =
+        (bar.kind === 'memory64' ? R.BAR_MEMORY_64 : 0) | (bar.prefetchable === true ? R.BAR_PREFETCHABLE : 0);
       this.setDefault(offset, 4, flags);
       this.setWritable(offset, 4, -bar.sizeBytes & ~15);
       if (bar.kind === 'memory64') this.setWritable(offset + 4, 4, 0xffffffff);
@@ -180,7 +185,8 @@ export abstract class PciDevice implements Device {
 
   /** Appends a capability of `sizeBytes` to the list and returns its offset; the body starts 2 bytes after it. */
   protected addCapability(capabilityId: number, sizeBytes: number, offset = this.nextCapability): number {
-    if (offset + sizeBytes > 256) throw new NestboxError('internal', `${this.id}: no room for capability ${capabilityId}`);
+    if (offset + sizeBytes > 256)
+      throw new NestboxError('internal', `${this.id}: no room for capability ${capabilityId}`);
     this.setDefault(this.lastCapability, 1, offset);
     this.setDefault(offset, 1, capabilityId);
     this.setDefault(R.STATUS, 2, getLittleEndian(this.defaults, R.STATUS, 2) | R.STATUS_CAPABILITIES);

@@ -17,10 +17,17 @@ const DAY_SECONDS = 86_400;
 const DAYS_PER_ERA = 146_097;
 
 /** Seconds since 1970-01-01 00:00. Fields out of range carry over, as a counter chain would. */
-export function secondsOf(year: number, month: number, day: number, hour: number, minute: number, second: number): number {
+export function secondsOf(
+  year: number,
+  month: number,
+  day: number,
+  hour: number,
+  minute: number,
+  second: number,
+): number {
   const monthIndex = month - 1;
   const fullYear = year + Math.floor(monthIndex / 12);
-  const monthFromMarch = (((monthIndex % 12) + 12) % 12 + 10) % 12;
+  const monthFromMarch = ((((monthIndex % 12) + 12) % 12) + 10) % 12;
   const marchYear = monthFromMarch >= 10 ? fullYear - 1 : fullYear;
   const era = Math.floor(marchYear / 400);
   const yearOfEra = marchYear - era * 400;

@@ -47,7 +47,12 @@ export class DebugPorts implements Device {
     const store = new DisposableStore();
     const { onDebugByte, onPanic, onExit } = this.options;
     for (const port of [DEBUG_CONSOLE, FIRMWARE_CONSOLE]) {
-      store.add(ports.register(port, 1, { readPort: () => PRESENT, writePort: (_offset, _size, value) => onDebugByte?.(value) }));
+      store.add(
+        ports.register(port, 1, {
+          readPort: () => PRESENT,
+          writePort: (_offset, _size, value) => onDebugByte?.(value),
+        }),
+      );
     }
     store.add(
       ports.register(POST_CODE, 1, {
@@ -57,9 +62,22 @@ export class DebugPorts implements Device {
         },
       }),
     );
-    store.add(ports.register(PANIC, 1, { readPort: () => PVPANIC_PANICKED | PVPANIC_CRASH_LOADED, writePort: (_offset, _size, value) => onPanic?.(value) }));
+    store.add(
+      ports.register(PANIC, 1, {
+        readPort: () => PVPANIC_PANICKED | PVPANIC_CRASH_LOADED,
+        writePort: (_offset, _size, value) => onPanic?.(value),
+      }),
+    );
     // QEMU's port takes accesses of up to four bytes; test kernels use all of them.
-    if (onExit !== undefined) store.add(ports.register(DEBUG_EXIT, 4, { readPort: () => 0, writePort: (offset, _size, value) => (offset === 0 ? onExit(value) : undefined) }, 4));
+    if (onExit !== undefined)
+      store.add(
+        ports.register(
+          DEBUG_EXIT,
+          4,
+          { readPort: () => 0, writePort: (offset, _size, value) => (offset === 0 ? onExit(value) : undefined) },
+          4,
+        ),
+      );
     return store;
   }
 

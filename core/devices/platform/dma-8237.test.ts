@@ -36,7 +36,13 @@ describe('Dma8237', () => {
     expect(channel.remainingBytes).toBe(512);
     expect(channel.write(new Uint8Array(300).fill(7))).toEqual({ bytes: 300, terminalCount: false });
     expect(channel.write(new Uint8Array(300).fill(8))).toEqual({ bytes: 212, terminalCount: true });
-    expect([memory.read8(0x21000), memory.read8(0x2112b), memory.read8(0x2112c), memory.read8(0x211ff), memory.read8(0x21200)]).toEqual([7, 7, 8, 8, 0]);
+    expect([
+      memory.read8(0x21000),
+      memory.read8(0x2112b),
+      memory.read8(0x2112c),
+      memory.read8(0x211ff),
+      memory.read8(0x21200),
+    ]).toEqual([7, 7, 8, 8, 0]);
     expect(channel.ready).toBe(false);
     expect(ports.read(0x08, 1) & 0x0f).toBe(4);
     expect(ports.read(0x08, 1) & 0x0f).toBe(0);
@@ -100,7 +106,9 @@ describe('Dma8237', () => {
     const { dma, ports } = build();
     program(ports, 0x44, 0x0b, 0x1234, 0x5678);
     ports.write(0x0c, 1, 0);
-    expect([ports.read(0x04, 1), ports.read(0x04, 1), ports.read(0x05, 1), ports.read(0x05, 1)]).toEqual([0x34, 0x12, 0x78, 0x56]);
+    expect([ports.read(0x04, 1), ports.read(0x04, 1), ports.read(0x05, 1), ports.read(0x05, 1)]).toEqual([
+      0x34, 0x12, 0x78, 0x56,
+    ]);
     expect(ports.read(0x81, 1)).toBe(0x0b);
     const state = dma.save();
     ports.write(0x0d, 1, 0);

@@ -25,14 +25,39 @@ const COMMAND_DISABLE = 0x04;
 
 /** Ports 80h-8Fh: which channel's page each one is. The others are plain storage that the guest can read back. */
 const PAGE_CHANNEL: readonly (number | undefined)[] = [
-  undefined, 2, 3, 1, undefined, undefined, undefined, 0, undefined, 6, 7, 5, undefined, undefined, undefined, 4,
+  undefined,
+  2,
+  3,
+  1,
+  undefined,
+  undefined,
+  undefined,
+  0,
+  undefined,
+  6,
+  7,
+  5,
+  undefined,
+  undefined,
+  undefined,
+  4,
 ];
 const PAGE_PORT_FIRST = 0x81;
 const PAGE_PORT_COUNT = 15;
 
 const channelSchema = z.strictObject({ baseAddress: u16, baseCount: u16, address: u16, count: u16, mode: u8 });
-const controllerSchema = z.strictObject({ command: u8, status: u8, mask: z.int().min(0).max(15), request: z.int().min(0).max(15), flipFlop: z.boolean() });
-const schema = z.strictObject({ channels: listOf(channelSchema, CHANNELS), controllers: listOf(controllerSchema, 2), pages: listOf(u8, 16) });
+const controllerSchema = z.strictObject({
+  command: u8,
+  status: u8,
+  mask: z.int().min(0).max(15),
+  request: z.int().min(0).max(15),
+  flipFlop: z.boolean(),
+});
+const schema = z.strictObject({
+  channels: listOf(channelSchema, CHANNELS),
+  controllers: listOf(controllerSchema, 2),
+  pages: listOf(u8, 16),
+});
 
 interface Channel {
   baseAddress: number;
@@ -58,7 +83,13 @@ export interface Dma8237Options {
 export class Dma8237 implements Device {
   readonly id: string;
   private readonly memory: DmaMemory;
-  private readonly channels: Channel[] = Array.from({ length: CHANNELS }, () => ({ baseAddress: 0, baseCount: 0, address: 0, count: 0, mode: 0 }));
+  private readonly channels: Channel[] = Array.from({ length: CHANNELS }, () => ({
+    baseAddress: 0,
+    baseCount: 0,
+    address: 0,
+    count: 0,
+    mode: 0,
+  }));
   private readonly controllers: readonly [Controller, Controller] = [newController(), newController()];
   private readonly pages = new Uint8Array(16);
   private readonly readyListeners: Set<() => void>[] = Array.from({ length: CHANNELS }, () => new Set());
@@ -117,9 +148,17 @@ export class Dma8237 implements Device {
 
   private isReady(number: number): boolean {
     const controller = this.controllers[number >> 2];
-    if (controller === undefined || (controller.command & COMMAND_DISABLE) !== 0 || (controller.mask & (1 << (number & 3))) !== 0) return false;
+    if (
+      controller === undefined ||
+      (controller.command & COMMAND_DISABLE) !== 0 ||
+      (controller.mask & (1 << (number & 3))) !== 0
+    )
+      return false;
     // Channels 0-3 pass through the cascade channel of the second controller.
-    return number >= CASCADE_CHANNEL || ((this.controllers[1].command & COMMAND_DISABLE) === 0 && (this.controllers[1].mask & 1) === 0);
+    return (
+      number >= CASCADE_CHANNEL ||
+      ((this.controllers[1].command & COMMAND_DISABLE) === 0 && (this.controllers[1].mask & 1) === 0)
+    );
   }
 
   private pageOf(number: number): number {
@@ -154,7 +193,7 @@ export class Dma8237 implements Device {
   /** Moves data in pieces that do not wrap: the address counter is 16 bits wide and never carries into the page. */
   private move(number: number, channel: Channel, data: Uint8Array, toMemory: boolean, unit: number): void {
     const down = (channel.mode & MODE_DOWN) !== 0;
-    for (let at = 0; at < data.length; ) {
+    for (let at = 0; at < data.length;) {
       const units = down ? 1 : Math.min((data.length - at) / unit, 0x10000 - channel.address);
       const piece = data.subarray(at, at + units * unit);
       const address = this.physicalAddress(number, channel);
@@ -270,7 +309,8 @@ export class Dma8237 implements Device {
 
   reset(): void {
     for (const controller of this.controllers) clearController(controller);
-    for (const channel of this.channels) Object.assign(channel, { baseAddress: 0, baseCount: 0, address: 0, count: 0, mode: 0 });
+    for (const channel of this.channels)
+      Object.assign(channel, { baseAddress: 0, baseCount: 0, address: 0, count: 0, mode: 0 });
     this.pages.fill(0);
   }
 

@@ -72,7 +72,10 @@ interface Rig {
 }
 
 type Parts = Omit<Rig, 'clock' | 'ports' | 'mmio' | 'observed'>;
-type World = Pick<Rig, 'clock' | 'ports' | 'mmio' | 'observed'> & { line: (name: string) => TestLine; note: (name: string) => (value?: unknown) => void };
+type World = Pick<Rig, 'clock' | 'ports' | 'mmio' | 'observed'> & {
+  line: (name: string) => TestLine;
+  note: (name: string) => (value?: unknown) => void;
+};
 
 function makeRig(nowNs: number, make: (world: World) => Parts): Rig {
   const observed: string[] = [];
@@ -86,7 +89,7 @@ function makeRig(nowNs: number, make: (world: World) => Parts): Rig {
       line.onChange = (level) => observed.push(`${name} ${level}`);
       return line;
     },
-    note: (name) => (value) => void observed.push(`${name} ${value}`),
+    note: (name) => (value) => void observed.push(`${name} ${String(value)}`),
   };
   return { clock: world.clock, ports: world.ports, mmio: world.mmio, observed, ...make(world) };
 }
@@ -108,7 +111,13 @@ function fakeMemory(): DmaMemory {
 }
 
 /** A PCI function alone on a bus, with configuration accesses and its own ports. */
-function pciParts(world: World, device: PciDevice & { attach?: (ports: PortBus) => unknown }, slot: number, fn: number, portNumbers: number[]): Parts {
+function pciParts(
+  world: World,
+  device: PciDevice & { attach?: (ports: PortBus) => unknown },
+  slot: number,
+  fn: number,
+  portNumbers: number[],
+): Parts {
   const bus = new PciBus({ mapper: new BusPciMapper({ ports: world.ports, mmio: world.mmio }) });
   bus.add(device, slot, fn);
   device.attach?.(world.ports);
@@ -136,18 +145,34 @@ const RIGS: Record<string, (world: World) => Parts> = {
     };
   },
   pit: (world) => {
-    const device = new Pit8254({ clock: world.clock, irq0: world.line('irq0'), onSpeaker: (s) => world.observed.push(JSON.stringify(s)) });
+    const device = new Pit8254({
+      clock: world.clock,
+      irq0: world.line('irq0'),
+      onSpeaker: (s) => world.observed.push(JSON.stringify(s)),
+    });
     device.attach(world.ports);
     return { device, portNumbers: [0x40, 0x41, 0x42, 0x43, 0x43, 0x61], actions: [] };
   },
   rtc: (world) => {
-    const device = new RtcMc146818({ clock: world.clock, wallClock: { epochMsAtPowerOn: 1_700_000_000_250 }, irq8: world.line('irq8'), onNmiMask: world.note('nmi') });
+    const device = new RtcMc146818({
+      clock: world.clock,
+      wallClock: { epochMsAtPowerOn: 1_700_000_000_250 },
+      irq8: world.line('irq8'),
+      onNmiMask: world.note('nmi'),
+    });
     device.attach(world.ports);
     const index = (random: Random): void => world.ports.write(0x70, 1, random.below(16));
     return { device, portNumbers: [0x70, 0x71, 0x71, 0x71], actions: [index, index] };
   },
   i8042: (world) => {
-    const device = new I8042({ clock: world.clock, irq1: world.line('irq1'), irq12: world.line('irq12'), onA20: world.note('a20'), onReset: world.note('reset'), onLeds: world.note('leds') });
+    const device = new I8042({
+      clock: world.clock,
+      irq1: world.line('irq1'),
+      irq12: world.line('irq12'),
+      onA20: world.note('a20'),
+      onReset: world.note('reset'),
+      onLeds: world.note('leds'),
+    });
     device.attach(world.ports);
     return {
       device,
@@ -156,7 +181,10 @@ const RIGS: Record<string, (world: World) => Parts> = {
         (random) => device.keyEvent(random.pick(KEY_CODES), random.below(2) === 1),
         (random) => device.mouseMove(random.below(600) - 300, random.below(600) - 300, random.below(5) - 2),
         (random) => device.mouseButtons(random.below(32)),
-        (random) => (world.ports.write(0x64, 1, 0xd4), world.ports.write(0x60, 1, random.pick([0xf4, 0xf3, 200, 100, 80, 0xe9, 0xeb, 0xff, 0xf0, 0xea]))),
+        (random) => (
+          world.ports.write(0x64, 1, 0xd4),
+          world.ports.write(0x60, 1, random.pick([0xf4, 0xf3, 200, 100, 80, 0xe9, 0xeb, 0xff, 0xf0, 0xea]))
+        ),
         (random) => world.ports.write(0x60, 1, random.pick([0xf4, 0xf0, 3, 2, 1, 0xff, 0xed, 0xf3, 0xf8, 0xfb, 0xfe])),
         () => world.observed.push(`data ${world.ports.read(0x60, 1)}`),
       ],
@@ -168,7 +196,15 @@ const RIGS: Record<string, (world: World) => Parts> = {
     return { device, portNumbers: [0x92], actions: [] };
   },
   uart: (world) => {
-    const device = new Uart16550({ id: 'com1', base: 0x3f8, clock: world.clock, irq: world.line('irq4'), onTransmit: world.note('tx'), onBreak: world.note('break'), onModemOutputs: (o) => world.observed.push(JSON.stringify(o)) });
+    const device = new Uart16550({
+      id: 'com1',
+      base: 0x3f8,
+      clock: world.clock,
+      irq: world.line('irq4'),
+      onTransmit: world.note('tx'),
+      onBreak: world.note('break'),
+      onModemOutputs: (o) => world.observed.push(JSON.stringify(o)),
+    });
     device.attach(world.ports);
     return {
       device,
@@ -176,14 +212,32 @@ const RIGS: Record<string, (world: World) => Parts> = {
       actions: [
         (random) => device.receive(Uint8Array.from({ length: random.below(40) }, () => random.below(256))),
         () => device.receiveBreak(),
-        (random) => device.setModemInputs({ cts: random.below(2) === 1, dsr: random.below(2) === 1, ri: random.below(2) === 1, dcd: random.below(2) === 1 }),
+        (random) =>
+          device.setModemInputs({
+            cts: random.below(2) === 1,
+            dsr: random.below(2) === 1,
+            ri: random.below(2) === 1,
+            dcd: random.below(2) === 1,
+          }),
       ],
     };
   },
   'uart-paced': (world) => {
-    const device = new Uart16550({ id: 'com2', base: 0x2f8, clock: world.clock, irq: world.line('irq3'), onTransmit: world.note('tx'), pacing: 'baud', gateIrqWithOut2: true });
+    const device = new Uart16550({
+      id: 'com2',
+      base: 0x2f8,
+      clock: world.clock,
+      irq: world.line('irq3'),
+      onTransmit: world.note('tx'),
+      pacing: 'baud',
+      gateIrqWithOut2: true,
+    });
     device.attach(world.ports);
-    return { device, portNumbers: range(0x2f8, 8), actions: [(random) => device.receive(new Uint8Array(random.below(30)).fill(random.below(256)))] };
+    return {
+      device,
+      portNumbers: range(0x2f8, 8),
+      actions: [(random) => device.receive(new Uint8Array(random.below(30)).fill(random.below(256)))],
+    };
   },
   dma: (world) => {
     const device = new Dma8237({ memory: fakeMemory() });
@@ -194,7 +248,11 @@ const RIGS: Record<string, (world: World) => Parts> = {
       const result = random.below(2) === 0 ? channel.read(data) : channel.write(data);
       world.observed.push(`dma ${result.bytes} ${result.terminalCount} ${channel.ready} ${channel.remainingBytes}`);
     };
-    return { device, portNumbers: [...range(0, 16), ...range(0xc0, 32), ...range(0x81, 15)], actions: [transfer, transfer] };
+    return {
+      device,
+      portNumbers: [...range(0, 16), ...range(0xc0, 32), ...range(0x81, 15)],
+      actions: [transfer, transfer],
+    };
   },
   hpet: (world) => {
     const device = new Hpet({ clock: world.clock, irq: inputs(world), onLegacyReplacement: world.note('legacy') });
@@ -203,7 +261,14 @@ const RIGS: Record<string, (world: World) => Parts> = {
   },
   'io-apic': (world) => {
     const bus = new InterruptBus();
-    bus.addTarget({ apicId: 0, arbitrationPriority: 0, acceptsFixed: true, matchesPhysical: () => true, matchesLogical: () => true, accept: (mode, vector, level) => world.observed.push(`${mode} ${vector} ${level}`) });
+    bus.addTarget({
+      apicId: 0,
+      arbitrationPriority: 0,
+      acceptsFixed: true,
+      matchesPhysical: () => true,
+      matchesLogical: () => true,
+      accept: (mode, vector, level) => world.observed.push(`${mode} ${vector} ${level}`),
+    });
     const device = new IoApic({ bus });
     device.attach(world.mmio);
     return {
@@ -212,7 +277,10 @@ const RIGS: Record<string, (world: World) => Parts> = {
       mmioRange: [0xfec00000, 0x44],
       actions: [
         (random) => device.pin(random.below(24)).set(random.below(2) === 1),
-        (random) => (world.mmio.write(0xfec00000, 4, 0x10 + random.below(48)), world.mmio.write(0xfec00010, 4, random.value(4) & ~0x10000)),
+        (random) => (
+          world.mmio.write(0xfec00000, 4, 0x10 + random.below(48)),
+          world.mmio.write(0xfec00010, 4, random.value(4) & ~0x10000)
+        ),
         (random) => bus.broadcastEoi(random.below(256)),
       ],
     };
@@ -220,9 +288,17 @@ const RIGS: Record<string, (world: World) => Parts> = {
   'local-apic': (world) => {
     const bus = new InterruptBus();
     const device: LocalApic = new LocalApic({
-      id: 'lapic0', apicId: 0, isBsp: true, clock: world.clock, bus, tscToNs: (tsc) => tsc,
+      id: 'lapic0',
+      apicId: 0,
+      isBsp: true,
+      clock: world.clock,
+      bus,
+      tscToNs: (tsc) => tsc,
       pic: { acknowledge: () => 8 },
-      onInterruptRequest: world.note('intr'), onNmi: world.note('nmi'), onInit: world.note('init'), onStartup: world.note('sipi'),
+      onInterruptRequest: world.note('intr'),
+      onNmi: world.note('nmi'),
+      onInit: world.note('init'),
+      onStartup: world.note('sipi'),
     });
     bus.addEoiListener({ endOfInterrupt: world.note('eoi') });
     world.mmio.register(0xfee00000, 0x1000, device);
@@ -242,7 +318,9 @@ const RIGS: Record<string, (world: World) => Parts> = {
         (random) => device.writeCr8(random.below(4)),
         (random) => world.observed.push(device.readMsr(msr(random), out) ? `msr ${out[0]} ${out[1]}` : '#GP'),
         (random) => world.observed.push(`wrmsr ${device.writeMsr(msr(random), random.value(4), random.below(2))}`),
-        (random) => random.below(20) === 0 && device.writeMsr(0x1b, random.pick([0xfee00900, 0xfee00d00, 0xfee00100, 0xfee00400, random.next()]), 0),
+        (random) =>
+          random.below(20) === 0 &&
+          device.writeMsr(0x1b, random.pick([0xfee00900, 0xfee00d00, 0xfee00100, 0xfee00400, random.next()]), 0),
       ],
     };
   },
@@ -252,25 +330,65 @@ const RIGS: Record<string, (world: World) => Parts> = {
     device.attach(world.ports);
     return { device, portNumbers: range(0xcf8, 4), actions: [] };
   },
-  i440fx: (world) => pciParts(world, new I440fx({ ramBytes: 1 << 27, onPam: (regions) => world.observed.push(JSON.stringify(regions)), onSmram: world.note('smram') }), 0, 0, []),
+  i440fx: (world) =>
+    pciParts(
+      world,
+      new I440fx({
+        ramBytes: 1 << 27,
+        onPam: (regions) => world.observed.push(JSON.stringify(regions)),
+        onSmram: world.note('smram'),
+      }),
+      0,
+      0,
+      [],
+    ),
   piix3: (world) => {
-    const device = new Piix3({ isaIrqs: range(0, 16).map((irq) => world.line(`irq${irq}`)), onReset: world.note('reset') });
+    const device = new Piix3({
+      isaIrqs: range(0, 16).map((irq) => world.line(`irq${irq}`)),
+      onReset: world.note('reset'),
+    });
     const parts = pciParts(world, device, 1, 0, []);
-    return { ...parts, actions: [...parts.actions, (random) => device.writeResetControl(random.below(256)), () => world.observed.push(`${device.readResetControl()}`)] };
+    return {
+      ...parts,
+      actions: [
+        ...parts.actions,
+        (random) => device.writeResetControl(random.below(256)),
+        () => world.observed.push(`${device.readResetControl()}`),
+      ],
+    };
   },
   'piix4-pm': (world) => {
     const device = new Piix4Pm({ clock: world.clock, sci: world.line('sci'), onPowerOff: world.note('off') });
-    const parts = pciParts(world, device, 1, 3, [0xb2, 0xb3, ...range(0xafe0, 4), ...range(0x600, 64), ...range(0x700, 16)]);
+    const parts = pciParts(world, device, 1, 3, [
+      0xb2,
+      0xb3,
+      ...range(0xafe0, 4),
+      ...range(0x600, 64),
+      ...range(0x700, 16),
+    ]);
     const place = (): void => {
       device.writeConfig(0x40, 4, 0x601);
       device.writeConfig(0x80, 1, 1);
       device.writeConfig(0x90, 4, 0x701);
       device.writeConfig(0xd2, 1, 1);
     };
-    return { ...parts, actions: [...parts.actions, place, place, () => device.pressPowerButton(), (random) => device.raiseGpe(random.below(16))] };
+    return {
+      ...parts,
+      actions: [
+        ...parts.actions,
+        place,
+        place,
+        () => device.pressPowerButton(),
+        (random) => device.raiseGpe(random.below(16)),
+      ],
+    };
   },
   'debug-ports': (world) => {
-    const device = new DebugPorts({ onDebugByte: world.note('debug'), onPanic: world.note('panic'), onExit: world.note('exit') });
+    const device = new DebugPorts({
+      onDebugByte: world.note('debug'),
+      onPanic: world.note('panic'),
+      onExit: world.note('exit'),
+    });
     device.attach(world.ports);
     return { device, portNumbers: [0x80, 0xe9, 0x402, 0x505, 0xf4, 0xf5], actions: [] };
   },
@@ -341,8 +459,31 @@ function mutate(value: StateValue | undefined, random: Random): StateValue {
     return { ...record, [name]: mutate(record[name], random) };
   }
   return random.pick<StateValue>([
-    0, 1, -1, 7, 255, 256, 0xffff, 0xffffffff, 2 ** 40, 2 ** 52, 2 ** 53, 1e300, 0.5, NaN, Infinity, null, true, false, 'KeyA', '', [], {},
-    new Uint8Array(3), random.next(), random.below(256),
+    0,
+    1,
+    -1,
+    7,
+    255,
+    256,
+    0xffff,
+    0xffffffff,
+    2 ** 40,
+    2 ** 52,
+    2 ** 53,
+    1e300,
+    0.5,
+    NaN,
+    Infinity,
+    null,
+    true,
+    false,
+    'KeyA',
+    '',
+    [],
+    {},
+    new Uint8Array(3),
+    random.next(),
+    random.below(256),
   ]);
 }
 
@@ -390,7 +531,7 @@ describe.each(Object.entries(RIGS))('%s', (name, make) => {
       const victim = makeRig(rig.clock.nowNs(), make);
       victim.device.load(saved);
       const before = victim.device.save();
-      const fields = mutate(saved.fields as StateValue, random) as DeviceState['fields'];
+      const fields = mutate(saved.fields, random) as DeviceState['fields'];
       try {
         victim.device.load({ version: saved.version, fields });
       } catch (error) {

@@ -263,7 +263,10 @@ export class Hpet implements Device, MmioDevice {
   private writeTimerConfig(timer: T.HpetTimer, index: number, value: number): void {
     const route = (value & T.TN_ROUTE) >> T.TN_ROUTE_SHIFT;
     // An input that is not offered leaves the field as it was: software reads it back to find out.
-    const routed = ((ROUTE_CAPABILITY >>> route) & 1) !== 0 || route === 0 ? value : (value & ~T.TN_ROUTE) | (timer.config & T.TN_ROUTE);
+    const routed =
+      ((ROUTE_CAPABILITY >>> route) & 1) !== 0 || route === 0
+        ? value
+        : (value & ~T.TN_ROUTE) | (timer.config & T.TN_ROUTE);
     timer.config = routed & T.TN_WRITABLE;
     if ((value & T.TN_SET_VALUE) !== 0) timer.setValue = true;
     if ((timer.config & T.TN_LEVEL) === 0) this.status &= ~(1 << index);

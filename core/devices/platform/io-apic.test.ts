@@ -15,7 +15,8 @@ function setUp() {
       acceptsFixed: true,
       matchesPhysical: (destination) => destination === apicId || destination === 0xff,
       matchesLogical: (destination) => (destination & (1 << apicId)) !== 0,
-      accept: (mode, vector, level) => seen.push(`${apicId}: mode ${mode} vector ${vector.toString(16)} ${level ? 'level' : 'edge'}`),
+      accept: (mode, vector, level) =>
+        seen.push(`${apicId}: mode ${mode} vector ${vector.toString(16)} ${level ? 'level' : 'edge'}`),
     };
     return bus.addTarget(target);
   };

@@ -3,7 +3,13 @@
 
 import { z } from 'zod';
 import type { Disposable } from '../../base/disposable.ts';
-import { DELIVERY_EXTINT, DELIVERY_FIXED, DELIVERY_LOWEST_PRIORITY, type EoiListener, type InterruptBus } from '../../bus/interrupt-bus.ts';
+import {
+  DELIVERY_EXTINT,
+  DELIVERY_FIXED,
+  DELIVERY_LOWEST_PRIORITY,
+  type EoiListener,
+  type InterruptBus,
+} from '../../bus/interrupt-bus.ts';
 import type { IrqLine } from '../../bus/irq.ts';
 import type { MmioBus, MmioDevice } from '../../bus/mmio-bus.ts';
 import type { AccessSize } from '../../bus/port-bus.ts';
@@ -39,7 +45,10 @@ const schema = z.strictObject({
   apicId: u4,
   low: listOf(u32, IO_APIC_PINS),
   high: listOf(u32, IO_APIC_PINS),
-  lines: z.int().min(0).max(2 ** IO_APIC_PINS - 1),
+  lines: z
+    .int()
+    .min(0)
+    .max(2 ** IO_APIC_PINS - 1),
 });
 
 export interface IoApicOptions {

@@ -148,7 +148,7 @@ describe('8259A pair', () => {
     const saved = pic.save();
     const fields = saved.fields as { slave: object };
     // The slave's IMR is written between the master's two INTA pulses: only reachable through state here.
-    pic.load({ ...saved, fields: { ...saved.fields, slave: { ...fields.slave, imr: 0xff } as never } });
+    pic.load({ ...saved, fields: { ...saved.fields, slave: { ...fields.slave, imr: 0xff } } });
     expect(pic.acknowledge()).toBe(0x77);
     out(0x20, 0x0b);
     out(0xa0, 0x0b);

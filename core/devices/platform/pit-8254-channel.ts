@@ -5,7 +5,10 @@
 import { z } from 'zod';
 import { flag, u16, u8 } from './state-fields.ts';
 
-const tickNumber = z.int().min(-(2 ** 52)).max(2 ** 52);
+const tickNumber = z
+  .int()
+  .min(-(2 ** 52))
+  .max(2 ** 52);
 
 export const pit8254ChannelSchema = z.strictObject({
   mode: z.int().min(0).max(5),
@@ -317,7 +320,8 @@ export class Pit8254Channel {
   }
 
   private settle(tick: number): void {
-    if (this.nextCount === null || this.switchTick === null || tick < this.switchTick || this.frozenElapsed !== null) return;
+    if (this.nextCount === null || this.switchTick === null || tick < this.switchTick || this.frozenElapsed !== null)
+      return;
     const load = this.loadTick ?? this.switchTick;
     const phase = (this.switchTick - load) % this.count;
     this.count = this.nextCount;
@@ -388,7 +392,12 @@ export class Pit8254Channel {
     if (!this.bcd) return value & 0xffff;
     // Digits above 9 that a guest wrote overflow into the next one; the top digit wraps.
     const digits = value % 10_000;
-    return (Math.floor(digits / 1000) << 12) | (Math.floor((digits / 100) % 10) << 8) | (Math.floor((digits / 10) % 10) << 4) | digits % 10;
+    return (
+      (Math.floor(digits / 1000) << 12) |
+      (Math.floor((digits / 100) % 10) << 8) |
+      (Math.floor((digits / 10) % 10) << 4) |
+      (digits % 10)
+    );
   }
 }
 

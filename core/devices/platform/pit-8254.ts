@@ -27,7 +27,10 @@ const PORT_B_OUT2 = 0x20;
 const schema = z.strictObject({
   channels: listOf(pit8254ChannelSchema, 3),
   portB: z.int().min(0).max(PORT_B_WRITABLE),
-  lastTick: z.int().min(0).max(2 ** 52),
+  lastTick: z
+    .int()
+    .min(0)
+    .max(2 ** 52),
   owedTicks: z.int().min(0).max(MAX_OWED_TICKS),
   irqLevel: flag,
 });

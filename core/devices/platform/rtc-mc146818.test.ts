@@ -42,8 +42,13 @@ describe('calendar', () => {
       const date = new Date(seconds * 1000);
       const civil = civilOf(seconds);
       expect([civil.year, civil.month, civil.day, civil.hour, civil.minute, civil.second, civil.dayOfWeek]).toEqual([
-        date.getUTCFullYear(), date.getUTCMonth() + 1, date.getUTCDate(), date.getUTCHours(), date.getUTCMinutes(),
-        date.getUTCSeconds(), date.getUTCDay() + 1,
+        date.getUTCFullYear(),
+        date.getUTCMonth() + 1,
+        date.getUTCDate(),
+        date.getUTCHours(),
+        date.getUTCMinutes(),
+        date.getUTCSeconds(),
+        date.getUTCDay() + 1,
       ]);
       expect(secondsOf(civil.year, civil.month, civil.day, civil.hour, civil.minute, civil.second)).toBe(seconds);
     }
@@ -80,7 +85,15 @@ describe('MC146818 time', () => {
     const { clock, write, show } = setUp();
     clock.advance(300 * MS);
     write(0x0b, 0x82);
-    for (const [index, value] of [[0x32, 0x19], [9, 0x99], [8, 0x12], [7, 0x31], [4, 0x23], [2, 0x59], [0, 0x59]] as const) {
+    for (const [index, value] of [
+      [0x32, 0x19],
+      [9, 0x99],
+      [8, 0x12],
+      [7, 0x31],
+      [4, 0x23],
+      [2, 0x59],
+      [0, 0x59],
+    ] as const) {
       write(index, value);
     }
     clock.advance(5 * S);

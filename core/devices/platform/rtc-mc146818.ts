@@ -24,7 +24,10 @@ const MAX_SECONDS = 10 ** 12;
 
 const schema = z.strictObject({
   cmos: bytes(CMOS_BYTES),
-  index: z.int().min(0).max(CMOS_BYTES - 1),
+  index: z
+    .int()
+    .min(0)
+    .max(CMOS_BYTES - 1),
   nmiMasked: flag,
   registerC: u8,
   baseSeconds: z.int().min(-MAX_SECONDS).max(MAX_SECONDS),
@@ -331,5 +334,8 @@ export class RtcMc146818 implements Device, PortDevice {
 
 /** Registers that count time (the alarm registers between them do not). */
 function isTime(index: number): boolean {
-  return index === M.CENTURY || (index <= M.YEAR && index !== M.SECONDS_ALARM && index !== M.MINUTES_ALARM && index !== M.HOURS_ALARM);
+  return (
+    index === M.CENTURY ||
+    (index <= M.YEAR && index !== M.SECONDS_ALARM && index !== M.MINUTES_ALARM && index !== M.HOURS_ALARM)
+  );
 }

@@ -17,12 +17,15 @@ export const signedTimeNs = z.int().min(-MAX_TIME).max(MAX_TIME);
 export const deadlineNs = timeNs.nullable();
 
 /** A byte string of exactly `length` bytes. */
-export function bytes(length: number) {
-  return z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length === length, `expected ${length} bytes`);
+export function bytes(length: number): z.ZodType<Uint8Array> {
+  return z.custom<Uint8Array>(
+    (value) => value instanceof Uint8Array && value.length === length,
+    `expected ${length} bytes`,
+  );
 }
 
 /** A byte string of at most `maxLength` bytes. */
-export function bytesUpTo(maxLength: number) {
+export function bytesUpTo(maxLength: number): z.ZodType<Uint8Array> {
   return z.custom<Uint8Array>(
     (value) => value instanceof Uint8Array && value.length <= maxLength,
     `expected at most ${maxLength} bytes`,
@@ -30,6 +33,6 @@ export function bytesUpTo(maxLength: number) {
 }
 
 /** An array of exactly `length` items. */
-export function listOf<T extends z.ZodType>(item: T, length: number) {
+export function listOf<T extends z.ZodType>(item: T, length: number): z.ZodArray<T> {
   return z.array(item).length(length);
 }

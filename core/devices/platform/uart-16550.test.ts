@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { PortBus } from '../../bus/port-bus.ts';
 import { TestClock, TestLine } from './testing.ts';
-import { Uart16550, UART_BACKLOG_BYTES, type Uart16550Options } from './uart-16550.ts';
+import { UART_BACKLOG_BYTES } from './uart-16550-backlog.ts';
+import { Uart16550, type Uart16550Options } from './uart-16550.ts';
 
 const MS = 1_000_000;
 const encode = (text: string) => new TextEncoder().encode(text);

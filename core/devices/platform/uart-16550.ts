@@ -2,69 +2,21 @@
 // modem status. Transmission is instantaneous unless pacing is on; received bytes wait until the guest has room, so none
 // is lost. Not emulated: parity and framing on the wire, DMA signalling (TXRDY/RXRDY).
 
-import { z } from 'zod';
 import type { Clock, Timer } from '../../base/clock.ts';
 import type { Disposable } from '../../base/disposable.ts';
 import type { IrqLine } from '../../bus/irq.ts';
 import type { AccessSize, PortBus, PortDevice } from '../../bus/port-bus.ts';
 import type { Device, DeviceState } from '../device.ts';
 import { parseState } from '../state.ts';
-import { bytesUpTo, deadlineNs, flag, u16, u8 } from './state-fields.ts';
+import { UartBacklog } from './uart-16550-backlog.ts';
 import { FIFO_DEPTH, UartFifo } from './uart-16550-fifo.ts';
+import type { ModemInputs, Uart16550Options } from './uart-16550-options.ts';
 import * as U from './uart-16550-registers.ts';
+import { uart16550Schema } from './uart-16550-state.ts';
+
+export type { ModemInputs, Uart16550Options } from './uart-16550-options.ts';
 
 const VERSION = 1;
-/** Bytes from the host that wait for the guest. */
-export const UART_BACKLOG_BYTES = 65_536;
-
-const schema = z.strictObject({
-  ier: u8,
-  lcr: u8,
-  mcr: u8,
-  msr: u8,
-  scr: u8,
-  fcr: u8,
-  divisor: u16,
-  lineErrors: u8,
-  transmitIdle: flag,
-  thrPending: flag,
-  timeoutPending: flag,
-  modemInputs: u8,
-  receiveData: bytesUpTo(FIFO_DEPTH),
-  receiveErrors: bytesUpTo(FIFO_DEPTH),
-  transmitData: bytesUpTo(FIFO_DEPTH),
-  backlog: bytesUpTo(UART_BACKLOG_BYTES),
-  timeoutDeadline: deadlineNs,
-  transmitDeadline: deadlineNs,
-  receiveDeadline: deadlineNs,
-});
-
-/** Modem status inputs, true = asserted. */
-export interface ModemInputs {
-  readonly cts: boolean;
-  readonly dsr: boolean;
-  readonly ri: boolean;
-  readonly dcd: boolean;
-}
-
-export interface Uart16550Options {
-  /** "com1"... */
-  readonly id: string;
-  /** 3F8h, 2F8h, 3E8h or 2E8h. */
-  readonly base: number;
-  readonly clock: Clock;
-  readonly irq: IrqLine;
-  /** Takes each byte that the guest sends. */
-  readonly onTransmit: (byte: number) => void;
-  /** The guest set or cleared the break condition. */
-  readonly onBreak?: ((active: boolean) => void) | undefined;
-  /** DTR and RTS outputs changed. */
-  readonly onModemOutputs?: ((outputs: { dtr: boolean; rts: boolean }) => void) | undefined;
-  /** `baud`: bytes take the time that the divisor says, both ways. Default `instant`. */
-  readonly pacing?: 'instant' | 'baud' | undefined;
-  /** Real boards let interrupts through only while OUT2 is set. Default false, which simple guests rely on. */
-  readonly gateIrqWithOut2?: boolean | undefined;
-}
 
 export class Uart16550 implements Device, PortDevice {
   readonly id: string;
@@ -81,9 +33,7 @@ export class Uart16550 implements Device, PortDevice {
   private readonly receiveTimer: Timer;
   private readonly receiveFifo = new UartFifo();
   private readonly transmitFifo = new UartFifo();
-  /** Bytes from the host that the FIFO had no room for, with the read position. */
-  private backlog = new Uint8Array(0);
-  private backlogRead = 0;
+  private readonly backlog = new UartBacklog();
   private ier = 0;
   private lcr = 0;
   private mcr = 0;
@@ -124,22 +74,14 @@ export class Uart16550 implements Device, PortDevice {
    * @returns how many were taken; the rest does not fit and may be offered again later
    */
   receive(data: Uint8Array): number {
-    const waiting = this.backlog.length - this.backlogRead;
-    const taken = Math.min(data.length, UART_BACKLOG_BYTES - waiting);
-    if (taken > 0) {
-      const joined = new Uint8Array(waiting + taken);
-      joined.set(this.backlog.subarray(this.backlogRead));
-      joined.set(data.subarray(0, taken), waiting);
-      this.backlog = joined;
-      this.backlogRead = 0;
-      this.refill();
-    }
+    const taken = this.backlog.append(data);
+    if (taken > 0) this.refill();
     return taken;
   }
 
   /** Bytes from the host that the guest has not read yet. */
   get pendingReceive(): number {
-    return this.backlog.length - this.backlogRead + this.receiveFifo.length;
+    return this.backlog.length + this.receiveFifo.length;
   }
 
   /** A break condition from the host: arrives as a zero character with the break bit. */
@@ -149,7 +91,10 @@ export class Uart16550 implements Device, PortDevice {
 
   setModemInputs(inputs: ModemInputs): void {
     this.modemInputs =
-      (inputs.cts ? U.MSR_CTS : 0) | (inputs.dsr ? U.MSR_DSR : 0) | (inputs.ri ? U.MSR_RI : 0) | (inputs.dcd ? U.MSR_DCD : 0);
+      (inputs.cts ? U.MSR_CTS : 0) |
+      (inputs.dsr ? U.MSR_DSR : 0) |
+      (inputs.ri ? U.MSR_RI : 0) |
+      (inputs.dcd ? U.MSR_DCD : 0);
     if ((this.mcr & U.MCR_LOOP) === 0) this.setModemStatus(this.modemInputs);
   }
 
@@ -214,8 +159,7 @@ export class Uart16550 implements Device, PortDevice {
     this.receiveTimer.disarm();
     this.receiveFifo.clear();
     this.transmitFifo.clear();
-    this.backlog = new Uint8Array(0);
-    this.backlogRead = 0;
+    this.backlog.clear();
     this.ier = 0;
     this.lcr = 0;
     this.mcr = 0;
@@ -249,7 +193,7 @@ export class Uart16550 implements Device, PortDevice {
         receiveData: this.receiveFifo.toBytes(),
         receiveErrors: this.receiveFifo.errorsToBytes(),
         transmitData: this.transmitFifo.toBytes(),
-        backlog: this.backlog.slice(this.backlogRead),
+        backlog: this.backlog.toBytes(),
         timeoutDeadline: this.timeoutTimer.deadlineNs ?? null,
         transmitDeadline: this.transmitTimer.deadlineNs ?? null,
         receiveDeadline: this.receiveTimer.deadlineNs ?? null,
@@ -258,7 +202,7 @@ export class Uart16550 implements Device, PortDevice {
   }
 
   load(state: DeviceState): void {
-    const fields = parseState(this.id, state, VERSION, schema);
+    const fields = parseState(this.id, state, VERSION, uart16550Schema);
     this.ier = fields.ier & U.IER_WRITABLE;
     this.lcr = fields.lcr;
     this.mcr = fields.mcr & U.MCR_WRITABLE;
@@ -271,10 +215,12 @@ export class Uart16550 implements Device, PortDevice {
     this.thrPending = fields.thrPending;
     this.timeoutPending = fields.timeoutPending;
     this.modemInputs = fields.modemInputs & U.MSR_STATUS;
-    this.receiveFifo.setBytes(fields.receiveData, fields.receiveErrors.map((errors) => errors & U.LSR_ERRORS));
+    this.receiveFifo.setBytes(
+      fields.receiveData,
+      fields.receiveErrors.map((errors) => errors & U.LSR_ERRORS),
+    );
     this.transmitFifo.setBytes(fields.transmitData, new Uint8Array(FIFO_DEPTH));
-    this.backlog = fields.backlog.slice();
-    this.backlogRead = 0;
+    this.backlog.setBytes(fields.backlog);
     rearm(this.timeoutTimer, fields.timeoutDeadline);
     rearm(this.transmitTimer, fields.transmitDeadline);
     rearm(this.receiveTimer, fields.receiveDeadline);
@@ -312,24 +258,19 @@ export class Uart16550 implements Device, PortDevice {
   private refill(): void {
     // In loopback the receiver is cut off from the line.
     if ((this.mcr & U.MCR_LOOP) !== 0) return;
-    while (this.backlogRead < this.backlog.length && this.receiveFifo.length < this.capacity) {
+    while (this.backlog.length > 0 && this.receiveFifo.length < this.capacity) {
       if (this.paced) {
         if (this.receiveTimer.deadlineNs !== undefined) return;
         this.receiveTimer.arm(this.clock.nowNs() + this.characterNs());
       }
-      const value = this.backlog[this.backlogRead] ?? 0;
-      this.backlogRead++;
-      if (this.backlogRead === this.backlog.length) {
-        this.backlog = new Uint8Array(0);
-        this.backlogRead = 0;
-      }
-      this.accept(value, 0);
+      this.accept(this.backlog.shift(), 0);
     }
   }
 
   /** A character arrives from the line. */
   private accept(value: number, errors: number): void {
-    if (this.receiveFifo.length >= this.capacity || !this.receiveFifo.push(value, errors)) this.lineErrors |= U.LSR_OVERRUN;
+    if (this.receiveFifo.length >= this.capacity || !this.receiveFifo.push(value, errors))
+      this.lineErrors |= U.LSR_OVERRUN;
     this.armTimeout();
     this.updateIrq();
   }
@@ -345,7 +286,8 @@ export class Uart16550 implements Device, PortDevice {
 
   /** The timeout interrupt comes four character times after the last transfer while the FIFO holds something. */
   private armTimeout(): void {
-    if (this.fifoEnabled && this.receiveFifo.length > 0) this.timeoutTimer.arm(this.clock.nowNs() + 4 * this.characterNs());
+    if (this.fifoEnabled && this.receiveFifo.length > 0)
+      this.timeoutTimer.arm(this.clock.nowNs() + 4 * this.characterNs());
     else this.timeoutTimer.disarm();
   }
 
@@ -397,7 +339,8 @@ export class Uart16550 implements Device, PortDevice {
     const before = this.ier;
     this.ier = value & U.IER_WRITABLE;
     // Enabling the transmitter interrupt while the register is empty requests one at once.
-    if ((before & U.IER_THRE) === 0 && (this.ier & U.IER_THRE) !== 0 && this.transmitFifo.length === 0) this.thrPending = true;
+    if ((before & U.IER_THRE) === 0 && (this.ier & U.IER_THRE) !== 0 && this.transmitFifo.length === 0)
+      this.thrPending = true;
     this.updateIrq();
   }
 
