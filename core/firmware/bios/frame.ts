@@ -47,7 +47,8 @@ export class Frame {
     this.address = (cpu.getSegment('ss').base + (this.wide ? esp : esp & 0xffff)) >>> 0;
     this.cpu = cpu;
     this.changed = false;
-    cpu.readLinear(this.address, this.bytes);
+    // A stack that is not mapped reads as service 0, which does nothing.
+    if (!cpu.readLinear(this.address, this.bytes)) this.bytes.fill(0);
   }
 
   store(): void {

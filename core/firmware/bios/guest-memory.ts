@@ -14,11 +14,11 @@ export class GuestMemory {
   }
 
   read(address: number, target: Uint8Array): void {
-    if (!this.cpu().readLinear(address, target)) target.fill(0xff);
+    if (!this.cpu().readLinear(address >>> 0, target)) target.fill(0xff);
   }
 
   write(address: number, source: Uint8Array): void {
-    this.cpu().writeLinear(address, source);
+    this.cpu().writeLinear(address >>> 0, source);
   }
 
   read8(address: number): number {

@@ -192,7 +192,7 @@ export class BootServices implements BootStatus {
     const { screen, mem } = this.bios;
     screen.print('\nNo bootable medium found.\n', ATTRIBUTE_PROBLEM);
     for (const problem of this.problems) screen.print(`  ${problem}\n`, ATTRIBUTE_TEXT);
-    if (this.problems.length === 0) screen.print('  There is no drive to boot from.\n', ATTRIBUTE_TEXT);
+    if (this.candidates().length === 0) screen.print('  There is no drive to boot from.\n', ATTRIBUTE_TEXT);
     screen.print('Put in a bootable disk, CD or floppy, then press any key to try again.\n', ATTRIBUTE_TITLE);
     this.problems = [];
     mem.write16(BDA.KEY_HEAD, mem.read16(BDA.KEY_TAIL));

@@ -45,6 +45,8 @@ const KEYBOARD_ACK = 0xfa;
 const KEYBOARD_RESEND = 0xfe;
 const COMMAND_LEDS = 0xed;
 const WARM_BOOT = 0x1234;
+/** More codes than any buffer in segment 40h holds in practice. */
+const MAX_KEYS = 256;
 
 const DATA_PORT = 0x60;
 
@@ -331,7 +333,10 @@ export class Keyboard {
 
   /** The next code for the caller; codes that the old functions do not know are thrown away for them. */
   private next(enhanced: boolean): { head: number; code: number } | undefined {
-    for (let head = this.head(); head !== undefined; head = this.head()) {
+    // The pointers are the guest's and may never meet.
+    for (let count = 0; count < MAX_KEYS; count++) {
+      const head = this.head();
+      if (head === undefined) return undefined;
       const raw = this.bios.mem.read16(0x400 + head);
       const code = enhanced ? raw : classicCode(raw);
       if (code !== undefined) return { head, code };

@@ -146,8 +146,10 @@ irq0:
 irq1:
   enter_frame 0x09
   in al, 0x64
-  test al, 1
-  jz .eoi
+  ; Bytes of the pointing device are left to IRQ12.
+  and al, 0x21
+  cmp al, 1
+  jne .eoi
   in al, 0x60
   mov ah, 0x4f
   stc

@@ -191,7 +191,13 @@ export class SystemServices {
       return ACTION_DONE;
     };
     const waiting = (): number => (halts ? ACTION_HALT : ACTION_PENDING);
-    return operations.poll(frame, () => clock.nowNs() >= until, finish, () => this.unsupported(frame), waiting);
+    return operations.poll(
+      frame,
+      () => clock.nowNs() >= until,
+      finish,
+      () => this.unsupported(frame),
+      waiting,
+    );
   }
 
   private joystick(frame: Frame): number {
