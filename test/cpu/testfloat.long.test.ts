@@ -156,7 +156,7 @@ describe.skipIf(missing !== undefined)(missing === undefined ? 'TestFloat' : `Te
           const isNan = /f32$|f64$|extF80$|_(add|sub|mul|div|sqrt|roundToInt)$/.test(subject.name) ? NAN_OF[bytes] : undefined;
           agrees = result === wanted || (isNan !== undefined && isNan(result) && isNan(wanted));
         }
-        if ((!agrees || flags !== flagsOf(fields.at(-1) as string)) && wrong.length < 3) wrong.push(`${fields.join(' ')}: ${subject.predicate === undefined ? get(view, at, where, bytes).toString(16) : 'predicate'} flags ${flags.toString(16)}`);
+        if ((!agrees || flags !== flagsOf(fields.at(-1))) && wrong.length < 3) wrong.push(`${fields.join(' ')}: ${subject.predicate === undefined ? get(view, at, where, bytes).toString(16) : 'predicate'} flags ${flags.toString(16)}`);
       });
     }
     return { wrong, count: lines.length };

@@ -94,7 +94,8 @@ async function compile(): Promise<Uint8Array> {
       return null;
     }
   };
-  const { error, stderr } = await asc.main(
+  let messages = '';
+  const { error } = await asc.main(
     ['assembly/fpu-harness.ts', '--outFile', 'fpu.wasm', ...FLAGS],
     {
       readFile: read,
@@ -102,9 +103,10 @@ async function compile(): Promise<Uint8Array> {
         if (name.endsWith('.wasm')) binary = contents as Uint8Array;
       },
       listFiles: () => [],
+      stderr: { write: (text: Uint8Array | string) => { messages += typeof text === 'string' ? text : new TextDecoder().decode(text); } },
     },
   );
-  if (error !== null || binary === undefined) throw new Error(`The x87 module does not compile: ${stderr.toString()}`, { cause: error });
+  if (error !== null || binary === undefined) throw new Error(`The x87 module does not compile: ${messages}`, { cause: error });
   return binary;
 }
 
@@ -113,7 +115,7 @@ export async function compileFpu(): Promise<FpuModule> {
   const memory = new WebAssembly.Memory({ initial: PAGES, maximum: 65536, shared: true });
   const cpu = 0x100000;
   const notifications: number[] = [];
-  const instance = await WebAssembly.instantiate(await WebAssembly.compile(binary as Uint8Array<ArrayBuffer>), {
+  const instance = await WebAssembly.instantiate(await WebAssembly.compile(binary), {
     env: {
       memory, cpu, pageMapBase: 0, dirtyBase: 0, granuleBase: 0, ramBase: 0,
       unwind: () => { throw UNWIND; },

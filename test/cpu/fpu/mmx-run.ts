@@ -3,7 +3,8 @@
 import { OP, OPF } from '../../../core/cpu/isa/layout.ts';
 import { MMX_ROWS } from '../../../core/cpu/isa/opcodes-mmx.ts';
 import type { OpcodeRow } from '../../../core/cpu/isa/opcode-row.ts';
-import { CaseBuffer, IN, pattern, type Random } from './fpu-cases.ts';
+import type { CaseBuffer} from './fpu-cases.ts';
+import { IN, pattern, type Random } from './fpu-cases.ts';
 import { subNumbers } from './fpu-module.ts';
 
 export interface MmxForm {

@@ -1,7 +1,8 @@
 // Cases for the single and double arithmetic behind SSE: scalar instructions on the host against f32*/f64* functions.
 
 import { OP } from '../../../core/cpu/isa/layout.ts';
-import { CaseBuffer, IN, OUT, pattern, randomF32, randomF64, type Random } from './fpu-cases.ts';
+import type { CaseBuffer} from './fpu-cases.ts';
+import { IN, OUT, pattern, randomF32, randomF64, type Random } from './fpu-cases.ts';
 
 export interface ScalarForm {
   readonly name: string;

@@ -2,7 +2,8 @@
 
 import { OP, OPF } from '../../../core/cpu/isa/layout.ts';
 import { X87_ROWS } from '../../../core/cpu/isa/opcodes-x87.ts';
-import { CaseBuffer, IN, OUT, pattern, randomF32, randomF64, randomF80, type Random } from './fpu-cases.ts';
+import type { CaseBuffer} from './fpu-cases.ts';
+import { IN, OUT, pattern, randomF32, randomF64, randomF80, type Random } from './fpu-cases.ts';
 import { rowOf, subNumbers, type FpuModule } from './fpu-module.ts';
 import type { X87Form } from './x87-forms.ts';
 

@@ -2,7 +2,9 @@
 // pattern's type. Denormals raise PE here, never DE.
 
 import { FLAG_INEXACT, FLAG_INVALID, ROUND_NEAREST, ROUND_UP, ROUND_ZERO, sseRaise, sseRound } from './softfloat';
-import { biasedExponent, exponentBias, flushed, fractionBits, isNan, magnitude, minNormal, propagateNan, roundPack, signMask, signOf } from './softfloat-format';
+import {
+  biasedExponent, exponentBias, flushed, fractionBits, isNan, magnitude, minNormal, propagateNan, roundPack, signMask, signOf,
+} from './softfloat-format';
 
 /** Whether a directed mode goes away from zero. */
 // @ts-ignore: decorator

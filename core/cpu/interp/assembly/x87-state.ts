@@ -7,7 +7,8 @@ import {
 } from './f80';
 import { raise } from './fault';
 import {
-  CC_AUX, CC_RESULT, CR0, EFLAGS_SYSTEM, EVENT_INTR, EVENTS, FPU_CS, FPU_CW, FPU_DP, FPU_DS, FPU_IP, FPU_OPCODE, FPU_REG, FPU_SW, FPU_TAG, FPU_TOP, SEG_SELECTOR, SHADOW,
+  CC_AUX, CC_RESULT, CR0, EFLAGS_SYSTEM, EVENT_INTR, EVENTS, FPU_CS, FPU_CW, FPU_DP, FPU_DS, FPU_IP,
+  FPU_OPCODE, FPU_REG, FPU_SW, FPU_TAG, FPU_TOP, SEG_SELECTOR, SHADOW,
 } from './generated/layout';
 import { probeWrite } from './memory';
 import { nextRip, offset, opImm, opLength, opOpcode, opSeg } from './op';
