@@ -44,6 +44,15 @@ export function loadPdptes(cr3: u64): void {
   }
 }
 
+/** Reads the PDPTEs again without checks, after a state was restored. */
+export function refreshPdptes(): void {
+  if ((get64(CR0) & CR0_PG) == 0 || (get64(CR4) & CR4_PAE) == 0 || isLong()) return;
+  const base = get64(CR3) & 0xffffffe0 & get64(A20_MASK);
+  for (let i: u32 = 0; i < 4; i++) {
+    store<u64>(cpu + (<usize>i << 3), physicalRead(base + <u64>(i * 8), 8), PDPTE);
+  }
+}
+
 /** CR3 takes a value: PDPTEs are read when PAE paging is on, and what is not global leaves the TLB. */
 export function writePageTableBase(value: u64): void {
   if (isLong()) {

@@ -1,8 +1,11 @@
 // Which mode the processor is in, and the bookkeeping that follows from changes of privilege and code size.
 
+import { refreshPdptes } from './control';
+import { setEvent } from './eflags';
+import { setExternalBit } from './fault';
 import { FLAG_VM } from './flags';
 import {
-  CODE_MODE, CPL, CR0, EFER, EFLAGS_SYSTEM, SEG_ACCESS, SEG_BASE, SEG_LIMIT, SEG_READ_END, SEG_SAVED_BASE, SEG_WRITE_END,
+  CODE_MODE, CPL, CR0, DEBUG_PENDING, EFER, EFLAGS_SYSTEM, EVENT_SINGLE_STEP, MONITOR_ARMED, SEG_ACCESS, SEG_BASE, SEG_LIMIT, SEG_READ_END, SEG_SAVED_BASE, SEG_WRITE_END, STEP_STATE,
 } from './generated/layout';
 import { cpu, get32, get64, set32 } from './state';
 import { updateTlbActive } from './tlb';
@@ -147,4 +150,11 @@ export function refreshDerived(): void {
   updateCodeMode();
   if (!(isLong() && (access & AR_L) != 0)) updateAllSegmentEnds();
   updateTlbActive();
+  refreshPdptes();
+  set32(STEP_STATE, 0);
+  set32(DEBUG_PENDING, 0);
+  set32(MONITOR_ARMED, 0);
+  setExternalBit(0);
+  // The next boundary looks at TF, RF and the shadow.
+  setEvent(EVENT_SINGLE_STEP);
 }

@@ -10,6 +10,7 @@ import {
   CR0, DEBUG_PENDING, DR, EVENT_SINGLE_STEP, GDTR_BASE, RIP, SEG_SELECTOR,
 } from './generated/layout';
 import { writePageTableBase } from './control';
+import { updateBreakpoints } from './debug';
 import { loadSystem, loadSystem8, loadSystem16, loadSystem32, probeSystem, storeSystem8, storeSystem16, storeSystem32 } from './memory';
 import {
   AR_CODE, AR_EC, AR_RW, AR_S, CS, DS, ES, FS, GS, isV86, LDTR, segAccess, segBase, segLimit, setCpl, SS, TR,
@@ -93,7 +94,12 @@ export function switchTask(selector: u32, raw: u64, reason: u32, next: u64, flag
 
   setSegment(TR, selector, base, limit, rawAccess(raw) | BUSY);
   set64(CR0, get64(CR0) | CR0_TS);
-  set64(DR + 7 * 8, get64(DR + 7 * 8) & ~(<u64>0x155));
+  const dr7 = get64(DR + 7 * 8);
+  if ((dr7 & 0x155) != 0) {
+    // The local breakpoints belong to the old task.
+    set64(DR + 7 * 8, dr7 & ~(<u64>0x155));
+    updateBreakpoints();
+  }
   if (wide && (get64(CR0) & CR0_PG) != 0) writePageTableBase(newCr3);
 
   // From here on faults belong to the new task.

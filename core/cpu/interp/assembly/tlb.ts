@@ -3,6 +3,7 @@
 // page, rights and flags of the translation, valid also when the direct tags are not (MMIO, code pages, watched pages).
 // Filled entries are listed, so that a flush costs what was filled.
 
+import { flushAllBlocks } from './blocks';
 import { raisePageFault, raiseWithCode, VECTOR_GP, VECTOR_SS } from './fault';
 import {
   AREA_TLB, CPL, CR0, CR4, CURRENT_OP, EFER, EFLAGS_SYSTEM, GPR, OPF_STACK, OP_FLAGS, OP_OPCODE, OP_SEG, PAGE_HOST_MASK, PAGE_RAM, PAGE_READ,
@@ -10,7 +11,7 @@ import {
   TLB_TAG_READ, TLB_TAG_WRITE,
 } from './generated/layout';
 import { codeGranules, isDirty, markDirty, pageMapEntry } from './physical';
-import { cpu, get32, get64, set32 } from './state';
+import { cpu, get32, get64, pageMapBase, set32 } from './state';
 import {
   ACCESS_EXEC, ACCESS_READ, ACCESS_WRITE, CR0_AM, CR4_SMAP, EFER_LMA, PAGE_GLOBAL, PAGE_LARGE, TABLE_SMAP_OVERRIDE,
   TABLE_SUPERVISOR, TABLE_USER, walk, walkPage, walkRights,
@@ -24,6 +25,9 @@ const TABLE_EMPTY: u32 = 3;
 const SLOW_TAGS: usize = 4 * 0x10000;
 const LIST_NORMAL: usize = SLOW_TAGS + 4 * ENTRIES * 8;
 const LIST_GLOBAL: usize = LIST_NORMAL + 3 * ENTRIES * 2;
+/** Copy of the page map of the first megabyte. */
+const LOW_MAP: usize = LIST_GLOBAL + 3 * ENTRIES * 2;
+const LOW_MAP_BYTES: usize = 256 * 4;
 /** Flags of slow tags besides the rights: the entry stands in the list of normal (global) entries. */
 const LISTED_NORMAL: u64 = 16;
 const LISTED_GLOBAL: u64 = 32;
@@ -45,6 +49,7 @@ export function initTlb(): void {
   const base = tlbBase();
   for (let i: usize = 0; i < 4 * ENTRIES; i++) clearTags(base + i * TLB_ENTRY_BYTES);
   memory.fill(base + SLOW_TAGS, 0, 4 * ENTRIES * 8);
+  memory.copy(base + LOW_MAP, pageMapBase, LOW_MAP_BYTES);
   normalCount = 0;
   globalCount = 0;
   largeLow = INVALID;
@@ -257,9 +262,16 @@ function flushLarge(base: usize, list: usize, count: u32, gigabyte: u64): void {
   }
 }
 
-/** The guest physical memory map changed under the translations. */
+/**
+ * The guest physical memory map changed under the translations, or dirty marks were cleared. Code blocks are known by
+ * physical address: when the first megabyte shows other memory (PAM registers), they go too.
+ */
 export function pageMapChanged(): void {
   tlbFlushAll();
+  const snapshot = tlbBase() + LOW_MAP;
+  if (memory.compare(snapshot, pageMapBase, LOW_MAP_BYTES) == 0) return;
+  memory.copy(snapshot, pageMapBase, LOW_MAP_BYTES);
+  flushAllBlocks();
 }
 
 /** Physical address of an instruction fetch at a linear address; raises #PF (or #GP when not canonical). */
