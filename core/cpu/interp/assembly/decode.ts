@@ -184,7 +184,8 @@ export function decodeOp(code: usize, left: u32, op: usize, at: u32, key: u32): 
   const mod = modrm >> 6;
   const regField = (modrm >> 3) & 7;
   const rmField = modrm & 7;
-  const isMem = hasModrm && mod != 3;
+  // MOV to and from control and debug registers is a register form whatever mod says.
+  const isMem = hasModrm && mod != 3 && !(map == MAP_0F && (opcode & 0xfc) == 0x20);
 
   // First row that fits.
   let flags: u32;
