@@ -64,7 +64,8 @@ describe.skipIf(problem !== undefined)(`undefined encodings are undefined on the
             if (map === '1' && (NO_OPCODES.has(opcode) || (mode === 64 && opcode >= 0x40 && opcode < 0x50))) continue;
             if (map === '0f' && (opcode === 0x38 || opcode === 0x3a)) continue;
             for (let reg = 0; reg < 8; reg++) {
-              for (const modrm of [0xc0, 0xc1, 0xc6, 0x00]) {
+              // The third ModRM field is part of the opcode only in 0F 01 and its like.
+              for (const modrm of map === '0f' && (opcode === 1 || opcode >= 0xae) ? [0xc0, 0xc1, 0xc6, 0x00] : [0xc0, 0x00]) {
                 const name = `${map} ${prefix} ${opcode.toString(16)}${map === '0f' && opcode === 1 ? ` ${(modrm | (reg << 3)).toString(16)}` : `/${reg}`}`;
                 if (DANGEROUS.test(name)) continue;
                 const test = testCase(mode, [...prefixBytes, ...escape, opcode, modrm | (reg << 3), 0, 0, 0, 0, 0, 0, 0, 0].slice(0, 15));
@@ -76,7 +77,7 @@ describe.skipIf(problem !== undefined)(`undefined encodings are undefined on the
           }
         }
       }
-      expect(cases.length).toBeGreaterThan(50_000);
+      expect(cases.length).toBeGreaterThan(30_000);
       const wrong = new Set<string>();
       for (const [index, result] of host.run(cases).entries()) {
         const name = names[index] as string;

@@ -9,7 +9,7 @@ import type { TestCase } from './cases.ts';
 import type { Engine } from './oracle.ts';
 import {
   CODE_AT, CODE_START, DATA_AT, DATA_BYTES, dataPattern, encodeDescriptor, FLAT_DATA, FX_AT, GLOBAL_SEGMENTS, GPR_AT, GS_BASE, LOCAL_SEGMENTS, localSelector, NO_FAULT,
-  READ_ONLY_BYTES, RECORD_BYTES, RFLAGS_AT, SEGMENTS_AT, type Result, type SegmentDescriptor,
+  RECORD_BYTES, RFLAGS_AT, SEGMENTS_AT, type Result, type SegmentDescriptor,
 } from './records.ts';
 
 const MIB = 1 << 20;
@@ -42,6 +42,17 @@ interface Exports {
   readonly [name: string]: (...args: number[]) => number;
 }
 
+const offsets = new Map<string, number>();
+
+/** Offset of a field of the register file, remembered. */
+function at(name: string, index = 0): number {
+  const known = offsets.get(name);
+  if (known !== undefined && index === 0) return known;
+  const found = offsetOf(name, index);
+  if (index === 0) offsets.set(name, found);
+  return found;
+}
+
 /** Rows after which segments must be set up again. */
 function touchesSegments(row: OpcodeRow): boolean {
   return row.handler === 'SYSTEM' || /SEG|MOV_SE|IRET|FAR/.test(row.handler);
@@ -55,7 +66,10 @@ export class InterpreterEngine implements Engine {
   readonly #data: number;
   readonly #code: number;
   readonly #pattern = dataPattern();
-  readonly #before = new Uint8Array(DATA_BYTES + READ_ONLY_BYTES);
+  /** What the data pages hold before the instruction. */
+  readonly #before = dataPattern();
+  readonly #guestWords: Int32Array;
+  readonly #beforeWords = new Int32Array(this.#before.buffer, 0, DATA_BYTES / 4);
   readonly #fault = new Error('unwind');
   #segments = '';
   #segmentsTouched = false;
@@ -68,6 +82,7 @@ export class InterpreterEngine implements Engine {
     this.#cpu = layout.vcpuBase;
     this.#data = layout.ramBase + DATA_PHYS;
     this.#code = layout.ramBase + CODE_PHYS;
+    this.#guestWords = new Int32Array(memory.buffer, this.#data, DATA_BYTES / 4);
     for (let page = 0; page < RAM_BYTES / 4096; page++) {
       this.#view.setUint32(layout.pageMapBase + page * 4, (layout.ramBase + page * 4096) | PAGE.READ | PAGE.WRITE | PAGE.RAM, true);
     }
@@ -103,11 +118,11 @@ export class InterpreterEngine implements Engine {
   }
 
   #set32(name: string, value: number, index = 0): void {
-    this.#view.setUint32(this.#cpu + offsetOf(name, index), value >>> 0, true);
+    this.#view.setUint32(this.#cpu + at(name, index), value >>> 0, true);
   }
 
   #set64(name: string, value: bigint, index = 0): void {
-    this.#view.setBigUint64(this.#cpu + offsetOf(name, index), value, true);
+    this.#view.setBigUint64(this.#cpu + at(name, index), value, true);
   }
 
   #buildPageTables(ramBase: number): void {
@@ -191,53 +206,53 @@ export class InterpreterEngine implements Engine {
     const start = test.mode === 16 ? CODE_START - CODE_AT : CODE_START;
 
     // --- Memory and code.
+    // The data pages hold the pattern between cases.
     const before = this.#before;
-    before.set(this.#pattern);
     before.set(test.patch, test.patchOffset);
-    bytes.set(before, this.#data);
-    const at = this.#code + (CODE_START - CODE_AT);
-    bytes.set(test.code, at);
-    bytes.fill(0xf4, at + test.code.length, at + 32);
+    bytes.set(test.patch, this.#data + test.patchOffset);
+    const code = this.#code + (CODE_START - CODE_AT);
+    bytes.set(test.code, code);
+    bytes.fill(0xf4, code + test.code.length, code + 32);
     this.#call('codeWritten', CODE_PHYS >>> 12, CODE_START - CODE_AT, 32);
 
     // --- Registers.
     const state = new DataView(test.state.buffer, test.state.byteOffset, test.state.byteLength);
     this.#setSegments(test, state);
-    bytes.set(test.state.subarray(GPR_AT, GPR_AT + 128), cpu + offsetOf('GPR'));
+    bytes.set(test.state.subarray(GPR_AT, GPR_AT + 128), cpu + at('GPR'));
     const flags = state.getUint32(RFLAGS_AT, true);
     this.#writeFlags(flags);
-    view.setUint32(cpu + offsetOf('EFLAGS_SYSTEM'), (flags & ~0x8d5) | 2, true);
-    view.setBigUint64(cpu + offsetOf('RIP'), BigInt(start), true);
+    view.setUint32(cpu + at('EFLAGS_SYSTEM'), (flags & ~0x8d5) | 2, true);
+    view.setBigUint64(cpu + at('RIP'), BigInt(start), true);
     this.#writeFx(test.state, state);
-    view.setInt32(cpu + offsetOf('EVENTS'), 0, true);
-    view.setUint32(cpu + offsetOf('SHADOW'), 0, true);
-    view.setUint32(cpu + offsetOf('ACTIVITY'), 0, true);
+    view.setInt32(cpu + at('EVENTS'), 0, true);
+    view.setUint32(cpu + at('SHADOW'), 0, true);
+    view.setUint32(cpu + at('ACTIVITY'), 0, true);
 
     // --- One instruction.
     let vector = this.#step();
     // Every iteration of a repeated string instruction counts as an instruction.
-    while (vector === NO_FAULT && test.encoded.rep && view.getUint32(cpu + offsetOf('RIP'), true) === start) vector = this.#step();
-    let rip = view.getBigUint64(cpu + offsetOf('RIP'), true);
+    while (vector === NO_FAULT && test.encoded.rep && view.getUint32(cpu + at('RIP'), true) === start) vector = this.#step();
+    let rip = view.getBigUint64(cpu + at('RIP'), true);
     // After a branch the host runs on into the HLT that fills the code page, or into nothing.
     if (vector === NO_FAULT && rip !== BigInt(start + test.code.length)) vector = this.#step();
     if (vector === NO_FAULT) rip = 0n;
-    const error = vector === NO_FAULT ? 0 : view.getUint32(cpu + offsetOf('FAULT_ERROR'), true);
-    const cr2 = vector === 14 ? view.getBigUint64(cpu + offsetOf('CR2'), true) : 0n;
+    const error = vector === NO_FAULT ? 0 : view.getUint32(cpu + at('FAULT_ERROR'), true);
+    const cr2 = vector === 14 ? view.getBigUint64(cpu + at('CR2'), true) : 0n;
 
     // --- What came out.
     const out = new Uint8Array(RECORD_BYTES);
     const result = new DataView(out.buffer);
-    out.set(bytes.subarray(cpu + offsetOf('GPR'), cpu + offsetOf('GPR') + 128), GPR_AT);
-    result.setUint32(RFLAGS_AT, this.#readFlags() | (view.getUint32(cpu + offsetOf('EFLAGS_SYSTEM'), true) & ~0x8d5), true);
+    out.set(bytes.subarray(cpu + at('GPR'), cpu + at('GPR') + 128), GPR_AT);
+    result.setUint32(RFLAGS_AT, this.#readFlags() | (view.getUint32(cpu + at('EFLAGS_SYSTEM'), true) & ~0x8d5), true);
     this.#readFx(out, result);
-    const selector = (segment: number): number => view.getUint32(cpu + offsetOf('SEG_SELECTOR', segment), true);
+    const selector = (segment: number): number => view.getUint32(cpu + at('SEG_SELECTOR', segment), true);
     result.setUint16(SEGMENTS_AT, selector(ES), true);
     result.setUint16(SEGMENTS_AT + 2, selector(SS), true);
     result.setUint16(SEGMENTS_AT + 4, selector(DS), true);
     result.setUint16(SEGMENTS_AT + 6, vector === NO_FAULT ? 0 : selector(CS), true);
     this.#segmentsTouched = touchesSegments(test.encoded.row);
-    const after = new Int32Array(bytes.buffer, this.#data, DATA_BYTES / 4);
-    const then = new Int32Array(before.buffer, 0, DATA_BYTES / 4);
+    const after = this.#guestWords;
+    const then = this.#beforeWords;
     let first = -1;
     let last = 0;
     for (let i = 0; i < after.length; i++) {
@@ -246,6 +261,10 @@ export class InterpreterEngine implements Engine {
       last = (i >> 1) * 8 + 8;
     }
     const changed = last === 0 ? new Uint8Array(0) : bytes.slice(this.#data + first, this.#data + last);
+    const patchEnd = test.patchOffset + test.patch.length;
+    before.set(this.#pattern.subarray(test.patchOffset, patchEnd), test.patchOffset);
+    bytes.set(this.#pattern.subarray(test.patchOffset, patchEnd), this.#data + test.patchOffset);
+    if (last !== 0) bytes.set(this.#pattern.subarray(first, last), this.#data + first);
     return { vector, error, cr2, rip, state: out, changedOffset: last === 0 ? 0 : first, changed };
   }
 
@@ -257,7 +276,7 @@ export class InterpreterEngine implements Engine {
     } catch (thrown) {
       if (thrown !== this.#fault) throw thrown;
       this.#call('settleFault');
-      return this.#view.getUint32(this.#cpu + offsetOf('FAULT_VECTOR'), true);
+      return this.#view.getUint32(this.#cpu + at('FAULT_VECTOR'), true);
     }
   }
 
@@ -266,15 +285,15 @@ export class InterpreterEngine implements Engine {
     const bit = (n: number): bigint => BigInt((flags >>> n) & 1);
     const zero = bit(6) === 1n;
     const parity = zero ? bit(2) ^ 1n : bit(2);
-    this.#view.setBigUint64(this.#cpu + offsetOf('CC_RESULT'), zero ? 0n : 1n, true);
-    this.#view.setBigUint64(this.#cpu + offsetOf('CC_AUX'), (bit(0) << 63n) | ((bit(0) ^ bit(11)) << 62n) | (bit(4) << 3n) | (bit(7) << 4n) | (parity << 8n), true);
+    this.#view.setBigUint64(this.#cpu + at('CC_RESULT'), zero ? 0n : 1n, true);
+    this.#view.setBigUint64(this.#cpu + at('CC_AUX'), (bit(0) << 63n) | ((bit(0) ^ bit(11)) << 62n) | (bit(4) << 3n) | (bit(7) << 4n) | (parity << 8n), true);
   }
 
   #readFlags(): number {
-    const resultLow = this.#view.getUint32(this.#cpu + offsetOf('CC_RESULT'), true);
-    const resultHigh = this.#view.getUint32(this.#cpu + offsetOf('CC_RESULT') + 4, true);
-    const auxLow = this.#view.getUint32(this.#cpu + offsetOf('CC_AUX'), true);
-    const auxHigh = this.#view.getUint32(this.#cpu + offsetOf('CC_AUX') + 4, true);
+    const resultLow = this.#view.getUint32(this.#cpu + at('CC_RESULT'), true);
+    const resultHigh = this.#view.getUint32(this.#cpu + at('CC_RESULT') + 4, true);
+    const auxLow = this.#view.getUint32(this.#cpu + at('CC_AUX'), true);
+    const auxHigh = this.#view.getUint32(this.#cpu + at('CC_AUX') + 4, true);
     const carry = auxHigh >>> 31;
     const overflow = carry ^ ((auxHigh >>> 30) & 1);
     const sign = (resultHigh >>> 31) ^ ((auxLow >>> 4) & 1);
@@ -296,18 +315,18 @@ export class InterpreterEngine implements Engine {
     let tags = 0;
     for (let i = 0; i < 8; i++) {
       if (((abridged >> i) & 1) === 0) tags |= 3 << (2 * i);
-      const to = this.#cpu + offsetOf('FPU_REG', (top + i) & 7);
+      const to = this.#cpu + at('FPU_REG', (top + i) & 7);
       this.#bytes.set(image.subarray(FX_AT + 32 + i * 16, FX_AT + 42 + i * 16), to);
     }
     this.#set32('FPU_TAG', tags);
     for (const name of ['FPU_OPCODE', 'FPU_CS', 'FPU_DS']) this.#set32(name, 0);
     for (const name of ['FPU_IP', 'FPU_DP']) this.#set64(name, 0n);
     this.#set32('MXCSR', view.getUint32(FX_AT + 24, true));
-    this.#bytes.set(image.subarray(FX_AT + 160, FX_AT + 416), this.#cpu + offsetOf('XMM'));
+    this.#bytes.set(image.subarray(FX_AT + 160, FX_AT + 416), this.#cpu + at('XMM'));
   }
 
   #readFx(image: Uint8Array, view: DataView): void {
-    const field = (name: string): number => this.#view.getUint32(this.#cpu + offsetOf(name), true);
+    const field = (name: string): number => this.#view.getUint32(this.#cpu + at(name), true);
     const top = field('FPU_TOP');
     view.setUint16(FX_AT, field('FPU_CW'), true);
     view.setUint16(FX_AT + 2, field('FPU_SW') | (top << 11), true);
@@ -315,11 +334,11 @@ export class InterpreterEngine implements Engine {
     const tags = field('FPU_TAG');
     for (let i = 0; i < 8; i++) {
       if (((tags >> (2 * i)) & 3) !== 3) abridged |= 1 << i;
-      const from = this.#cpu + offsetOf('FPU_REG', (top + i) & 7);
+      const from = this.#cpu + at('FPU_REG', (top + i) & 7);
       image.set(this.#bytes.subarray(from, from + 10), FX_AT + 32 + i * 16);
     }
     view.setUint8(FX_AT + 4, abridged);
     view.setUint32(FX_AT + 24, field('MXCSR'), true);
-    image.set(this.#bytes.subarray(this.#cpu + offsetOf('XMM'), this.#cpu + offsetOf('XMM') + 256), FX_AT + 160);
+    image.set(this.#bytes.subarray(this.#cpu + at('XMM'), this.#cpu + at('XMM') + 256), FX_AT + 160);
   }
 }

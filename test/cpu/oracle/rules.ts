@@ -98,11 +98,11 @@ export function faultAddressOpen(test: TestCase): boolean {
 }
 
 /**
- * PUSH of a segment register: vendors differ about the upper half of a 32-bit slot. ENTER that faults: which of the frame
- * pointers were pushed by then.
+ * PUSH of a segment register: vendors differ about the upper half of a 32-bit slot. ENTER and PUSHA that fault: what
+ * was pushed by then.
  */
 export function memoryOpen(test: TestCase, host: Result): boolean {
-  if (test.encoded.row.mnemonic === 'enter' && host.vector !== NO_FAULT) return true;
+  if (/^(enter|pusha)$/.test(test.encoded.row.mnemonic) && host.vector !== NO_FAULT) return true;
   return test.encoded.row.mnemonic === 'push' && test.encoded.operandBits === 32 && tokensOf(test.encoded.row).some((token) => /^[CDEFGS]S$/.test(token));
 }
 
