@@ -21,6 +21,12 @@ it('joins cells side by side but not when the join would cover much undamaged ar
   expect(list.take()).toEqual([{ x: 0, y: 0, width: 16, height: 16 }, { x: 600, y: 16, width: 8, height: 16 }]);
 });
 
+it('makes one block of full rows of cells', () => {
+  const list = new DamageList();
+  for (let row = 0; row < 25; row++) for (let column = 0; column < 80; column++) list.add(column * 9, row * 16, 9, 16);
+  expect(list.take()).toEqual([{ x: 0, y: 0, width: 720, height: 400 }]);
+});
+
 it('stays bounded and covers everything', () => {
   const list = new DamageList();
   for (let i = 0; i < 1000; i++) list.add((i * 397) % 1900, (i * 211) % 1000, 3, 3);

@@ -45,7 +45,18 @@ export class DamageList {
     last.y = top;
     last.width = right - left;
     last.height = bottom - top;
+    this.stack();
     return true;
+  }
+
+  /** Joins the last rectangle to the one before when it lies right below with the same width: rows of cells become blocks. */
+  private stack(): void {
+    const last = this.rects[this.rects.length - 1];
+    const before = this.rects[this.rects.length - 2];
+    if (last === undefined || before === undefined) return;
+    if (last.x !== before.x || last.width !== before.width || last.y !== before.y + before.height) return;
+    before.height += last.height;
+    this.rects.pop();
   }
 
   private collapse(): void {
