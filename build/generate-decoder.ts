@@ -258,7 +258,18 @@ function caseText(entry: Case): string {
   return `${label}\n        h${number}(op);\n        break;`;
 }
 
-const text = cases.map(caseText).join('\n');
+// The compiler makes a jump table of at most 1024 cases and a chain of comparisons of anything larger: several switches.
+const SWITCH_CASES = 1000;
+const texts: string[] = [];
+for (let first = 0; first < cases.length; first += SWITCH_CASES) texts.push(cases.slice(first, first + SWITCH_CASES).map(caseText).join('\n'));
+const text = texts
+  .map((part, index) => {
+    const limit = cases[(index + 1) * SWITCH_CASES]?.number;
+    const open = index === 0 ? '' : ' else ';
+    const condition = limit === undefined ? '' : `if (handler < ${limit}) `;
+    return `${open}${condition}{\n      switch (handler) {\n${part}\n        default:\n          unreachable();\n      }\n    }`;
+  })
+  .join('');
 const whole = `${text}\n${outlined.join('')}`;
 const used = (name: string): boolean => new RegExp(`\\b${name}\\b`).test(whole) || name === 'cpu';
 const imports = Object.entries(DISPATCH_IMPORTS)
@@ -275,11 +286,8 @@ ${outlined.join('\n')}
 export function execute(op: usize): void {
   for (;;) {
     store<u32>(cpu, <u32>op, CURRENT_OP);
-    switch (<u32>load<u16>(op)) {
-${text}
-      default:
-        unreachable();
-    }
+    const handler = <u32>load<u16>(op);
+    ${text}
     op += 32;
   }
 }
