@@ -341,6 +341,28 @@ describe('PS/2 mouse', () => {
     expect(drain()).toEqual([0x08, 1, 0, 0x08, 99, 0]);
   });
 
+  it('loses no byte and no motion when the guest reads slower than the mouse samples', () => {
+    const { mouse, i8042, clock, status, data } = setUp();
+    mouse(0xf4);
+    let moved = 0;
+    const bytes: number[] = [];
+    for (let i = 0; i < 300; i++) {
+      if (i < 200) {
+        i8042.mouseMove(3, -1, 0);
+        moved += 3;
+      }
+      clock.advance(7 * MS);
+      if ((status() & 1) !== 0) bytes.push(data());
+    }
+    expect(bytes.length % 3).toBe(0);
+    let dx = 0;
+    for (let i = 0; i < bytes.length; i += 3) {
+      expect((bytes[i] ?? 0) & 0xc8).toBe(0x08);
+      dx += bytes[i + 1] ?? 0;
+    }
+    expect(dx).toBe(moved);
+  });
+
   it('becomes an IntelliMouse, then an Explorer, after their knocks', () => {
     const { mouse, i8042, drain } = setUp();
     mouse(0xf3, 200, 0xf3, 100, 0xf3, 80);
@@ -356,7 +378,11 @@ describe('PS/2 mouse', () => {
     i8042.mouseButtons(0x18);
     i8042.mouseMove(1, 0, -1);
     expect(drain()).toEqual([0x08, 0, 0, 0x30, 0x08, 1, 0, 0x3f]);
+    mouse(0xf3, 200, 0xf3, 100, 0xf3, 80);
+    expect(mouse(0xf2)).toEqual([0xfa, 3]);
     expect(mouse(0xff, 0xf2)).toEqual([0xfa, 0xaa, 0, 0xfa, 0]);
+    mouse(0xf3, 200, 0xf3, 200, 0xf3, 80);
+    expect(mouse(0xf2)).toEqual([0xfa, 4]);
   });
 
   it('works in remote and wrap mode', () => {

@@ -118,7 +118,10 @@ export class Ps2Mouse {
 
   take(): number {
     this.lastSent = this.replies.length > 0 ? this.replies.shift() : this.packet.shift();
-    if (this.packet.length === 0 && this.reports.length > 0) this.sample();
+    // By timer and not at once: the controller is in the middle of taking this byte.
+    if (this.packet.length === 0 && this.reports.length > 0) {
+      this.sampleTimer.arm(Math.max(this.nextSampleNs, this.clock.nowNs()));
+    }
     return this.lastSent;
   }
 
@@ -234,8 +237,8 @@ export class Ps2Mouse {
     const [first, second] = this.rateHistory;
     this.rateHistory = [second, value];
     this.sampleRate = value;
-    if (first === 200 && second === 100 && value === 80 && this.deviceId === 0) this.deviceId = 3;
-    else if (first === 200 && second === 200 && value === 80 && this.deviceId === 3) this.deviceId = 4;
+    if (first === 200 && second === 100 && value === 80) this.deviceId = 3;
+    else if (first === 200 && second === 200 && value === 80) this.deviceId = 4;
     this.reply(ACK);
   }
 
