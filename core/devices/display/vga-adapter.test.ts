@@ -359,7 +359,7 @@ describe('DAC and ports', () => {
 });
 
 describe('Bochs dispi interface', () => {
-  it('identifies itself, offers capabilities and limits modes to the VRAM', () => {
+  it('G11: identifies itself, offers capabilities and limits modes to the VRAM', () => {
     const { vga } = makeVga(16 << 20);
     const read = (index: number) => (T.out(vga, 0x1ce, index), T.input(vga, 0x1cf));
     expect(read(0)).toBe(0xb0c5);

@@ -3,7 +3,7 @@ import type { DmaChannel, DmaResult } from '../platform/dma-channel.ts';
 import { TestClock, TestLine } from '../platform/testing.ts';
 import { Fdc82077 } from './fdc-82077.ts';
 import { floppyGeometry } from './floppy-drive.ts';
-import { numberedDisk, randomStream, type TestDisk, TestIo } from './storage-testing.ts';
+import { damageState, numberedDisk, randomStream, type TestDisk, TestIo } from './storage-testing.ts';
 
 /** Channel 2 of an 8237 with a plain buffer as guest memory. */
 class TestDma implements DmaChannel {
@@ -507,6 +507,40 @@ describe('saved state', () => {
     await second.settle();
     expect(second.dma.memory[0]).toBe(3);
     expect(second.results().slice(0, 3)).toEqual([0, 0, 0]);
+  });
+
+  it('I19: damaged states are refused, or the controller works on without throwing', async () => {
+    const random = randomStream(3);
+    const disk = numberedDisk(IMAGE_1440);
+    let accepted = 0;
+    for (let round = 0; round < 400; round++) {
+      const source = setUp(disk);
+      source.start();
+      source.dma.program(new Uint8Array(random(3000)));
+      const commands = [[0x46, 0, 0, 0, 4, 2, 18, 0x1b, 0xff], [0x45, 0, 0, 0, 9, 2, 12, 0x1b, 0xff], [0x4d, 0, 2, 18, 0x6c, 0xf6], [0x0f, 0, 9], [0x4a]];
+      for (const byte of commands[random(commands.length)] ?? []) source.write(0x3f5, byte);
+      if (random(2)) await source.io.settle();
+      const state = structuredClone(source.fdc.save());
+      for (let count = 1 + random(2); count > 0; count--) damageState(state.fields, random);
+      const target = setUp(disk);
+      try {
+        target.fdc.load(state);
+        accepted++;
+      } catch (error) {
+        expect(String(error)).toMatch(/Saved state of fdc/);
+        continue;
+      }
+      target.dma.program(new Uint8Array(random(3000)));
+      target.dma.unmask();
+      for (let step = 0; step < 60; step++) {
+        if (random(2)) target.read([0x3f4, 0x3f5, 0x3f7][random(3)] ?? 0x3f4);
+        else target.write(0x3f5, random(256));
+        if (random(20) === 0) await target.settle();
+      }
+      target.fdc.dispose();
+      source.fdc.dispose();
+    }
+    expect(accepted).toBeGreaterThan(50);
   });
 
   it('refuses states that no controller can be in, and stays as it was', () => {

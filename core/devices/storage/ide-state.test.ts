@@ -6,7 +6,7 @@ import { AtaDisk } from './ata-disk.ts';
 import { AtapiCdrom } from './atapi-cdrom.ts';
 import { IdeChannel } from './ide-channel.ts';
 import { IdeGuest } from './ide-testing.ts';
-import { numberedDisk, randomStream, TestIo } from './storage-testing.ts';
+import { damageState, numberedDisk, randomStream, TestIo } from './storage-testing.ts';
 
 const ATA_COMMANDS = [
   0x20, 0x24, 0x25, 0x29, 0x30, 0x34, 0x35, 0x39, 0x3d, 0x40, 0x70, 0x90, 0x91, 0xa0, 0xa1, 0xb0, 0xc4, 0xc5, 0xc6, 0xc8, 0xca, 0xe5, 0xe7,
@@ -142,6 +142,33 @@ describe('saved state', () => {
       expect(guest.ide.save()).toEqual(good);
     });
   });
+});
+
+it('I19: damaged states are refused, or the controller works on without throwing', async () => {
+  const random = randomStream(19);
+  const source = makeGuest();
+  const target = makeGuest();
+  let accepted = 0;
+  for (let round = 0; round < 600; round++) {
+    for (let step = 0; step < 6; step++) randomStep(source, random);
+    if (random(3) === 0) await source.io.settle();
+    const state = structuredClone(source.ide.save());
+    for (let count = 1 + random(3); count > 0; count--) damageState(state.fields, random);
+    const before = target.ide.save();
+    try {
+      target.ide.load(state);
+      accepted++;
+    } catch (error) {
+      expect(String(error)).toMatch(/Saved state of ide/);
+      expect(target.ide.save()).toEqual(before);
+      continue;
+    }
+    for (let step = 0; step < 10; step++) randomStep(target, random);
+    await target.io.settle();
+    target.clock.advance(1e6);
+  }
+  expect(accepted).toBeGreaterThan(50);
+  expect(accepted).toBeLessThan(550);
 });
 
 it('a channel works without PCI', async () => {

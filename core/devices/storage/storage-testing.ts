@@ -150,3 +150,26 @@ export function randomStream(seed: number): (limit: number) => number {
     return Math.floor((state / 0x1_0000_0000) * limit);
   };
 }
+
+const HOSTILE_NUMBERS = [-1, 0, 1, 2, 3, 7, 8, 63, 255, 256, 511, 512, 513, 4096, 65535, 65536, 262143, 262144, 2 ** 31, 2 ** 32, 2 ** 48, 2 ** 53, 0.5, NaN];
+
+/** Changes one value at a random depth of a saved state, in place: what a damaged or hostile file may hold. */
+export function damageState(tree: unknown, random: (limit: number) => number): void {
+  if (typeof tree !== 'object' || tree === null) return;
+  if (tree instanceof Uint8Array) {
+    if (tree.length > 0) tree[random(tree.length)] = random(256);
+    return;
+  }
+  const container = tree as Record<string, unknown>;
+  const keys = Object.keys(container);
+  const key = keys[random(keys.length)];
+  if (key === undefined) return;
+  const value = container[key];
+  const nested = typeof value === 'object' && value !== null;
+  if (nested && random(6) !== 0) return damageState(value, random);
+  if (value instanceof Uint8Array) container[key] = new Uint8Array(random(2) ? random(2048) : value.length);
+  else if (typeof value === 'number') container[key] = random(3) ? HOSTILE_NUMBERS[random(HOSTILE_NUMBERS.length)] : value + random(5) - 2;
+  else if (typeof value === 'boolean') container[key] = !value;
+  else if (typeof value === 'string') container[key] = ['idle', 'pio-in', 'pio-out', 'dma', 'medium', 'pause', 'read', 'write', 'execute', 'reply', 'sectors'][random(11)];
+  else container[key] = null;
+}
