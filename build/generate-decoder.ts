@@ -16,7 +16,7 @@ const IMM = ['NONE', 'IB', 'IZ', 'IV', 'IW', 'JB', 'JZ', 'A', 'O', 'IW_IB', 'IB_
 const SIZES = ['V', 'B', 'W', 'D', 'Q', 'Z', 'Y'] as const;
 const ROW_BYTES = 16;
 const FLAG = { NO64: 1, ONLY64: 2, DEFAULT64: 4, FORCE64: 8, LOCK: 16, ENDS: 32, MODRM: 64, LAST: 128 } as const;
-const FLAG2 = { STACK: 1, STRING: 2 } as const;
+const FLAG2 = { STACK: 1, STRING: 2, LINKED: 4 } as const;
 const REG = { PLAIN: 0, BYTE: 1, RAW: 2, FIXED: 16 } as const;
 const RM = { PLAIN: 0, BYTE: 1, RAW: 2, LOW3: 3, LOW3_BYTE: 4, ACCUMULATOR: 5 } as const;
 const PREFIX = { np: 1, 66: 2, f3: 3, f2: 4 } as const;
@@ -77,14 +77,23 @@ function featureOf(name: string | undefined): number {
   return features.length - 1;
 }
 
-// Linked branches first: blocks.ts asks for a range.
-const isControl = (row: OpcodeRow): boolean => {
-  const handler = HANDLERS.get(row.handler);
-  return row.endsBlock === true && handler?.kind === 'plain';
-};
-for (const row of OPCODE_ROWS) if (HANDLERS.get(row.handler)?.linked === true) numberOf(row.handler, false);
-const linkLast = nextHandler - 1;
-for (const name of DECODER_HANDLERS) numberOf(name, false);
+/** Plain handlers of rows that end a block are separate: RIP is stored before and looked at after. */
+const isControl = (row: OpcodeRow): boolean => row.endsBlock === true && HANDLERS.get(row.handler)?.kind === 'plain';
+/** Variants that some row can reach. */
+const reachable = new Set<number>();
+for (const name of DECODER_HANDLERS) reachable.add(numberOf(name, false));
+
+const SIZES_OF = { V: [1, 2, 3], B: [0], W: [1], D: [2], Q: [3], Z: [1, 2], Y: [2, 3] } as const;
+
+function reach(row: OpcodeRow, number: number, size: (typeof SIZES)[number]): void {
+  const expand = HANDLERS.get(row.handler)?.expand ?? 0;
+  const sizes = (expand & 1) !== 0 ? SIZES_OF[size] : [0];
+  for (const log2 of sizes) {
+    if (row.mod !== 'mem') reachable.add(number + log2);
+    if ((expand === 3 && row.mod !== 'reg') || expand === 5) reachable.add(number + log2 + 4);
+    else if (row.mod === 'mem') reachable.add(number + log2);
+  }
+}
 
 // --- One row of the decode table.
 function encode(row: OpcodeRow): number[] {
@@ -152,7 +161,9 @@ function encode(row: OpcodeRow): number[] {
   const handler = HANDLERS.get(row.handler);
   if (handler?.stack === true) flags2 |= FLAG2.STACK;
   if (handler?.expand === 5) flags2 |= FLAG2.STRING;
+  if (handler?.linked === true) flags2 |= FLAG2.LINKED;
   const number = numberOf(row.handler, isControl(row));
+  reach(row, number, size ?? 'V');
   const sub = subOf(row.handler, row.sub);
   return [
     number & 255, number >> 8, sub & 255, sub >> 8,
@@ -223,53 +234,52 @@ writeFileSync(new URL('decode-tables.ts', folder), [
   `export const opcodeRows: usize = memory.data<u8>([\n${dataBytes(table)}\n]);\n`,
 ].join(''));
 
-writeFileSync(new URL('handlers.ts', folder), [
-  HEAD,
-  `/** Branches that keep links in DISP and SUB. */\nexport const LINK_FIRST: u32 = 0;\nexport const LINK_LAST: u32 = ${linkLast};\n`,
-  DECODER_HANDLERS.map((name) => `export const H_${name}: u32 = ${handlerNumbers.get(name)};\n`).join(''),
-].join(''));
-
 writeFileSync(new URL('subs.ts', folder), HEAD + [...subs].map(([group, names]) =>
   `// ${group}\n${[...names].map(([name, number]) => `export const SUB_${name}: u32 = ${number};\n`).join('')}`).join(''));
 
-// Hot cases are inlined into the loop; the others are functions of their own, because the time to compile the loop grows
-// with the square of its size.
+// Hot cases stand in the loop's own switch and are inlined; the others are functions of their own behind a second switch:
+// the time to compile the loop grows with the square of its size, and Binaryen makes jump tables of at most 1024 cases.
+const MAX_CASES = 1000;
+const live = cases.filter((entry) => reachable.has(entry.number));
+const isHotCase = (entry: Case): boolean => isHot(entry.name, entry.size, entry.isMem, entry.control);
+const hotCases = live.filter(isHotCase);
+const coldCases = live.filter((entry) => !isHotCase(entry));
+/** Final number by the decoder's number (base plus variant). */
+const finalNumbers = new Uint16Array(nextHandler);
+[...hotCases, ...coldCases].forEach((entry, i) => (finalNumbers[entry.number] = i));
+if (coldCases.length > MAX_CASES || hotCases.length > MAX_CASES) throw new Error(`${coldCases.length} cold handlers do not fit one jump table`);
 const outlined: string[] = [];
 
-function caseText(entry: Case): string {
-  const { handler, number } = entry;
-  const code = handler.code(entry.size, entry.isMem, entry.rep);
-  const variant = handler.expand === 0 ? '' : ` ${8 << entry.size}${entry.isMem ? ' mem' : ''}${entry.rep ? ' rep' : ''}`;
-  const label = `      case ${number}: // ${entry.name}${variant}`;
-  const leaves = handler.kind === 'branch' || entry.control;
-  const hot = isHot(entry.name, entry.size, entry.isMem, entry.control);
-  if (leaves) {
-    const call = hot ? code : `h${number}(op)`;
-    if (!hot) {
-      const body = handler.kind === 'branch' ? `  return ${code};` : `  set64(RIP, nextRip(op));\n  ${code};\n  return leave(op);`;
-      outlined.push(`// ${entry.name}${variant}\nfunction h${number}(op: usize): usize {\n${body}\n}\n`);
-    }
-    return `${label}\n        op = ${call};\n        if (op == 0) return;\n        continue;`;
-  }
-  if (code === '') return `${label}\n        break;`;
-  // A call of an ordinary function needs no wrapper.
-  if (hot || handler.call === true) return `${label}\n        ${code};\n        break;`;
-  outlined.push(`// ${entry.name}${variant}\nfunction h${number}(op: usize): void {\n  ${code};\n}\n`);
-  return `${label}\n        h${number}(op);\n        break;`;
+function variantOf(entry: Case): string {
+  return entry.handler.expand === 0 ? '' : ` ${8 << entry.size}${entry.isMem ? ' mem' : ''}${entry.rep ? ' rep' : ''}`;
 }
 
-// The compiler makes a jump table of at most 1024 cases and a chain of comparisons of anything larger: several switches.
-const SWITCH_CASES = 1000;
-const texts: string[] = [];
-for (let first = 0; first < cases.length; first += SWITCH_CASES) texts.push(cases.slice(first, first + SWITCH_CASES).map(caseText).join('\n'));
-const text = texts
-  .map((part, index) => {
-    const limit = cases[(index + 1) * SWITCH_CASES]?.number;
-    const open = index === 0 ? '' : ' else ';
-    const condition = limit === undefined ? '' : `if (handler < ${limit}) `;
-    return `${open}${condition}{\n      switch (handler) {\n${part}\n        default:\n          unreachable();\n      }\n    }`;
-  })
-  .join('');
+function hotText(entry: Case): string {
+  const code = entry.handler.code(entry.size, entry.isMem, entry.rep);
+  const label = `      case ${finalNumbers[entry.number]}: // ${entry.name}${variantOf(entry)}`;
+  if (entry.handler.kind === 'branch') return `${label}\n        op = ${code};\n        if (op == 0) return;\n        continue;`;
+  return `${label}\n        ${code === '' ? '' : `${code};\n        `}break;`;
+}
+
+function coldText(entry: Case): string {
+  const { handler } = entry;
+  const number = finalNumbers[entry.number] as number;
+  const code = handler.code(entry.size, entry.isMem, entry.rep);
+  const label = `    case ${number}: // ${entry.name}${variantOf(entry)}`;
+  if (handler.kind === 'branch' || entry.control) {
+    const body = handler.kind === 'branch' ? `  return ${code};` : `  set64(RIP, nextRip(op));\n  ${code};\n  return leave(op);`;
+    outlined.push(`// ${entry.name}${variantOf(entry)}\nfunction h${number}(op: usize): usize {\n${body}\n}\n`);
+    return `${label}\n      return h${number}(op);`;
+  }
+  // A call of an ordinary function needs no wrapper.
+  if (handler.call === true) return `${label}\n      ${code};\n      break;`;
+  outlined.push(`// ${entry.name}${variantOf(entry)}\nfunction h${number}(op: usize): void {\n  ${code};\n}\n`);
+  return `${label}\n      h${number}(op);\n      break;`;
+}
+
+const hotSwitch = hotCases.map(hotText).join('\n');
+const coldSwitch = coldCases.map(coldText).join('\n');
+const text = `${hotSwitch}\n${coldSwitch}`;
 const whole = `${text}\n${outlined.join('')}`;
 const used = (name: string): boolean => new RegExp(`\\b${name}\\b`).test(whole) || name === 'cpu';
 const imports = Object.entries(DISPATCH_IMPORTS)
@@ -282,23 +292,48 @@ import { CURRENT_OP, RIP } from './layout';
 ${imports.join('\n')}
 
 ${outlined.join('\n')}
+/** One op record of the rarer kinds; returns the next one, or 0 when run() has to return. */
+function executeCold(op: usize): usize {
+  switch (<u32>load<u16>(op)) {
+${coldSwitch}
+    default:
+      unreachable();
+  }
+  return op + 32;
+}
+
 /** Executes op records until run() has to return. */
 export function execute(op: usize): void {
   for (;;) {
     store<u32>(cpu, <u32>op, CURRENT_OP);
-    const handler = <u32>load<u16>(op);
-    ${text}
+    switch (<u32>load<u16>(op)) {
+${hotSwitch}
+      default:
+        op = executeCold(op);
+        if (op == 0) return;
+        continue;
+    }
     op += 32;
   }
 }
 `);
+
+writeFileSync(new URL('handlers.ts', folder), [
+  HEAD,
+  '/** Handler numbers as the decode table has them: handlerNumbers maps them to those of the dispatch loop. */\n',
+  DECODER_HANDLERS.map((name) => `export const B_${name}: u32 = ${handlerNumbers.get(name)};\n`).join(''),
+  DECODER_HANDLERS.map((name) => `export const H_${name}: u32 = ${finalNumbers[handlerNumbers.get(name) as number]};\n`).join(''),
+  `export const handlerNumbers: usize = memory.data<u16>([\n${dataBytes(finalNumbers)}\n]);\n`,
+].join(''));
 
 const isaFolder = new URL('../core/cpu/isa/generated/', import.meta.url);
 mkdirSync(isaFolder, { recursive: true });
 writeFileSync(new URL('decoder.ts', isaFolder), `${HEAD}
 /** Bit numbers in FEATURE_BITS; 0 is unused. */
 export const FEATURES: readonly string[] = ${JSON.stringify(features)};
-export const HANDLER_NUMBERS: Readonly<Record<string, number>> = ${JSON.stringify(Object.fromEntries(handlerNumbers))};
-export const HANDLER_COUNT = ${nextHandler};
+/** Dispatch number of each handler variant, by name: "ADD_EG 32 mem". */
+export const HANDLER_NUMBERS: Readonly<Record<string, number>> = ${JSON.stringify(Object.fromEntries(live.map((entry) => [entry.name + variantOf(entry), finalNumbers[entry.number]])))};
+export const HOT_HANDLERS = ${hotCases.length};
+export const HANDLER_COUNT = ${live.length};
 export const ENCODED_ROWS = ${table.length / ROW_BYTES - 1};
 `);

@@ -235,6 +235,7 @@ export const OPF = {
   LAST: 16, // ends the block
   FLAT: 32, // memory operand without segment and wrap: linear address = base + (index << scale) + disp
   LONG: 64, // decoded as 64-bit code
+  LINKED: 128, // direct branch that keeps links in DISP and SUB
 } as const;
 
 // --- The vCPU's area behind the register file, byte offsets from its base (size VCPU_AREA_BYTES in core/memory/layout.ts).

@@ -7,10 +7,9 @@ import { raiseGp0 } from './fault';
 import {
   AREA_BLOCK_HASH, AREA_PAGE_HASH, AREA_POOL, AREA_POOL_END, AREA_STAGING, BLOCK_BYTES, BLOCK_COUNTER, BLOCK_FLAGS, BLOCK_HASH_NEXT,
   BLOCK_HEADER_BYTES, BLOCK_JIT, BLOCK_KEY, BLOCK_OPS, BLOCK_PAGE_NEXT, BLOCK_PHYS, BLOCK_RUNNING, BUDGET, CODE_MODE, CURRENT_OP,
-  EVENTS, EVENT_CODE_CHANGED, EVENT_SINGLE_STEP, EXIT_BUDGET, GPR, OP_BYTES, OP_DISP, OP_END, OP_FLAGS, OP_HANDLER, OP_LENGTH,
-  OP_SUB, OPF_LAST, PAGE_HOST_MASK, PAGE_RAM, PAGE_READ, RIP, SEG_BASE, SEG_LIMIT,
+  EVENTS, EVENT_CODE_CHANGED, EVENT_SINGLE_STEP, EXIT_BUDGET, GPR, OP_BYTES, OP_DISP, OP_END, OP_FLAGS, OP_LENGTH,
+  OP_SUB, OPF_LAST, OPF_LINKED, PAGE_HOST_MASK, PAGE_RAM, PAGE_READ, RIP, SEG_BASE, SEG_LIMIT,
 } from './generated/layout';
-import { LINK_FIRST, LINK_LAST } from './generated/handlers';
 import { serviceEvents } from './events';
 import { pageMapEntry, physicalRead } from './physical';
 import { cpu, get32, get64, granuleBase, ramBase, set32, set64 } from './state';
@@ -334,8 +333,7 @@ function cutLinks(page: u32): void {
     if (pageOfBlock(block) == page) {
       const end = block + BLOCK_HEADER_BYTES + <usize>load<u16>(block, BLOCK_OPS) * OP_BYTES;
       const last = end - OP_BYTES;
-      const handler = <u32>load<u16>(last, OP_HANDLER);
-      if (handler >= LINK_FIRST && handler <= LINK_LAST) {
+      if ((load<u8>(last, OP_FLAGS) & OPF_LINKED) != 0) {
         store<u32>(last, 0, OP_DISP);
         store<u32>(last, 0, OP_SUB);
       }

@@ -49,13 +49,12 @@ function settle(op: usize, uncounted: u32): i32 {
 function follow(op: usize, slot: usize, target: u64, uncounted: u32): usize {
   const link = <usize>load<u32>(op + slot);
   if (link != 0 && load<i32>(cpu, EVENTS) == 0) {
-    const left = settle(op, uncounted);
+    const left = <i32>(get32(BUDGET) - ((<u32>op - get32(BLOCK_RUNNING)) >> 5) + uncounted);
     if (left >= <i32>load<u16>(link, BLOCK_OPS)) {
+      set32(BUDGET, <u32>left);
       set32(BLOCK_RUNNING, <u32>link);
       return link + BLOCK_HEADER_BYTES;
     }
-    set64(RIP, target);
-    return nextBlock();
   }
   return followSlow(op, slot, target, uncounted);
 }

@@ -4,13 +4,13 @@
 import {
   IMM_A, IMM_IB, IMM_IB_IB, IMM_IV, IMM_IW, IMM_IW_IB, IMM_IZ, IMM_JB, IMM_JZ, IMM_MODRM, IMM_NONE, IMM_O, MAP_0F, MAP_0F38, MAP_0F3A, MAP_VEX,
   opcodeIndex, opcodeRows, REG_BYTE, REG_FIXED, REG_PLAIN, REG_RAW, RM_ACCUMULATOR, RM_BYTE, RM_LOW3, RM_LOW3_BYTE, RM_PLAIN, RM_RAW,
-  ROW_BYTES, ROW_DEFAULT64, ROW_ENDS, ROW_FORCE64, ROW_LAST, ROW_LOCK, ROW_MODRM, ROW_NO64, ROW_ONLY64, ROW2_STACK, ROW2_STRING,
+  ROW_BYTES, ROW_DEFAULT64, ROW_ENDS, ROW_FORCE64, ROW_LAST, ROW_LOCK, ROW_MODRM, ROW_NO64, ROW_ONLY64, ROW2_LINKED, ROW2_STACK, ROW2_STRING,
   SIZE_B, SIZE_D, SIZE_Q, SIZE_V, SIZE_W, SIZE_Y, SIZE_Z,
 } from './generated/decode-tables';
-import { H_END, H_GP, H_NOP, H_UD, H_XCHG_A } from './generated/handlers';
+import { B_NOP, B_XCHG_A, H_END, H_GP, H_UD, handlerNumbers } from './generated/handlers';
 import {
   CR0, EFLAGS_SYSTEM, FEATURE_BITS, OP_BASE, OP_BYTES, OP_DISP, OP_END, OP_FLAGS, OP_HANDLER, OP_IMM, OP_INDEX, OP_LENGTH, OP_OPCODE, OP_REG,
-  OP_REP, OP_RM, OP_SCALE, OP_SEG, OP_SIZE, OP_SUB, OPF_FLAT, OPF_LAST, OPF_LOCK, OPF_LONG, OPF_MEM, OPF_REX, OPF_STACK,
+  OP_REP, OP_RM, OP_SCALE, OP_SEG, OP_SIZE, OP_SUB, OPF_FLAT, OPF_LAST, OPF_LINKED, OPF_LOCK, OPF_LONG, OPF_MEM, OPF_REX, OPF_STACK,
 } from './generated/layout';
 import { cpu, get32 } from './state';
 
@@ -353,7 +353,7 @@ export function decodeOp(code: usize, left: u32, op: usize, at: u32, key: u32): 
     handler += 4;
     ends = true;
   }
-  if (<u32>load<u16>(at16, 0) == H_XCHG_A && rmNumber == 0) handler = H_NOP;
+  if (<u32>load<u16>(at16, 0) == B_XCHG_A && rmNumber == 0) handler = B_NOP;
 
   const effective = segment != NO_SEGMENT ? segment : defaultSegment;
   let opFlags: u32 = 0;
@@ -366,9 +366,10 @@ export function decodeOp(code: usize, left: u32, op: usize, at: u32, key: u32): 
   if ((flags2 & ROW2_STACK) != 0) opFlags |= OPF_STACK;
   if (rex != 0 && !vex) opFlags |= OPF_REX;
   if (ends) opFlags |= OPF_LAST;
+  if ((flags2 & ROW2_LINKED) != 0) opFlags |= OPF_LINKED;
   if (is64) opFlags |= OPF_LONG;
 
-  store<u16>(op, handler, OP_HANDLER);
+  store<u16>(op, load<u16>(handlerNumbers + (<usize>handler << 1)), OP_HANDLER);
   store<u8>(op, length, OP_LENGTH);
   store<u8>(op, opFlags, OP_FLAGS);
   store<u8>(op, regNumber, OP_REG);
