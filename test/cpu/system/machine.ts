@@ -163,6 +163,24 @@ export class TestMachine {
     this.interpreter.updateBreakpoints();
   }
 
+  /** To be called after the page map, the A20 mask or dirty marks changed. */
+  pageMapChanged(): void {
+    this.interpreter.pageMapChanged();
+  }
+
+  private get dirty(): Uint8Array {
+    const { layout } = this.memory;
+    return new Uint8Array(this.view.buffer, layout.dirtyBase, layout.trackedPages);
+  }
+
+  clearDirty(): void {
+    this.dirty.fill(0);
+  }
+
+  isDirty(address: number): boolean {
+    return this.dirty[address >>> 12] !== 0;
+  }
+
   /** Runs until something other than a fault ends it; returns EXIT_*. */
   run(budget = 1_000_000): number {
     let resume = false;
