@@ -7,7 +7,7 @@ import { OPCODE_ROWS } from '../../core/cpu/isa/opcodes.ts';
 import type { Mode } from './oracle/encode.ts';
 import { HostCpu, hostFeatures, hostOracleProblem } from './oracle/host.ts';
 import { InterpreterEngine } from './oracle/interpreter.ts';
-import { runOracle, type RowReport } from './oracle/oracle.ts';
+import { runOracle, runSequences, type RowReport } from './oracle/oracle.ts';
 
 const WASM = new URL('../../dist/interp.wasm', import.meta.url);
 const CASES_PER_ROW = 100;
@@ -45,6 +45,13 @@ describe.skipIf(problem !== undefined)(`instructions agree with the host CPU${pr
         expect(text.join('\n\n')).toBe('');
       });
     }
+  }
+
+  for (const mode of [64, 32, 16] as const) {
+    it(`sequences of up to 8 instructions in ${mode}-bit code`, () => {
+      const failures = runSequences(host, engine, { table: OPCODE_ROWS, modes: [mode], count: 3000, length: 8, seed: 1, features: hostFeatures() });
+      expect(failures.slice(0, 5).join('\n\n')).toBe('');
+    });
   }
 
   it('covers at least 200 instruction forms with 100 operand sets each', () => {

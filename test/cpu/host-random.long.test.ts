@@ -6,11 +6,12 @@ import { describe, expect, it } from 'vitest';
 import { OPCODE_ROWS } from '../../core/cpu/isa/opcodes.ts';
 import { HostCpu, hostFeatures, hostOracleProblem } from './oracle/host.ts';
 import { InterpreterEngine } from './oracle/interpreter.ts';
-import { runOracle } from './oracle/oracle.ts';
+import { runOracle, runSequences } from './oracle/oracle.ts';
 
 const WASM = new URL('../../dist/interp.wasm', import.meta.url);
 const ROUNDS = 12;
 const CASES_PER_ROW = 100;
+const SEQUENCES = 20_000;
 
 const problem = hostOracleProblem() ?? (existsSync(WASM) ? undefined : 'dist/interp.wasm is not built');
 const firstSeed = Number(process.env.NESTBOX_SEED ?? Date.now() % 1_000_000);
@@ -27,6 +28,9 @@ describe.skipIf(problem !== undefined)(`the interpreter and the host CPU${proble
         const reports = runOracle(host, engine, {
           rows: OPCODE_ROWS, table: OPCODE_ROWS, modes: [64, 32, 16], casesPerRow: CASES_PER_ROW, seed, features: hostFeatures(), examplesPerRow: 1,
         });
+        const sequences = { table: OPCODE_ROWS, modes: [64, 32, 16] as const, seed, features: hostFeatures(), count: SEQUENCES, length: 10 };
+        failures.push(...runSequences(host, engine, sequences).map((text) => `seed ${seed}, ${text}`));
+        total += 3 * SEQUENCES;
         for (const report of reports) {
           total += report.passed + report.failed;
           if (report.failed > 0) failures.push(`seed ${seed}, ${report.name}: ${report.failed} of ${report.passed + report.failed}\n${report.examples.join('\n')}`);

@@ -19,19 +19,18 @@ export function differences(test: TestCase, host: Result, ours: Result): string[
     return [`exception ${vectorName(host.vector)} on the host, ${vectorName(ours.vector)} here`];
   }
   if (host.vector !== NO_FAULT) {
-    // What the host's kernel and process have mapped up there is their own affair.
-    const open = host.vector === PF && host.cr2 >= 0x500000000000n ? 1 : 0;
+    const open = host.vector === PF && presenceOpen(host.cr2) ? 1 : 0;
     if ((host.error | open) !== (ours.error | open)) list.push(`error code ${host.error} on the host, ${ours.error} here`);
     if (host.vector === PF && host.cr2 !== ours.cr2 && !faultAddressOpen(test)) list.push(`CR2 ${hex(host.cr2)} on the host, ${hex(ours.cr2)} here`);
   }
   if (host.rip !== ours.rip) list.push(`RIP ${hex(host.rip)} on the host, ${hex(ours.rip)} here`);
   const a = host.state;
   const b = ours.state;
-  normalize(a, test);
-  normalize(b, test);
+  normalize(a, test, host.vector !== NO_FAULT);
+  normalize(b, test, host.vector !== NO_FAULT);
   const view = new DataView(a.buffer, a.byteOffset, a.byteLength);
   const other = new DataView(b.buffer, b.byteOffset, b.byteLength);
-  if (!resultUndefined(test)) {
+  if (!resultUndefined(test, host)) {
     for (let i = 0; i < (test.mode === 64 ? 16 : 8); i++) {
       const x = view.getBigUint64(GPR_AT + i * 8, true);
       const y = other.getBigUint64(GPR_AT + i * 8, true);
@@ -51,6 +50,11 @@ export function differences(test: TestCase, host: Result, ours: Result): string[
   }
   if (Buffer.compare(a.subarray(FX_AT, RECORD_BYTES), b.subarray(FX_AT, RECORD_BYTES)) !== 0) compareFx(test, view, other, list);
   return list;
+}
+
+/** Where "not present" or "protected" depends on the host: its own mappings, and a read-only page that it may have reclaimed. */
+function presenceOpen(cr2: bigint): boolean {
+  return cr2 >= 0x500000000000n || (cr2 >= BigInt(DATA_AT + DATA_BYTES) && cr2 < BigInt(DATA_AT + DATA_BYTES + READ_ONLY_BYTES));
 }
 
 function sameMemory(test: TestCase, host: Result, ours: Result): boolean {
@@ -114,14 +118,15 @@ function memoryText(result: Result): string {
 export function describe(test: TestCase, problems: readonly string[]): string {
   const { row } = test.encoded;
   const view = new DataView(test.state.buffer, test.state.byteOffset, test.state.byteLength);
+  const what = test.parts?.map((part) => `${part.row.mnemonic} ${part.row.operands ?? ''} [${Buffer.from(part.code).toString('hex')}]`).join('; ');
   const lines = [
-    `${row.mnemonic} ${row.operands ?? ''} (${row.map} ${row.opcode.toString(16)}${row.reg === undefined ? '' : `/${row.reg}`}${row.prefix === undefined ? '' : ` ${row.prefix}`}), ${test.mode}-bit, bytes ${Buffer.from(test.code).toString('hex')}`,
+    what !== undefined ? `sequence, ${test.mode}-bit: ${what}` : `${row.mnemonic} ${row.operands ?? ''} (${row.map} ${row.opcode.toString(16)}${row.reg === undefined ? '' : `/${row.reg}`}${row.prefix === undefined ? '' : ` ${row.prefix}`}), ${test.mode}-bit, bytes ${Buffer.from(test.code).toString('hex')}`,
     ...problems.map((problem) => `  ${problem}`),
     `  before: ${Array.from({ length: test.mode === 64 ? 16 : 8 }, (_, i) => `${GPR_NAMES[i] ?? ''}=${hex(view.getBigUint64(GPR_AT + i * 8, true))}`).join(' ')} flags=${flagNames(view.getUint32(RFLAGS_AT, true))}`,
     `  code at ${hex(CODE_START)}, memory ${hex(DATA_AT + test.patchOffset)}: ${Buffer.from(test.patch.subarray(0, 64)).toString('hex')}`,
   ];
-  if (row.handler === 'SSE' || row.handler === 'MMX' || row.handler === 'X87') {
-    const names = row.handler === 'SSE' ? Array.from({ length: test.mode === 64 ? 16 : 8 }, (_, i) => i + 8) : [0, 1, 2, 3, 4, 5, 6, 7];
+  if (test.parts !== undefined || row.handler === 'SSE' || row.handler === 'MMX' || row.handler === 'X87') {
+    const names = test.parts !== undefined ? Array.from({ length: 24 }, (_, i) => i) : row.handler === 'SSE' ? Array.from({ length: test.mode === 64 ? 16 : 8 }, (_, i) => i + 8) : [0, 1, 2, 3, 4, 5, 6, 7];
     const st = names.map((i) => `${i < 8 ? `st${i}` : `xmm${i - 8}`}=${backwards(bytesAt(view, FX_AT + 32 + i * 16))}`);
     lines.push(`  fcw=${hex(view.getUint16(FX_AT, true))} fsw=${hex(view.getUint16(FX_AT + 2, true))} ftw=${hex(view.getUint8(FX_AT + 4))} mxcsr=${hex(view.getUint32(FX_AT + 24, true))}`, `  ${st.join(' ')}`);
   }

@@ -76,8 +76,15 @@ function immediateValue(random: Random, bytes: number): bigint {
   return random.bits64() & ((1n << BigInt(8 * bytes)) - 1n);
 }
 
+export interface EncodeOptions {
+  /** Bytes of code before the instruction. */
+  readonly at?: number;
+  /** Memory operands without registers. */
+  readonly fixed?: boolean;
+}
+
 /** `address` is where the memory operand shall lie (linear); registers are chosen later to make it so. */
-export function encode(row: OpcodeRow, mode: Mode, random: Random, prefixed: ReadonlySet<string>, address: number): Encoded {
+export function encode(row: OpcodeRow, mode: Mode, random: Random, prefixed: ReadonlySet<string>, address: number, options: EncodeOptions = {}): Encoded {
   const tokens = tokensOf(row);
   const vex = row.map.startsWith('vex');
   const freePrefixes = row.prefix === undefined && !vex && !prefixed.has(`${row.map}:${row.opcode}`);
@@ -172,7 +179,7 @@ export function encode(row: OpcodeRow, mode: Mode, random: Random, prefixed: Rea
       if (rm === 4 && row.mnemonic === 'call') rm = 3;
       rexB = rm >> 3;
       modrm = [0xc0 | ((reg & 7) << 3) | (rm & 7)];
-    } else if (addressBits === 16 && (mode === 32 || random.chance(25))) {
+    } else if (addressBits === 16 && (mode === 32 || options.fixed === true || random.chance(25))) {
       // Displacement only; in flat 32-bit cases such addresses lie in the unmapped first 64 KiB.
       const low = mode === 32 ? random.below(0x10000) : (address - DATA_AT) & 0xffff;
       modrm = [((reg & 7) << 3) | 6, low & 0xff, low >> 8];
@@ -186,13 +193,13 @@ export function encode(row: OpcodeRow, mode: Mode, random: Random, prefixed: Rea
       memory = { base, ...(index === undefined ? {} : { index }), scale: 0, displacement, addressBits, segmentBase };
     } else {
       const target = BigInt(address) - segmentBase;
-      const form = random.below(10);
+      const form = random.below(options.fixed === true ? 3 : 10);
       if (form < 2) {
         // RIP-relative in 64-bit code, absolute in 32-bit code.
         modrm = [((reg & 7) << 3) | 5, ...little(target, 4)];
         fixedAddress = address;
         if (mode === 64) ripRelativeAt = 1;
-      } else if (form === 2 && (mode !== 64 || target < 0x80000000n)) {
+      } else if (form === 2) {
         modrm = [((reg & 7) << 3) | 4, 0x25, ...little(target, 4)];
         fixedAddress = address;
       } else {
@@ -256,7 +263,7 @@ export function encode(row: OpcodeRow, mode: Mode, random: Random, prefixed: Rea
   const code = Uint8Array.from([...prefixes, ...head, ...modrm, ...tail]);
   if (ripRelativeAt >= 0) {
     const at = prefixes.length + head.length + ripRelativeAt;
-    const next = BigInt(CODE_START + code.length);
+    const next = BigInt(CODE_START + (options.at ?? 0) + code.length);
     code.set(little(BigInt(address) - segmentBase - next, 4), at);
   }
   return {

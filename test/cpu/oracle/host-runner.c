@@ -1,4 +1,4 @@
-// Runs single instructions on the host's CPU. Cases come on stdin, results go to stdout, both as the binary records of
+// Runs single instructions, or a few, on the host's CPU. Cases come on stdin, results go to stdout, both as the binary records of
 // records.ts. Each case loads all registers, jumps to the instruction, which is followed by a jump back, and stores all
 // registers; a fault ends in a signal handler that continues at the same way back. 32-bit cases run in compatibility mode
 // through a far jump into the kernel's 32-bit code segment, 16-bit cases in segments of the local descriptor table.
@@ -30,7 +30,7 @@
 struct input {
   uint32_t mode;  // 16, 32 or 64
   uint32_t code_bytes;
-  uint8_t code[16];
+  uint8_t code[64];
   uint64_t gpr[16];
   uint64_t rflags;
   uint32_t patch_offset;
@@ -44,6 +44,7 @@ struct output {
   uint32_t error;
   uint64_t cr2;
   uint64_t rip;  // of the fault
+  uint64_t reserved[6];
   uint64_t gpr[16];
   uint64_t rflags;
   uint32_t changed_offset;
@@ -71,32 +72,32 @@ __asm__(
     "run_case:\n"
     "  push %rbx\n  push %rbp\n  push %r12\n  push %r13\n  push %r14\n  push %r15\n"
     "  mov %rsp, host_rsp(%rip)\n"
-    "  mov in+168(%rip), %es\n  mov in+170(%rip), %ss\n  mov in+172(%rip), %ds\n"
-    "  fxrstor64 in+176(%rip)\n"
-    "  pushq in+152(%rip)\n"
+    "  mov in+216(%rip), %es\n  mov in+218(%rip), %ss\n  mov in+220(%rip), %ds\n"
+    "  fxrstor64 in+224(%rip)\n"
+    "  pushq in+200(%rip)\n"
     "  popfq\n"
-    "  mov in+24(%rip), %rax\n  mov in+32(%rip), %rcx\n  mov in+40(%rip), %rdx\n  mov in+48(%rip), %rbx\n"
-    "  mov in+56(%rip), %rsp\n  mov in+64(%rip), %rbp\n  mov in+72(%rip), %rsi\n  mov in+80(%rip), %rdi\n"
-    "  mov in+88(%rip), %r8\n  mov in+96(%rip), %r9\n  mov in+104(%rip), %r10\n  mov in+112(%rip), %r11\n"
-    "  mov in+120(%rip), %r12\n  mov in+128(%rip), %r13\n  mov in+136(%rip), %r14\n  mov in+144(%rip), %r15\n"
+    "  mov in+72(%rip), %rax\n  mov in+80(%rip), %rcx\n  mov in+88(%rip), %rdx\n  mov in+96(%rip), %rbx\n"
+    "  mov in+104(%rip), %rsp\n  mov in+112(%rip), %rbp\n  mov in+120(%rip), %rsi\n  mov in+128(%rip), %rdi\n"
+    "  mov in+136(%rip), %r8\n  mov in+144(%rip), %r9\n  mov in+152(%rip), %r10\n  mov in+160(%rip), %r11\n"
+    "  mov in+168(%rip), %r12\n  mov in+176(%rip), %r13\n  mov in+184(%rip), %r14\n  mov in+192(%rip), %r15\n"
     "  jmp *target(%rip)\n"
     ".globl enter32\n"
     "enter32:\n"
     "  ljmp *far_target(%rip)\n"
     ".globl landing\n"
     "landing:\n"
-    "  mov %rax, out+24(%rip)\n  mov %rcx, out+32(%rip)\n  mov %rdx, out+40(%rip)\n  mov %rbx, out+48(%rip)\n"
-    "  mov %rsp, out+56(%rip)\n  mov %rbp, out+64(%rip)\n  mov %rsi, out+72(%rip)\n  mov %rdi, out+80(%rip)\n"
-    "  mov %r8, out+88(%rip)\n  mov %r9, out+96(%rip)\n  mov %r10, out+104(%rip)\n  mov %r11, out+112(%rip)\n"
-    "  mov %r12, out+120(%rip)\n  mov %r13, out+128(%rip)\n  mov %r14, out+136(%rip)\n  mov %r15, out+144(%rip)\n"
+    "  mov %rax, out+72(%rip)\n  mov %rcx, out+80(%rip)\n  mov %rdx, out+88(%rip)\n  mov %rbx, out+96(%rip)\n"
+    "  mov %rsp, out+104(%rip)\n  mov %rbp, out+112(%rip)\n  mov %rsi, out+120(%rip)\n  mov %rdi, out+128(%rip)\n"
+    "  mov %r8, out+136(%rip)\n  mov %r9, out+144(%rip)\n  mov %r10, out+152(%rip)\n  mov %r11, out+160(%rip)\n"
+    "  mov %r12, out+168(%rip)\n  mov %r13, out+176(%rip)\n  mov %r14, out+184(%rip)\n  mov %r15, out+192(%rip)\n"
     "  mov host_rsp(%rip), %rsp\n"
-    "  mov %es, out+168(%rip)\n  mov %ss, out+170(%rip)\n  mov %ds, out+172(%rip)\n"
+    "  mov %es, out+216(%rip)\n  mov %ss, out+218(%rip)\n  mov %ds, out+220(%rip)\n"
     "  mov flat_data(%rip), %ss\n"
     "  pushfq\n"
-    "  popq out+152(%rip)\n"
+    "  popq out+200(%rip)\n"
     "  pushq $0x202\n"
     "  popfq\n"
-    "  fxsave64 out+176(%rip)\n"
+    "  fxsave64 out+224(%rip)\n"
     "  fninit\n"
     "  ldmxcsr default_mxcsr(%rip)\n"
     "  pop %r15\n  pop %r14\n  pop %r13\n  pop %r12\n  pop %rbp\n  pop %rbx\n"
@@ -106,8 +107,8 @@ __asm__(
     "flat_data: .word 0x2b\n"
     ".text\n");
 
-_Static_assert(offsetof(struct input, gpr) == 24 && offsetof(struct input, rflags) == 152 && offsetof(struct input, fx) == 176, "layout");
-_Static_assert(offsetof(struct output, gpr) == 24 && offsetof(struct output, rflags) == 152 && offsetof(struct output, fx) == 176, "layout");
+_Static_assert(offsetof(struct input, gpr) == 72 && offsetof(struct input, rflags) == 200 && offsetof(struct input, segments) == 216 && offsetof(struct input, fx) == 224, "layout");
+_Static_assert(offsetof(struct output, gpr) == 72 && offsetof(struct output, rflags) == 200 && offsetof(struct output, segments) == 216 && offsetof(struct output, fx) == 224, "layout");
 
 static void on_fault(int signal_number, siginfo_t *info, void *context) {
   ucontext_t *uc = context;
@@ -223,7 +224,7 @@ int main(void) {
 
   static uint8_t patch[4096 + 16] __attribute__((aligned(16)));
   while (read_all(&in, sizeof in)) {
-    if (in.patch_bytes > 4096 || in.patch_offset + in.patch_bytes > DATA_BYTES || in.code_bytes > 16) return 2;
+    if (in.patch_bytes > 4096 || in.patch_offset + in.patch_bytes > DATA_BYTES || in.code_bytes > 64) return 2;
     if (in.patch_bytes != 0 && !read_all(patch, (in.patch_bytes + 15) & ~15u)) return 2;
     memcpy(data + in.patch_offset, patch, in.patch_bytes);
     uint8_t *at = code + (CODE_START - CODE_AT);
@@ -249,7 +250,7 @@ int main(void) {
     out.vector = NO_FAULT;
     run_case();
     if (out.vector != NO_FAULT) memcpy(out.gpr, fault_gpr, sizeof fault_gpr);
-    memset(code + (CODE_START - CODE_AT), 0xf4, 48);
+    memset(code + (CODE_START - CODE_AT), 0xf4, 96);
 
     // The range of data that differs from what the case began with.
     static uint8_t before[DATA_BYTES] __attribute__((aligned(64)));

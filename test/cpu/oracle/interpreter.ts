@@ -8,7 +8,7 @@ import { layOutMemory } from '../../../core/memory/layout.ts';
 import type { TestCase } from './cases.ts';
 import type { Engine } from './oracle.ts';
 import {
-  CODE_AT, CODE_START, DATA_AT, DATA_BYTES, dataPattern, encodeDescriptor, FLAT_DATA, FX_AT, GLOBAL_SEGMENTS, GPR_AT, GS_BASE, LOCAL_SEGMENTS, localSelector, NO_FAULT,
+  CODE_AT, CODE_ROOM, CODE_START, DATA_AT, DATA_BYTES, dataPattern, encodeDescriptor, FLAT_DATA, FX_AT, GLOBAL_SEGMENTS, GPR_AT, GS_BASE, LOCAL_SEGMENTS, localSelector, NO_FAULT,
   RECORD_BYTES, RFLAGS_AT, SEGMENTS_AT, type Result, type SegmentDescriptor,
 } from './records.ts';
 
@@ -19,8 +19,8 @@ const TABLES_PHYS = 0x10000;
 const DATA_PHYS = 0x100000;
 const CODE_PHYS = 0x200000;
 const DESCRIPTORS_PHYS = 0x300000;
-/** Supervisor page with the global and the local descriptor table and the task state. */
-const DESCRIPTORS_AT = 0x30000000;
+/** Supervisor page, where no operand strays to, with the global and the local descriptor table and the task state. */
+const DESCRIPTORS_AT = 0x3b200000;
 const LDT_OFFSET = 0x800;
 const TSS_OFFSET = 0xc00;
 const ALL_ONES = (1n << 64n) - 1n;
@@ -212,8 +212,8 @@ export class InterpreterEngine implements Engine {
     bytes.set(test.patch, this.#data + test.patchOffset);
     const code = this.#code + (CODE_START - CODE_AT);
     bytes.set(test.code, code);
-    bytes.fill(0xf4, code + test.code.length, code + 32);
-    this.#call('codeWritten', CODE_PHYS >>> 12, CODE_START - CODE_AT, 32);
+    bytes.fill(0xf4, code + test.code.length, code + CODE_ROOM);
+    this.#call('codeWritten', CODE_PHYS >>> 12, CODE_START - CODE_AT, CODE_ROOM);
 
     // --- Registers.
     const state = new DataView(test.state.buffer, test.state.byteOffset, test.state.byteLength);
@@ -228,13 +228,14 @@ export class InterpreterEngine implements Engine {
     view.setUint32(cpu + at('SHADOW'), 0, true);
     view.setUint32(cpu + at('ACTIVITY'), 0, true);
 
-    // --- One instruction.
-    let vector = this.#step();
+    // --- The instructions.
+    const steps = test.parts?.length ?? 1;
+    let vector = this.#step(steps);
     // Every iteration of a repeated string instruction counts as an instruction.
-    while (vector === NO_FAULT && test.encoded.rep && view.getUint32(cpu + at('RIP'), true) === start) vector = this.#step();
+    while (vector === NO_FAULT && test.encoded.rep && steps === 1 && view.getUint32(cpu + at('RIP'), true) === start) vector = this.#step(1);
     let rip = view.getBigUint64(cpu + at('RIP'), true);
     // After a branch the host runs on into the HLT that fills the code page, or into nothing.
-    if (vector === NO_FAULT && rip !== BigInt(start + test.code.length)) vector = this.#step();
+    if (vector === NO_FAULT && rip !== BigInt(start + test.code.length)) vector = this.#step(1);
     if (vector === NO_FAULT) rip = 0n;
     const error = vector === NO_FAULT ? 0 : view.getUint32(cpu + at('FAULT_ERROR'), true);
     const cr2 = vector === 14 ? view.getBigUint64(cpu + at('CR2'), true) : 0n;
@@ -268,10 +269,10 @@ export class InterpreterEngine implements Engine {
     return { vector, error, cr2, rip, state: out, changedOffset: last === 0 ? 0 : first, changed };
   }
 
-  /** Runs one instruction: exception vector, or NO_FAULT. */
-  #step(): number {
+  /** Runs some instructions: exception vector, or NO_FAULT. */
+  #step(count: number): number {
     try {
-      this.#call('run', 1);
+      this.#call('run', count);
       return NO_FAULT;
     } catch (thrown) {
       if (thrown !== this.#fault) throw thrown;

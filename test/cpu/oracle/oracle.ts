@@ -8,6 +8,7 @@ import type { HostCpu } from './host.ts';
 import { Random } from './random.ts';
 import type { Result } from './records.ts';
 import { skipReason } from './rules.ts';
+import { SequenceMaker } from './sequences.ts';
 
 export interface Engine {
   run(test: TestCase): Result;
@@ -38,6 +39,24 @@ export function rowName(row: OpcodeRow, mode: Mode): string {
   const prefix = row.prefix === undefined || row.prefix === 'np' ? '' : `${row.prefix} `;
   const reg = row.reg === undefined ? '' : `/${row.reg}`;
   return `${prefix}${row.map === '1' ? '' : `${row.map} `}${row.opcode.toString(16).padStart(2, '0')}${reg} ${row.mnemonic} ${row.operands ?? ''} (${mode})`;
+}
+
+/** Sequences of instructions; the result is the failures, ready to print. */
+export function runSequences(host: HostCpu, engine: Engine, options: Omit<OracleOptions, 'rows' | 'casesPerRow'> & { readonly count: number; readonly length: number }): string[] {
+  const maker = new SequenceMaker(options.table, options.features);
+  const failures: string[] = [];
+  for (const mode of options.modes) {
+    const random = new Random(seedOf(`sequences ${mode}`, options.seed));
+    for (let done = 0; done < options.count; done += BATCH) {
+      const cases = Array.from({ length: Math.min(BATCH, options.count - done) }, () => maker.make(mode, options.length, random));
+      for (const [index, hostResult] of host.run(cases).entries()) {
+        const test = cases[index] as TestCase;
+        const problems = differences(test, hostResult, engine.run(test));
+        if (problems.length > 0) failures.push(describe(test, problems));
+      }
+    }
+  }
+  return failures;
 }
 
 /** A seed of its own for every row, so that adding rows does not change the cases of others. */

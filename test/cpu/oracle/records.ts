@@ -11,14 +11,18 @@ export const CODE_START = CODE_AT + 0x800;
 /** GS base of 64-bit cases. */
 export const GS_BASE = DATA_AT + 0x100;
 
-export const RECORD_BYTES = 688;
-export const GPR_AT = 24;
-export const RFLAGS_AT = 152;
-export const FX_AT = 176;
+export const RECORD_BYTES = 736;
+export const GPR_AT = 72;
+export const RFLAGS_AT = 200;
+export const FX_AT = 224;
+/** Most bytes of code in a case. */
+export const MAX_CODE_BYTES = 64;
+/** Bytes at CODE_START that a case and the jump behind it may use. */
+export const CODE_ROOM = 96;
 export const NO_FAULT = 0xffffffff;
 
 /** Selectors of ES, SS and DS; in results also CS, of a fault only. */
-export const SEGMENTS_AT = 168;
+export const SEGMENTS_AT = 216;
 export const FLAT_DATA = 0x2b;
 
 /** Segments of 16-bit cases: the local descriptor table that host-runner.c makes; selector = index * 8 + 7. */
@@ -75,8 +79,8 @@ export function localSelector(index: number): number {
 const MODE_AT = 0;
 const CODE_BYTES_AT = 4;
 const CODE_BYTES = 8;
-const PATCH_OFFSET_AT = 160;
-const PATCH_BYTES_AT = 164;
+const PATCH_OFFSET_AT = 208;
+const PATCH_BYTES_AT = 212;
 
 const VECTOR_AT = 0;
 const ERROR_AT = 4;
@@ -86,7 +90,7 @@ const RIP_AT = 16;
 export interface Case {
   readonly mode: 16 | 32 | 64;
   readonly code: Uint8Array;
-  /** GPRs (offset 24), flags (152), segments (168) and FXSAVE image (176) in place, RECORD_BYTES long. */
+  /** GPRs, flags, segments and FXSAVE image in place, RECORD_BYTES long. */
   readonly state: Uint8Array;
   /** Bytes of the data pages that differ from the pattern. */
   readonly patchOffset: number;

@@ -4,15 +4,16 @@ import type { OpcodeRow } from '../../../core/cpu/isa/opcode-row.ts';
 import { tokensOf, type Mode } from './encode.ts';
 import { FX_AT, GPR_AT, NO_FAULT, RFLAGS_AT, type Result } from './records.ts';
 import type { TestCase } from './cases.ts';
+import { isStateImage } from './images.ts';
 
-const FLAG_BITS: Readonly<Record<string, number>> = { o: 0x800, s: 0x80, z: 0x40, a: 0x10, p: 4, c: 1 };
+export const FLAG_BITS: Readonly<Record<string, number>> = { o: 0x800, s: 0x80, z: 0x40, a: 0x10, p: 4, c: 1 };
 
 /** CPUID feature names of the opcode table where Linux has another word for them. */
 const LINUX_FEATURE: Readonly<Record<string, string>> = {
   sse3: 'pni', sha: 'sha_ni', clfsh: 'clflush', lzcnt: 'abm', cx8: 'cx8', cx16: 'cx16', cmpxchg16b: 'cx16', sse4_1: 'sse4_1', fsgsbase: 'fsgsbase',
 };
 
-const TRANSCENDENTAL = /^f(2xm1|yl2x|yl2xp1|ptan|patan|sin|cos|sincos)$/;
+export const TRANSCENDENTAL = /^f(2xm1|yl2x|yl2xp1|ptan|patan|sin|cos|sincos)$/;
 
 /** Why a row is not run, or undefined when it is. */
 export function skipReason(row: OpcodeRow, mode: Mode, features: ReadonlySet<string>): string | undefined {
@@ -33,7 +34,13 @@ export function skipReason(row: OpcodeRow, mode: Mode, features: ReadonlySet<str
 }
 
 /** Undefined arithmetic flags of one case, as a mask of RFLAGS bits. */
-export function undefinedFlags(test: TestCase): number {
+export function undefinedFlags(test: TestCase, faulted: boolean): number {
+  if (test.openFlags !== undefined) return faulted ? test.openFlags.fault : test.openFlags.end;
+  return undefinedFlagsOf(test);
+}
+
+/** The same of one instruction. */
+export function undefinedFlagsOf(test: TestCase): number {
   const { row, operandBits } = test.encoded;
   let mask = 0;
   for (const letter of row.flagsUndefined ?? '') mask |= FLAG_BITS[letter] ?? 0;
@@ -60,8 +67,10 @@ function shiftCount(test: TestCase): number | undefined {
 }
 
 /** True when the manuals leave the destination open as well. */
-export function resultUndefined(test: TestCase): boolean {
+export function resultUndefined(test: TestCase, host: Result): boolean {
   const { row, operandBits } = test.encoded;
+  // Which registers were loaded when the stack came to an end.
+  if (row.mnemonic === 'popa') return host.vector !== NO_FAULT;
   const count = shiftCount(test);
   if (count === undefined || !/^sh[lr]d$/.test(row.mnemonic)) return false;
   return (count & (operandBits === 64 ? 63 : 31)) > operandBits;
@@ -84,12 +93,8 @@ export function faultOpen(test: TestCase, host: Result, ours: Result): boolean {
   if (name === 'cmps') return host.vector !== NO_FAULT && ours.vector !== NO_FAULT;
   if (name === 'arpl') return host.vector === NO_FAULT && ours.vector !== NO_FAULT;
   if (name.startsWith('maskmov')) return host.vector !== NO_FAULT;
-  // Images of many bytes: whether the limit or the page is looked at first is open.
-  return isStateImage(name) && host.vector !== NO_FAULT && ours.vector !== NO_FAULT;
-}
-
-function isStateImage(name: string): boolean {
-  return /^(f?xsave|f?xrstor|fnsave|frstor|fnstenv|fldenv)/.test(name);
+  // Ten bytes and more are accessed in parts: whether the limit or the page is looked at first is open.
+  return (isStateImage(name) || /M80$|^FB/.test(test.encoded.row.sub ?? '')) && host.vector !== NO_FAULT && ours.vector !== NO_FAULT;
 }
 
 /** CR2 of operands that are wider than one access, or of instructions with two: which byte is touched first is open. */
@@ -124,9 +129,9 @@ export function comparedMemory(test: TestCase, result: Result, pages: Uint8Array
 }
 
 /** Clears what is not compared, in a host result and in ours alike. */
-export function normalize(state: Uint8Array, test: TestCase): void {
+export function normalize(state: Uint8Array, test: TestCase, faulted: boolean): void {
   const view = new DataView(state.buffer, state.byteOffset, state.byteLength);
-  view.setBigUint64(RFLAGS_AT, view.getBigUint64(RFLAGS_AT, true) & 0x247ed5n & ~BigInt(undefinedFlags(test)), true);
+  view.setBigUint64(RFLAGS_AT, view.getBigUint64(RFLAGS_AT, true) & 0x247ed5n & ~BigInt(undefinedFlags(test, faulted)), true);
   // Last instruction, operand and opcode of the x87: AMD keeps them only while an exception is pending.
   state.fill(0, FX_AT + 6, FX_AT + 24);
   // MXCSR_MASK differs between processors.
