@@ -11,12 +11,13 @@ const skipReason = qemuMissing();
 
 describe.skipIf(skipReason !== undefined)(`system ROMs print what they print on QEMU ${skipReason ?? ''}`, () => {
   it.each([
-    ['protected mode', 'protected.asm', 120],
-    ['32-bit and PAE paging', 'paging.asm', 50],
-    ['virtual-8086 mode', 'v86.asm', 30],
-    ['IA-32e mode', 'long.asm', 60],
-  ])('%s', (_name, file, leastLines) => {
-    const rom = buildRom(['prelude.asm', 'prelude32.asm', file]);
+    ['real mode', ['real.asm'], 50],
+    ['protected mode', ['prelude32.asm', 'protected.asm'], 120],
+    ['32-bit and PAE paging', ['prelude32.asm', 'paging.asm'], 50],
+    ['virtual-8086 mode', ['prelude32.asm', 'v86.asm'], 30],
+    ['IA-32e mode', ['prelude32.asm', 'long.asm'], 60],
+  ] as const)('%s', (_name, files, leastLines) => {
+    const rom = buildRom(['prelude.asm', ...files]);
     const machine = new TestMachine({ rom: rom.bytes, featureOrder: FEATURES });
     machine.run(1_000_000);
     const theirs = runOnQemu(rom.bytes);

@@ -7,8 +7,8 @@ import { PhysicalMemory } from '../../../core/memory/physical-memory.ts';
 import { buildCpuid, CPUID_ENTRY_BYTES, type CpuFeature, DEFAULT_FEATURES, encodeCpuid, featureBits } from '../../../core/cpu/isa/cpuid.ts';
 import { EVENT, EXIT, offsetOf, PAGE } from '../../../core/cpu/isa/layout.ts';
 
-const UNWOUND = Symbol('unwound');
-/** Reset of the ROM images that Intel and AMD processors begin with. */
+const UNWOUND = new Error('unwound');
+/** Size of the test ROMs; they end at 1 MiB and at 4 GiB. */
 export const ROM_BYTES = 0x1_0000;
 const TSC_HZ = 1e9;
 
