@@ -9,19 +9,13 @@
 // Not supported: several sections, relocatable output, AVX, struc, incbin.
 
 import { NestboxError } from '../../base/errors.ts';
+import { floatBytes, readFloat, stringItem, tokenizeLine } from './data-items.ts';
 import { encodeInstruction, type Instruction, PREFIX_BYTES } from './encoder.ts';
-import {
-  type Expression,
-  type Scope,
-  sourceError,
-  type Token,
-  TokenReader,
-  tokenize,
-  type Value,
-} from './expression.ts';
+import { type Expression, type Scope, sourceError, type Token, TokenReader } from './expression.ts';
 import { formsOf } from './forms.ts';
 import type { ShortState } from './memory-operand.ts';
 import { parseOperands } from './operand.ts';
+import { define, type Emit, MAX_BYTES, Pass } from './pass.ts';
 import { preprocess } from './preprocessor.ts';
 
 export interface AssembleOptions {
@@ -60,64 +54,11 @@ const DIRECTIVES = new Set([
   ...Object.keys(RESERVE_BYTES),
 ]);
 const MAX_PASSES = 100;
-const MAX_BYTES = 64 * 1024 * 1024;
-
-/** Emits the bytes of one statement. */
-type Emit = (pass: Pass) => void;
 
 interface Statement {
   readonly line: number;
   readonly label: string | undefined;
   readonly emit: Emit | undefined;
-}
-
-class Pass implements Scope {
-  readonly bytes: number[] = [];
-  readonly symbols = new Map<string, { n: bigint; relative: number }>();
-  readonly previous: ReadonlyMap<string, { n: bigint; relative: number }>;
-  readonly origin: bigint;
-  readonly strict: boolean;
-  /** Set when the address counter was read: the bytes depend on where they are. */
-  hereRead = false;
-
-  constructor(previous: ReadonlyMap<string, { n: bigint; relative: number }>, origin: bigint, strict: boolean) {
-    this.previous = previous;
-    this.origin = origin;
-    this.strict = strict;
-  }
-
-  get here(): bigint {
-    this.hereRead = true;
-    return this.origin + BigInt(this.bytes.length);
-  }
-
-  get start(): bigint {
-    return this.origin;
-  }
-
-  lookup(name: string): { n: bigint; relative: number } | undefined {
-    const found = this.symbols.get(name) ?? this.previous.get(name);
-    if (found === undefined) {
-      if (this.strict) throw new NestboxError('bad-input', `symbol ${name} is not defined`, { op: 'assemble' });
-    }
-    return found;
-  }
-
-  push(n: bigint, size: number): void {
-    let rest = BigInt.asUintN(size * 8, n);
-    for (let i = 0; i < size; i++) {
-      this.bytes.push(Number(rest & 0xffn));
-      rest >>= 8n;
-    }
-  }
-
-  fill(count: bigint, byte: number, line: number): void {
-    if (count < 0n || count > BigInt(MAX_BYTES)) {
-      if (!this.strict) return;
-      throw sourceError(line, `bad repeat count ${count}`);
-    }
-    for (let left = Number(count); left > 0; left--) this.bytes.push(byte);
-  }
 }
 
 class Parser {
@@ -334,54 +275,6 @@ function isStatementWord(token: Token): boolean {
   return (
     token.kind === 'id' && (DIRECTIVES.has(word) || formsOf(word) !== undefined || PREFIX_BYTES[word] !== undefined)
   );
-}
-
-const FLOAT = /(^|[\s,-])(\d+\.\d*(?:[eE][+-]?\d+)?)(?=\s*(,|;|$))/g;
-
-/** Floats are passed through the lexer as identifiers `.float:text`. */
-function tokenizeLine(text: string, line: number): Token[] {
-  if (!/^\s*(?:[\w.?@$]+:?\s+)?d[dq]\s/i.test(text) || !/\d\.\d*/.test(text) || /["'`]/.test(text))
-    return tokenize(text, line);
-  const floats: string[] = [];
-  const masked = text.replaceAll(FLOAT, (_, before: string, float: string) => {
-    floats.push(float);
-    return `${before}@float${floats.length - 1}`;
-  });
-  return tokenize(masked, line).map((token) => {
-    const match = /^@float(\d+)$/.exec(token.text);
-    return match === null ? token : { kind: 'id', text: `@float:${floats[Number(match[1])] ?? ''}` };
-  });
-}
-
-function readFloat(reader: TokenReader): number | undefined {
-  const negative = reader.peek()?.text === '-';
-  const token = reader.tokens[reader.position + (negative ? 1 : 0)];
-  if (token === undefined || !token.text.startsWith('@float:')) return undefined;
-  reader.position += negative ? 2 : 1;
-  const value = Number(token.text.slice(7));
-  return negative ? -value : value;
-}
-
-function floatBytes(value: number, size: number, line: number): Uint8Array {
-  const view = new DataView(new ArrayBuffer(size));
-  if (size === 4) view.setFloat32(0, value, true);
-  else if (size === 8) view.setFloat64(0, value, true);
-  else throw sourceError(line, 'a float needs dd or dq');
-  return new Uint8Array(view.buffer);
-}
-
-function stringItem(text: string, size: number): Emit {
-  return (pass) => {
-    for (let i = 0; i < text.length; i++) pass.bytes.push(text.charCodeAt(i) & 0xff);
-    pass.fill(BigInt(padding(text.length, size)), 0, 0);
-  };
-}
-
-const padding = (length: number, size: number): number => (size - (length % size)) % size;
-
-function define(pass: Pass, name: string, value: Pick<Value, 'n' | 'relative'>, line: number): void {
-  if (pass.symbols.has(name)) throw sourceError(line, `${name} is defined twice`);
-  pass.symbols.set(name, { n: value.n, relative: value.relative });
 }
 
 function runPass(

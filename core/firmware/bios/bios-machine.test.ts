@@ -38,6 +38,8 @@ it('serves a program on the real machine: disk, memory, waits, interrupts, BIOS3
     vmConfigSchema.parse({
       name: 'bios',
       engine: 'software',
+      // Virtual time, so that waits and ticks do not depend on how busy the host is.
+      clock: 'instructions',
       memoryMib: 16,
       media: [{ kind: 'floppy', path, snapshot: true }],
     }),

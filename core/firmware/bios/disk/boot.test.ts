@@ -82,10 +82,10 @@ describe('INT 19h', () => {
   });
 
   it('says what it tried when nothing boots, waits for a key and starts over', async () => {
-    let medium: MemoryMedium | undefined;
+    const inserted: { medium: MemoryMedium | undefined } = { medium: undefined };
     const bench = new BiosBench({
       drives: [
-        { kind: 'floppy', name: 'A:', medium: () => medium },
+        { kind: 'floppy', name: 'A:', medium: () => inserted.medium },
         drive('disk', new MemoryMedium(1 << 20)),
         drive('cdrom', new MemoryMedium(30 * 2048)),
       ],
@@ -99,7 +99,7 @@ describe('INT 19h', () => {
     expect(screen).toMatch(/disk disk: no boot sector signature/);
     expect(screen).toMatch(/press any key/);
     expect((await bench.again()).action).toBe(2);
-    medium = bootSector(1474560, 0xeb);
+    inserted.medium = bootSector(1474560, 0xeb);
     bench.call(0x16, { eax: 0x0500, ecx: 0x1c0d });
     const result = await bench.callAsync(0x19);
     expect([result.action, result.ip, result.edx]).toEqual([0, 0x7c00, 0]);
@@ -225,7 +225,7 @@ describe('saved state', () => {
     await boot(bench);
     const state = bench.bios.device.save();
     const other = new BiosBench({ drives, quiet: true });
-    other.bios.device.load(JSON.parse(JSON.stringify(state)));
+    other.bios.device.load(JSON.parse(JSON.stringify(state)) as typeof state);
     expect(other.call(0x13, { eax: 0x0800 }).cx).toBe(0x4f12);
     expect(other.bios.device.save()).toEqual(state);
   });

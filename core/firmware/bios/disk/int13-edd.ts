@@ -5,7 +5,6 @@ import type { Frame } from '../frame.ts';
 import { linear } from '../guest-memory.ts';
 import { ACTION_DONE } from '../rom/trap.ts';
 import { CD_SECTOR_BYTES, readSectors, type Target } from './drive-map.ts';
-import type { DiskServices } from './int13.ts';
 
 const STATUS_OK = 0x00;
 const STATUS_BAD_COMMAND = 0x01;
@@ -18,11 +17,26 @@ const SUBSETS_DISK = 0x0005;
 const SUBSETS_REMOVABLE = 0x0007;
 const MAX_TRANSFER_BYTES = 1 << 20;
 
+/** What the extended functions share with the CHS ones. */
+export interface DiskCalls {
+  finish(frame: Frame, status: number): number;
+  mediumStatus(target: Target | undefined): number;
+  start(
+    frame: Frame,
+    target: Target,
+    mode: 'read' | 'write' | 'verify',
+    first: number,
+    count: number,
+    address: number,
+    done: () => void,
+  ): number;
+}
+
 export class Edd {
   private readonly bios: BiosContext;
-  private readonly disks: DiskServices;
+  private readonly disks: DiskCalls;
 
-  constructor(bios: BiosContext, disks: DiskServices) {
+  constructor(bios: BiosContext, disks: DiskCalls) {
     this.bios = bios;
     this.disks = disks;
   }

@@ -9,7 +9,7 @@ import { linear } from '../guest-memory.ts';
 import { ACTION_DONE } from '../rom/trap.ts';
 import { FIRST_DISK, readSectors, type Target, writeSectors } from './drive-map.ts';
 import { FLOPPY_FORMATS } from './geometry.ts';
-import { Edd } from './int13-edd.ts';
+import { type DiskCalls, Edd } from './int13-edd.ts';
 
 export const STATUS_OK = 0x00;
 export const STATUS_BAD_COMMAND = 0x01;
@@ -29,7 +29,7 @@ const SECTOR_NS = 2_000;
 /** A buffer must not wrap in its segment: 127 sectors of 512 bytes. */
 const MAX_SECTORS = 128;
 
-export class DiskServices {
+export class DiskServices implements DiskCalls {
   private readonly bios: BiosContext;
   private readonly edd: Edd;
 

@@ -30,7 +30,7 @@ export class Characters {
 
   /** The mode that is set; undefined in VBE modes without planes, where nothing is drawn. */
   get mode(): VideoMode | undefined {
-    const vbe = this.mem.read16(EBDA.VBE_MODE);
+    const vbe = this.mem.read16(EBDA.VBE_MODE) & 0x1ff;
     // The 16-colour VBE modes are drawn like mode 12h.
     if (vbe !== 0) return vbe === 0x102 || vbe === 0x104 || vbe === 0x106 ? videoMode(0x12) : undefined;
     return videoMode(this.mem.read8(BDA.VIDEO_MODE) & 0x7f);

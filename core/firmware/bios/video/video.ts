@@ -39,7 +39,7 @@ export class Video implements Screen {
     this.characters = new Characters(this.mem, this.vga);
     this.palette = new PaletteServices(this.mem, this.vga);
     this.vbe = new Vbe(bios, this.vga, rom);
-    this.modes = new ModeSetter(this.mem, this.vga, rom, this.vbe, (first, count) =>
+    this.modes = new ModeSetter(this.mem, this.vga, rom, this.vbe.dispi, (first, count) =>
       this.palette.sumToGrey(first, count),
     );
     this.fonts = new FontServices(this.mem, this.vga, rom, this.modes);
