@@ -32,7 +32,7 @@ describe('RawDisk', () => {
     const file = new MemoryHostFile(pattern(4096));
     const disk = new RawDisk(file, 4096);
     await file.truncate(how === 'shrink' ? 2048 : 8192);
-    const message = { kind: 'io', message: expect.stringContaining('changed size while open') as string };
+    const message = { kind: 'bad-input', message: expect.stringContaining('changed size while open') as string };
     await expect(disk.read(0, new Uint8Array(512))).rejects.toMatchObject(message);
     await expect(disk.write(0, new Uint8Array(512))).rejects.toMatchObject(message);
     await expect(disk.flush()).rejects.toMatchObject(message);

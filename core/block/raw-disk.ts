@@ -109,7 +109,7 @@ export class RawDisk implements BlockDevice {
 
   private sizeChanged(op: string, foundBytes: number): NestboxError {
     return new NestboxError(
-      'io',
+      'bad-input',
       `${this.file.path}: changed size while open (was ${this.fileSizeBytes} bytes, is ${foundBytes})`,
       {
         op,

@@ -9,8 +9,12 @@ export const EXIT_USAGE = 2;
 export const EXIT_TIMEOUT = 124;
 
 export function exitCodeOf(thrown: unknown): number {
-  if (!isNestboxError(thrown)) return EXIT_FAILED;
-  switch (thrown.kind) {
+  return isNestboxError(thrown) ? exitCodeOfKind(thrown.kind) : EXIT_FAILED;
+}
+
+/** By ErrorKind; what crossed a process boundary is only a string. */
+export function exitCodeOfKind(kind: string): number {
+  switch (kind) {
     case 'usage':
     case 'bad-input':
     case 'not-found':

@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { NestboxError, messageOf } from '../base/errors.ts';
 import type { VmExit } from '../protocol/vm-messages.ts';
-import { EXIT_FAILED, EXIT_OK, EXIT_TIMEOUT } from './exit-codes.ts';
+import { EXIT_FAILED, EXIT_OK, EXIT_TIMEOUT, exitCodeOfKind } from './exit-codes.ts';
 import type { ScriptStep } from './script.ts';
 import type { VmSession } from './vm-session.ts';
 
@@ -158,6 +158,6 @@ function concludeExit(exit: VmExit, plan: RunPlan, seenAtEnd: boolean, say: (tex
       return EXIT_FAILED;
     case 'error':
       say(exit.message ?? 'the VM process failed');
-      return EXIT_FAILED;
+      return exit.kind === undefined ? EXIT_FAILED : exitCodeOfKind(exit.kind);
   }
 }

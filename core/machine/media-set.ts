@@ -1,6 +1,6 @@
 // The media of one machine: opens the configured images, assigns them to drives, counts bytes, and closes everything.
 
-import { NestboxError } from '../base/errors.ts';
+import { NestboxError, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { BlockDevice } from '../block/block-device.ts';
 import { openMedium } from '../block/open-medium.ts';
@@ -25,6 +25,9 @@ export class MediaSet {
   /** Primary master, primary slave, secondary master, secondary slave. */
   readonly ide: (Drive | undefined)[] = [undefined, undefined, undefined, undefined];
   private readonly log: Logger;
+  private readonly failures = new Set<string>();
+  /** A host-side failure of an image, the first time it happens. */
+  onFailure: ((error: unknown) => void) | undefined;
   readBytes = 0;
   writtenBytes = 0;
 
@@ -86,17 +89,31 @@ export class MediaSet {
       readOnly: device.readOnly,
       read: async (offset, target) => {
         this.readBytes += target.length;
-        await device.read(offset, target);
+        await this.told(device.read(offset, target));
       },
       write: async (offset, source) => {
         this.writtenBytes += source.length;
-        await device.write(offset, source);
+        await this.told(device.write(offset, source));
       },
-      flush: () => device.flush(),
-      writeZeroes: (offset, length) => device.writeZeroes(offset, length),
-      discard: (offset, length) => device.discard(offset, length),
+      flush: () => this.told(device.flush()),
+      writeZeroes: (offset, length) => this.told(device.writeZeroes(offset, length)),
+      discard: (offset, length) => this.told(device.discard(offset, length)),
       close: () => device.close(),
     };
+  }
+
+  /** The guest sees a failed request as a drive error; the user is told why, once for each reason. */
+  private async told(request: Promise<void>): Promise<void> {
+    try {
+      await request;
+    } catch (error) {
+      const message = messageOf(error);
+      if (!this.failures.has(message)) {
+        this.failures.add(message);
+        this.onFailure?.(error);
+      }
+      throw error;
+    }
   }
 
   private drives(): Drive[] {

@@ -19,6 +19,7 @@ import { Piix3 } from '../devices/pci/piix3.ts';
 import { Piix4Pm } from '../devices/pci/piix4-pm.ts';
 import { DebugPorts } from '../devices/platform/debug-ports.ts';
 import { Dma8237 } from '../devices/platform/dma-8237.ts';
+import { GatedLine } from '../devices/platform/gated-line.ts';
 import { Hpet } from '../devices/platform/hpet.ts';
 import { IoApic } from '../devices/platform/io-apic.ts';
 import { Pic8259 } from '../devices/platform/pic-8259.ts';
@@ -147,17 +148,19 @@ export class PcBoard {
     southBridge.connect(this.pci);
 
     this.dma = this.add(new Dma8237({ memory }));
-    let pitLegacy = true;
-    this.pit = this.add(new Pit8254({ clock, irq0: gated(isa(0), () => pitLegacy) }));
+    const irq0 = new GatedLine(isa(0));
+    const irq8 = new GatedLine(isa(8));
+    this.pit = this.add(new Pit8254({ clock, irq0 }));
     this.rtc = this.add(
-      new RtcMc146818({ clock, wallClock: { epochMsAtPowerOn: options.epochMsAtPowerOn }, irq8: gated(isa(8), () => pitLegacy) }),
+      new RtcMc146818({ clock, wallClock: { epochMsAtPowerOn: options.epochMsAtPowerOn }, irq8 }),
     );
     const hpet = this.add(
       new Hpet({
         clock,
         irq: (input) => this.irqs.input(input),
         onLegacyReplacement: (enabled) => {
-          pitLegacy = !enabled;
+          irq0.setOpen(!enabled);
+          irq8.setOpen(!enabled);
         },
       }),
     );
@@ -225,6 +228,12 @@ export class PcBoard {
     this.devices.push(device);
   }
 
+  /** Devices in the order to load them: the interrupt controllers last, so that wires that move meanwhile leave no trace. */
+  get devicesToLoad(): Device[] {
+    const controllers: readonly Device[] = [this.pic, this.localApic, this.ioApic];
+    return [...this.devices.filter((device) => !controllers.includes(device)), ...controllers];
+  }
+
   reset(kind: 'power' | 'system'): void {
     for (const device of this.devices) device.reset(kind);
   }
@@ -233,9 +242,4 @@ export class PcBoard {
     this.attached.dispose();
     for (const device of this.devices.toReversed()) device.dispose();
   }
-}
-
-/** A wire that falls and stays low while `open` says no. */
-function gated(line: IrqLine, open: () => boolean): IrqLine {
-  return { set: (level) => line.set(level && open()) };
 }

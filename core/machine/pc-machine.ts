@@ -1,13 +1,14 @@
 // A whole PC: board, software CPU, firmware and media, with power, reset, input, screen and state.
 
 import { Emitter } from '../base/emitter.ts';
-import { NestboxError } from '../base/errors.ts';
+import { NestboxError, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { TimerQueue } from '../base/timer-queue.ts';
 import type { RunExit, Vcpu } from '../cpu/contract.ts';
 import { createSoftwareVcpu } from '../cpu/software/software-vcpu.ts';
 import { comboToKeys, parseKeyCombo, textToKeys } from '../devices/input/text-to-keys.ts';
 import type { Frame, Rect } from '../display/frame-source.ts';
+import type { EntryState } from '../firmware/loaders/entry-state.ts';
 import { pcMemoryMap } from '../firmware/loaders/memory-map.ts';
 import { layOutMemory } from '../memory/layout.ts';
 import { PhysicalMemory } from '../memory/physical-memory.ts';
@@ -124,7 +125,7 @@ class PcMachine implements Machine {
     this.kernel = kernel;
     this.memory = memory;
     const deterministic = config.clock === 'instructions';
-    this.time = deterministic ? new InstructionTime(() => this.vcpu.instructionCount()) : new HostTime(monotonicMs);
+    this.time = deterministic ? new InstructionTime(() => this.cpuIfMade?.instructionCount() ?? 0) : new HostTime(monotonicMs);
     this.timers = new TimerQueue(() => this.time.nowNs());
     this.io = new IoQueue({ nowNs: () => this.time.nowNs(), deterministic, wake: () => this.loop.wake() });
     this.random = new MachineRandom(config.seed ?? (deterministic ? 1 : randomSeed()));
@@ -154,6 +155,7 @@ class PcMachine implements Machine {
       },
       debugOutput: debugLines(log),
     });
+    media.onFailure = (error) => this.mediumFailed(error);
     this.bays = attachDisks({ board: this.board, memory, media, clock: this.timers, io: this.io, log });
     this.vcpu = this.cpuIfMade = createSoftwareVcpu(wasm, memory, {
       index: 0,
@@ -233,6 +235,8 @@ class PcMachine implements Machine {
 
   /** Brings everything to its power-on state. */
   private powerOn(): void {
+    // A kernel that cannot be started is found before anything runs; it is placed again when the BIOS is done.
+    if (this.kernel !== undefined) this.placeKernel(this.kernel);
     this.board.reset('power');
     fillCmos((index, value) => this.board.rtc.setCmos(index, value), {
       lowRamBytes: this.memory.lowRamBytes,
@@ -260,17 +264,22 @@ class PcMachine implements Machine {
     if (this.resetWanted) this.performReset();
     if (this.kernelPending && this.kernel !== undefined) {
       this.kernelPending = false;
-      const { lowRamBytes, highRamBytes } = this.memory;
-      const entry = loadDirectBoot({
-        memory: this.memory,
-        memoryMap: this.firmware?.memoryMap ?? pcMemoryMap({ lowRamBytes, highRamBytes }),
-        files: this.kernel,
-        rsdpAddress: this.firmware?.rsdpAddress,
-      });
+      const entry = this.placeKernel(this.kernel);
       this.board.pm.enableAcpi();
       this.vcpu.setState(enterKernel(this.vcpu.getState(), entry));
       this.loop.forgetHalt();
     }
+  }
+
+  /** @throws NestboxError `bad-input` when it is no kernel or does not fit */
+  private placeKernel(files: DirectBootFiles): EntryState {
+    const { lowRamBytes, highRamBytes } = this.memory;
+    return loadDirectBoot({
+      memory: this.memory,
+      memoryMap: this.firmware?.memoryMap ?? pcMemoryMap({ lowRamBytes, highRamBytes }),
+      files,
+      rsdpAddress: this.firmware?.rsdpAddress,
+    });
   }
 
   // --- power -----------------------------------------------------------------------------------------------------
@@ -340,9 +349,16 @@ class PcMachine implements Machine {
     });
   }
 
+  /** An image that cannot be trusted any more ends the machine; other failures are the guest's to handle. */
+  private mediumFailed(error: unknown): void {
+    if (error instanceof NestboxError && error.kind === 'bad-input') this.fail(error);
+    else this.log.log('warn', messageOf(error));
+  }
+
   private fail(error: unknown): void {
-    this.log.log('error', error instanceof Error ? (error.stack ?? error.message) : String(error));
-    this.finish({ reason: 'error', message: error instanceof NestboxError ? error.message : `internal error: ${String(error)}` });
+    if (!(error instanceof NestboxError)) this.log.log('error', error instanceof Error ? (error.stack ?? error.message) : String(error));
+    const known = error instanceof NestboxError;
+    this.finish({ reason: 'error', kind: known ? error.kind : 'internal', message: known ? error.message : `internal error: ${String(error)}` });
   }
 
   private handleExit(exit: RunExit): boolean {
@@ -455,7 +471,7 @@ class PcMachine implements Machine {
       time: this.time,
       random: this.random,
       vcpu: this.vcpu,
-      devices: this.board.devices,
+      devices: this.board.devicesToLoad,
       io: this.io,
     };
   }

@@ -16,6 +16,8 @@ export interface VmExit {
   /** Report of the guest's fault, several lines. */
   readonly report?: string;
   readonly message?: string;
+  /** Kind of the NestboxError behind reason `error`. */
+  readonly kind?: string;
 }
 
 export interface VmStats {

@@ -9,7 +9,8 @@ import { createPcMachine } from '../../core/machine/pc-machine.ts';
 import { vmConfigSchema } from '../../core/protocol/vm-config.ts';
 import { temporaryFolder } from '../support/nestbox.ts';
 
-async function hashesAt(image: string, points: readonly number[]): Promise<string[]> {
+/** Stops at every point; hashes the state at those from `hashFrom` on (hashing finishes the disk requests under way). */
+async function hashesAt(image: string, points: readonly number[], hashFrom = 0): Promise<string[]> {
   const machine = await createPcMachine(
     vmConfigSchema.parse({ name: 'det', memoryMib: 32, clock: 'instructions', media: [{ kind: 'floppy', path: image, snapshot: true }] }),
     nullLogger,
@@ -19,7 +20,7 @@ async function hashesAt(image: string, points: readonly number[]): Promise<strin
     for (const point of points) {
       await machine.runUntil(point);
       expect(machine.stats().instructions).toBe(point);
-      hashes.push(await machine.stateHash());
+      if (point >= hashFrom) hashes.push(await machine.stateHash());
     }
     return hashes;
   } finally {
@@ -35,6 +36,7 @@ describe('deterministic mode', () => {
     const first = await hashesAt(image, points);
     expect(new Set(first).size).toBe(points.length);
     expect(await hashesAt(image, points)).toEqual(first);
-    expect((await hashesAt(image, [37, 77_777, 1_234_567, 5_000_000])).at(-1)).toBe(first.at(-1));
+    const end = 5_000_000;
+    expect(await hashesAt(image, [37, 77_777, 1_234_567, end], end)).toEqual(await hashesAt(image, [end]));
   });
 });
