@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { EXIT } from '../../core/cpu/isa/layout.ts';
-import { bareInterpreter } from '../cpu/vectors/bare-interpreter.ts';
+import { bareInterpreter } from '../cpu/interpreter/bare-interpreter.ts';
 
 const bits = process.argv[2] === '32' ? 32 : 64;
 const only = process.argv.slice(3);

@@ -3,7 +3,7 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import { type BareInterpreter, bareInterpreter, setRealSegment, wake } from './bare-interpreter.ts';
+import { type BareInterpreter, bareInterpreter, setRealSegment, wake } from '../interpreter/bare-interpreter.ts';
 
 export interface Vector {
   readonly name: string;

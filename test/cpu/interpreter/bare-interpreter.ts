@@ -98,3 +98,31 @@ export function wake(cpu: BareInterpreter): void {
 }
 
 export { EVENT, EXIT, offsetOf };
+
+/** Flat 32-bit protected mode without paging at RIP, stack at 80000h. */
+export function enterFlat32(cpu: BareInterpreter, rip: number): void {
+  const { file } = cpu;
+  for (let i = 0; i < 6; i++) {
+    file.set32('SEG_SELECTOR', i === 1 ? 8 : 16, i);
+    file.set64('SEG_BASE', 0n, i);
+    file.set32('SEG_LIMIT', 0xffff_ffff, i);
+    file.set32('SEG_ACCESS', i === 1 ? 0xc09b : 0xc093, i);
+  }
+  file.set64('CR0', 0x11n);
+  file.set64('RIP', BigInt(rip));
+  file.set64('GPR', 0x80000n, 4);
+  cpu.exports.refreshDerived();
+}
+
+/** Real mode at CS:IP, the other segments 0, stack at 0:7000h, every vector at a HLT of its own: 0:0800h + vector. */
+export function enterReal(cpu: BareInterpreter, cs: number, ip: number): void {
+  const { file, ram } = cpu;
+  for (let i = 0; i < 6; i++) setRealSegment(file, i, i === 1 ? cs : 0);
+  for (let vector = 0; vector < 256; vector++) {
+    ram.set([vector, 8, 0, 0], vector * 4);
+    ram[0x800 + vector] = 0xf4;
+  }
+  file.set64('RIP', BigInt(ip));
+  file.set64('GPR', 0x7000n, 4);
+  cpu.exports.refreshDerived();
+}
