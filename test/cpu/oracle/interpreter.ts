@@ -125,6 +125,18 @@ export class InterpreterEngine implements Engine {
     this.#view.setBigUint64(this.#cpu + at(name, index), value, true);
   }
 
+  /** Changes a control register or CPL for the cases to come; CPL comes back with the next change of segments. */
+  setControl(name: 'CR0' | 'CR4' | 'XCR0' | 'CPL', value: number): void {
+    if (name === 'CPL') this.#set32(name, value);
+    else this.#set64(name, BigInt(value));
+    this.#call('refreshDerived');
+    this.#call('pageMapChanged');
+  }
+
+  getControl(name: 'CR0' | 'CR4' | 'XCR0'): number {
+    return this.#view.getUint32(this.#cpu + at(name), true);
+  }
+
   #buildPageTables(ramBase: number): void {
     const entry = (table: number, index: number, value: number): void => {
       this.#view.setBigUint64(ramBase + TABLES_PHYS + table * 4096 + index * 8, BigInt(value), true);
