@@ -26,6 +26,8 @@ const RUN_EXIT: Readonly<Record<number, RunExit>> = {
   [EXIT.RESET]: 'reset',
   [EXIT.DEBUG]: 'debug',
 };
+/** Faults of one run() after which it comes back early. */
+const MOST_FAULTS = 20_000;
 /** hostNotify kinds. */
 const NOTIFY_FERR = 1;
 /** The last pages of the vCPU's area hold its CPUID table. */
@@ -128,6 +130,7 @@ class SoftwareVcpu implements Vcpu {
     const { interpreter } = this;
     let reason = -1;
     let fresh = true;
+    let faults = 0;
     while (reason < 0) {
       try {
         reason = fresh ? interpreter.run(maxInstructions) : interpreter.resume();
@@ -135,6 +138,8 @@ class SoftwareVcpu implements Vcpu {
         if (thrown !== UNWOUND) throw thrown;
         fresh = false;
         reason = this.deliverFault();
+        // A handler that faults at its first instruction retires nothing, for ever: the device thread must go on.
+        if (++faults === MOST_FAULTS && reason < 0) reason = EXIT.BUDGET;
       }
     }
     if (reason === EXIT.YIELD) Atomics.and(this.events, 0, ~EVENT.YIELD);
