@@ -83,6 +83,7 @@ export const FEATURE_PLACES = {
   stibp: [7, 0, 'edx', 27],
   arch_capabilities: [7, 0, 'edx', 29],
   ssbd: [7, 0, 'edx', 31],
+  bhi_ctrl: [7, 2, 'edx', 4],
   xsaveopt: [0xd, 1, 'eax', 0],
   lahf_lm: [0x8000_0001, 0, 'ecx', 0],
   lzcnt: [0x8000_0001, 0, 'ecx', 5],
@@ -120,6 +121,7 @@ const NEEDS: Partial<Record<CpuFeature, readonly CpuFeature[]>> = {
   lm: ['pae', 'syscall', 'msr'],
   stibp: ['spec_ctrl'],
   ssbd: ['spec_ctrl'],
+  bhi_ctrl: ['spec_ctrl'],
 };
 
 export interface CpuidOptions {
@@ -205,7 +207,8 @@ export function buildCpuid(options: CpuidOptions): CpuidEntry[] {
   // MONITOR line 64 bytes; MWAIT extensions and break on masked interrupts, but no C-states: guests idle with HLT.
   if (features.has('monitor')) builder.set(5, ANY_SUBLEAF, 64, 64, 3, 0);
   builder.set(6, ANY_SUBLEAF, 0, 0, 0, 0);
-  builder.set(7, 0, 0, 0, 0, 0);
+  builder.set(7, 0, 2, 0, 0, 0);
+  builder.set(7, 2, 0, 0, 0, 0);
   // No architectural performance monitoring.
   builder.set(0xa, ANY_SUBLEAF, 0, 0, 0, 0);
   topologyLeaves(builder, apicId, processorCount);

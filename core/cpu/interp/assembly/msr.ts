@@ -56,9 +56,9 @@ const MTRRCAP_VALUE: u64 = 0x508;
 const MCG_CAP_VALUE: u64 = 0x104;
 /**
  * Emulation runs nothing speculatively: RDCL_NO, IBRS_ALL, SKIP_L1DFL_VMENTRY, SSB_NO, MDS_NO, IF_PSCHANGE_MC_NO, TAA_NO,
- * SBDR_SSDP_NO, FBSDP_NO, PSDP_NO, BHI_NO, GDS_NO, RFDS_NO, ITS_NO.
+ * SBDR_SSDP_NO, FBSDP_NO, PSDP_NO, BHI_NO, PBRSB_NO, GDS_NO, RFDS_NO, ITS_NO.
  */
-const ARCH_CAPABILITIES_VALUE: u64 = 0x4000_0000_0c10_e17b;
+const ARCH_CAPABILITIES_VALUE: u64 = 0x4000_0000_0d10_e17b;
 
 /** Set by a read or write that no one knows. */
 let unknown: bool = false;
@@ -145,7 +145,8 @@ function write(index: u32, value: u64): bool {
     case IA32_TSC: set64(MSR_TSC_ADJUST, value - <u64>hostReadTsc()); return true;
     case IA32_TSC_ADJUST: set64(MSR_TSC_ADJUST, value); return true;
     case IA32_SPEC_CTRL:
-      if ((value & ~(<u64>7)) != 0) return false;
+      // IBRS, STIBP, SSBD and BHI_DIS_S hold by themselves: nothing speculates.
+      if ((value & ~(<u64>0x407)) != 0) return false;
       set64(MSR_SPEC_CTRL, value);
       return true;
     case IA32_PRED_CMD: return (value & ~(<u64>1)) == 0;

@@ -18,7 +18,7 @@ import {
 import { cpuid, cpuidEax, cpuidEbx, cpuidEcx, cpuidEdx } from './cpuid';
 import { readDebug, writeDebug } from './debug';
 import { ACTIVITY_HALTED, ACTIVITY_MWAIT } from './interrupt';
-import { load8, load16, load32, load64, store16, store32, store64 } from './memory';
+import { load8, load16, load32, load64, probeWrite, store16, store32, store64 } from './memory';
 import { is64, isProtected, isReal, isV86, LDTR, segBase, TR } from './modes';
 import { readMsr, timeStamp, writeMsr } from './msr';
 import {
@@ -82,8 +82,10 @@ function loadFarPointer(op: usize, seg: u32): void {
 function storeTable(op: usize, base: u64, limit: u32): void {
   requireUmip();
   const wide = is64();
-  const at = linearForWrite(op, wide ? 10 : 6);
-  // Both parts are checked by the wider store first: a fault must leave memory as it was.
+  const size: u32 = wide ? 10 : 6;
+  const at = linearForWrite(op, size);
+  // A fault must leave memory as it was.
+  probeWrite(at, size);
   if (wide) store64(at + 2, base);
   else store32(at + 2, <u32>base);
   store16(at, limit);
