@@ -1,8 +1,8 @@
 // Packed integer instructions of SSE2 to SSE4.2 that take more than one v128 operation; the others stand in sse.ts.
 
-import { opImm, opReg, opRm } from './op';
+import { opImm, opRm } from './op';
 import { rmD, rmLow32, rmLow64, rmV, rmW, regV, setRegV, setXmm, xmm } from './sse-operands';
-import { setZeroParityCarry } from './sse-float';
+import { setZeroParityCarry } from './sse-compare';
 
 // --- Shifts. Counts are the low quadword of the operand; counts beyond the element give 0 or copies of the sign.
 

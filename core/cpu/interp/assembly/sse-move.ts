@@ -4,7 +4,7 @@
 import { load32, load64, probeWrite, store8 } from './memory';
 import { linear, opAddressSize, opImm, opIsMem, opReg, opRm, opSeg, opSize, segmentLinear } from './op';
 import {
-  loadMemory16, loadMemory8, regV, rmD, rmQ, rmV, setRegV, setXmm, storeMemory16, storeMemory32, storeMemory64,
+  loadMemory16, loadMemory8, regV, rmQ, rmV, setRegV, setXmm, storeMemory16, storeMemory32, storeMemory64,
   storeMemory8, xmm, xmmAt,
 } from './sse-operands';
 import { reg32, reg64, setReg32, setReg64 } from './state';

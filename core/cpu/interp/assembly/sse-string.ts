@@ -1,6 +1,5 @@
 // SSE4.2 string compares (PCMPxSTRx) and CRC32. Intel SDM volume 2, section 4.1 "Imm8 control byte operation".
 
-import { GPR } from './generated/layout';
 import { load8, load16, load32, load64 } from './memory';
 import { linear, opImm, opIsMem, opReg, opRm, opSize } from './op';
 import { regV, rmVUnaligned, setXmm } from './sse-operands';

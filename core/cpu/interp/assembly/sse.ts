@@ -44,9 +44,12 @@ import {
   doublesToIntegers, doublesToMmx, movdq2q, movq2dq, singleToInteger, singlesToIntegers, singlesToMmx,
 } from './sse-convert';
 import {
-  ADD, DIV, MAX, MIN, MUL, SQRT, SUB, addsubpd, addsubps, approximatePacked, approximateScalar, cmppd, cmpps, cmpsd,
-  cmpss, comis32, comis64, dppd, dpps, horizontalDouble, horizontalSingle, packedDouble, packedSingle, roundpd,
-  roundps, roundsd, roundss, scalarDouble, scalarSingle,
+  approximatePacked, approximateScalar, cmppd, cmpps, cmpsd, cmpss, comis32, comis64, roundpd, roundps, roundsd,
+  roundss,
+} from './sse-compare';
+import {
+  ADD, DIV, MAX, MIN, MUL, SQRT, SUB, addsubpd, addsubps, dppd, dpps, horizontalDouble, horizontalSingle,
+  packedDouble, packedSingle, scalarDouble, scalarSingle,
 } from './sse-float';
 import {
   blendBySigns, blendpd, blendps, evenDoublewords, evenLanes, evenWords, extendBytesToDoublewords,
