@@ -190,8 +190,8 @@ class Parser {
         for (let left = Number(n) - 1; left > 0; left--) inner(pass);
         return;
       }
-      const bytes = pass.bytes.slice(first);
-      for (let left = Number(n) - 1; left > 0; left--) for (const byte of bytes) pass.bytes.push(byte);
+      if (BigInt(pass.bytes.length - first) * n > BigInt(MAX_BYTES)) throw sourceError(line, 'the output is too large');
+      pass.bytes.repeat(first, Number(n) - 1);
     };
   }
 
@@ -210,7 +210,7 @@ class Parser {
       const float = readFloat(reader);
       if (float !== undefined) {
         const bytes = floatBytes(float, size, line);
-        items.push((pass) => pass.bytes.push(...bytes));
+        items.push((pass) => bytes.forEach((byte) => pass.bytes.push(byte)));
         continue;
       }
       const expression = reader.expression();
@@ -296,8 +296,7 @@ function runPass(
       throw error;
     }
     if (pass.bytes.length > MAX_BYTES) throw sourceError(line, 'the output is too large');
-    if (pass.bytes.length > first)
-      listing?.push({ line, address: Number(address), bytes: Uint8Array.from(pass.bytes.slice(first)) });
+    if (pass.bytes.length > first) listing?.push({ line, address: Number(address), bytes: pass.bytes.slice(first) });
   }
   return pass;
 }
@@ -329,5 +328,5 @@ export function assemble(source: string, options: AssembleOptions = {}): Assembl
   const final = runPass(statements, pass, parser.origin, true, listing);
   const symbols = new Map<string, number>();
   for (const [name, { n }] of final.symbols) symbols.set(name, Number(n));
-  return { bytes: Uint8Array.from(final.bytes), symbols, listing };
+  return { bytes: final.bytes.slice(), symbols, listing };
 }

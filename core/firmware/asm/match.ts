@@ -148,7 +148,7 @@ function operandFits(spec: string, operand: Operand, form: Form, only: boolean, 
   }
 }
 
-const CONDITIONAL_MODE = (form: Form, bits: number): boolean =>
+const existsIn = (form: Form, bits: number): boolean =>
   bits === 64 ? !form.encoding.includes('n64') : !form.encoding.includes('x64') && form.operandBits !== 64;
 
 /** Bits of an operand spec that may be an unsized memory reference, 0 when it is none. */
@@ -165,15 +165,34 @@ function sizeIsImplied(form: Form, operands: readonly Operand[], memory: number)
   });
 }
 
+interface Candidates {
+  readonly forms: readonly Form[];
+  /** A short jump is the only way to write it. */
+  readonly only: boolean;
+}
+
+const candidateCache = new Map<string, Candidates>();
+
+/** Forms of a mnemonic with this many operands that exist in this mode. */
+function candidatesFor(mnemonic: string, operandCount: number, bits: number): Candidates {
+  const key = `${mnemonic} ${operandCount} ${bits}`;
+  let found = candidateCache.get(key);
+  if (found === undefined) {
+    const forms = (formsOf(mnemonic) ?? []).filter(
+      (form) => form.operands.length === operandCount && existsIn(form, bits),
+    );
+    found = { forms, only: !forms.some((form) => form.operands[0] === 'rel') };
+    candidateCache.set(key, found);
+  }
+  return found;
+}
+
 /** @throws NestboxError when nothing fits or the operand size is not known */
 export function chooseForm(mnemonic: string, operands: readonly Operand[], context: MatchContext): Form {
-  const all = (formsOf(mnemonic) ?? []).filter(
-    (form) => form.operands.length === operands.length && CONDITIONAL_MODE(form, context.bits),
-  );
+  const { forms, only } = candidatesFor(mnemonic, operands.length, context.bits);
   let chosen: Form | undefined;
   let chosenMemory = 0;
-  for (const form of all) {
-    const only = !all.some((other) => other.operands[0] === 'rel');
+  for (const form of forms) {
     if (!form.operands.every((spec, i) => operandFits(spec, operands[i] as Operand, form, only, context))) continue;
     const unsized = operands.findIndex((operand) => operand.syntax.kind === 'memory' && operand.syntax.sizeBits === 0);
     const memory = unsized < 0 ? 0 : memoryBits(form.operands[unsized] ?? '');

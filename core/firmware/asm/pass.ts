@@ -8,8 +8,43 @@ export const MAX_BYTES = 64 * 1024 * 1024;
 /** Emits the bytes of one statement. */
 export type Emit = (pass: Pass) => void;
 
+/** A growing byte array. */
+class ByteSink {
+  private buffer = new Uint8Array(4096);
+  length = 0;
+
+  private room(count: number): void {
+    if (this.length + count <= this.buffer.length) return;
+    const bigger = new Uint8Array(Math.max(this.buffer.length * 2, this.length + count));
+    bigger.set(this.buffer);
+    this.buffer = bigger;
+  }
+
+  push(byte: number): void {
+    this.room(1);
+    this.buffer[this.length++] = byte;
+  }
+
+  fill(byte: number, count: number): void {
+    this.room(count);
+    this.buffer.fill(byte, this.length, this.length + count);
+    this.length += count;
+  }
+
+  /** Appends the bytes from `first` to the end `count` times more. */
+  repeat(first: number, count: number): void {
+    const unit = this.length - first;
+    this.room(unit * count);
+    for (let i = 0; i < count; i++, this.length += unit) this.buffer.copyWithin(this.length, first, first + unit);
+  }
+
+  slice(from = 0): Uint8Array {
+    return this.buffer.slice(from, this.length);
+  }
+}
+
 export class Pass implements Scope {
-  readonly bytes: number[] = [];
+  readonly bytes = new ByteSink();
   readonly symbols = new Map<string, { n: bigint; relative: number }>();
   readonly previous: ReadonlyMap<string, { n: bigint; relative: number }>;
   readonly origin: bigint;
@@ -53,7 +88,7 @@ export class Pass implements Scope {
       if (!this.strict) return;
       throw sourceError(line, `bad repeat count ${count}`);
     }
-    for (let left = Number(count); left > 0; left--) this.bytes.push(byte);
+    this.bytes.fill(byte, Number(count));
   }
 }
 

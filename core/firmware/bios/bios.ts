@@ -65,6 +65,7 @@ const stateSchema = z.strictObject({
   diskGeometries: z.array(geometrySchema.nullable()).max(32),
   waitingForKey: z.boolean(),
   nextOptionRom: z.int().min(0).max(0xffff),
+  idlePolls: z.strictObject({ polls: z.int().min(0).max(0xffff), lastNs: z.int().min(0), halted: z.boolean() }),
 });
 
 const FIRST_OPTION_ROM = 0xc800;
@@ -236,6 +237,7 @@ export class BiosDevice implements Device, PortDevice {
     this.operations.clear();
     this.boot.reset();
     this.mouse.reset();
+    this.keyboard.reset();
     this.optionRom = FIRST_OPTION_ROM;
   }
 
@@ -255,6 +257,7 @@ export class BiosDevice implements Device, PortDevice {
           .map((geometry) => (geometry === undefined ? null : { ...geometry })),
         waitingForKey: boot.waiting,
         nextOptionRom: this.optionRom,
+        idlePolls: this.keyboard.idleState,
       },
     };
   }
@@ -274,6 +277,7 @@ export class BiosDevice implements Device, PortDevice {
     );
     boot.waiting = saved.waitingForKey;
     this.optionRom = saved.nextOptionRom;
+    this.keyboard.idleState = saved.idlePolls;
   }
 
   dispose(): void {

@@ -134,6 +134,39 @@ describe('INT 9 and 16h', () => {
   });
 });
 
+describe('a program that waits by polling', () => {
+  const polls = (bench: BiosBench, count: number, gapNs: number): number => {
+    let halts = 0;
+    for (let i = 0; i < count; i++) {
+      bench.clock.advance(gapNs);
+      const result = bench.call(0x16, { eax: 0x0100 });
+      if (result.action === 2) halts++;
+      else expect(result.zero).toBe(true);
+    }
+    return halts;
+  };
+
+  it('is halted until the next interrupt, again and again, but answered after each', () => {
+    const bench = fresh();
+    expect(polls(bench, 999, 1000)).toBe(0);
+    expect(bench.call(0x16, { eax: 0x0100 }).action).toBe(2);
+    bench.clock.advance(55_000_000);
+    expect(bench.call(0x16, { eax: 0x0100 })).toMatchObject({ action: 0, zero: true });
+    expect(polls(bench, 400, 1000)).toBeGreaterThan(5);
+  });
+
+  it('is left alone when it works between polls, masks interrupts or the timer', () => {
+    const bench = fresh();
+    expect(polls(bench, 3000, 50_000)).toBe(0);
+    const mask = bench.ports.read(0x21, 1);
+    bench.ports.write(0x21, 1, mask | 1);
+    expect(polls(bench, 3000, 100)).toBe(0);
+    bench.ports.write(0x21, 1, mask);
+    expect(bench.call(0x16, { eax: 0x0100, flags: 0x0002 }).action).toBe(0);
+    expect(bench.call(0x16, { eax: 0x0100 }).action).toBe(2);
+  });
+});
+
 describe('a guest that breaks the buffer pointers', () => {
   it('gets no answer but no endless loop either', () => {
     const bench = made();

@@ -3,7 +3,7 @@
 
 import type { BiosContext } from '../context.ts';
 import { BDA } from '../data-area.ts';
-import type { Frame } from '../frame.ts';
+import { FLAG_INTERRUPT, type Frame } from '../frame.ts';
 import {
   ACTION_DONE,
   ACTION_HALT,
@@ -49,12 +49,35 @@ const WARM_BOOT = 0x1234;
 const MAX_KEYS = 256;
 
 const DATA_PORT = 0x60;
+const MASTER_PIC_MASK = 0x21;
+
+/** Polls of an empty buffer that follow each other this closely do nothing else in between. */
+const TIGHT_POLL_NS = 40_000;
+/** So many of them are a program that idles; once it is known to, fewer are enough. */
+const IDLE_POLLS = 1000;
+const IDLE_POLLS_AGAIN = 960;
+/** A late poll counts against idling, but interrupts and a busy host make some late. */
+const LATE_POLL_COST = 20;
 
 export class Keyboard {
   private readonly bios: BiosContext;
+  private readonly idle = { polls: 0, lastNs: 0, halted: false };
 
   constructor(bios: BiosContext) {
     this.bios = bios;
+  }
+
+  /** Where the idle detection is, for saved states: it decides what the guest's next instructions are. */
+  get idleState(): { readonly polls: number; readonly lastNs: number; readonly halted: boolean } {
+    return { ...this.idle };
+  }
+
+  set idleState(state: { readonly polls: number; readonly lastNs: number; readonly halted: boolean }) {
+    Object.assign(this.idle, state);
+  }
+
+  reset(): void {
+    this.idleState = { polls: 0, lastNs: 0, halted: false };
   }
 
   /** Data area at POST. */
@@ -353,8 +376,31 @@ export class Keyboard {
     return ACTION_DONE;
   }
 
+  /**
+   * Many DOS programs wait by asking for a key in a tight loop, which would keep a host processor busy. After a while each
+   * run of polls ends with waiting for the next interrupt: at most one timer tick.
+   */
+  private isIdle(frame: Frame): boolean {
+    const { idle } = this;
+    const now = this.bios.clock.nowNs();
+    const tight = now - idle.lastNs < TIGHT_POLL_NS;
+    idle.lastNs = now;
+    if (idle.halted) {
+      idle.halted = false;
+      return false;
+    }
+    idle.polls = tight ? idle.polls + 1 : Math.max(0, idle.polls - LATE_POLL_COST);
+    if (idle.polls < IDLE_POLLS) return false;
+    // Without interrupts, or without the timer, nothing might wake it.
+    if ((frame.flags & FLAG_INTERRUPT) === 0 || (this.bios.ports.read(MASTER_PIC_MASK, 1) & 1) !== 0) return false;
+    idle.polls = IDLE_POLLS_AGAIN;
+    idle.halted = true;
+    return true;
+  }
+
   private peekKey(frame: Frame, enhanced: boolean): number {
     const found = this.next(enhanced);
+    if (found === undefined && this.isIdle(frame)) return ACTION_HALT;
     frame.zero = found === undefined;
     if (found !== undefined) frame.ax = found.code;
     return ACTION_DONE;
