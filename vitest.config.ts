@@ -6,7 +6,7 @@ export default defineConfig({
     exclude: ['**/node_modules/**', 'test/e2e/**', 'test/**/*.long.test.ts'],
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 60_000,
+    testTimeout: 300_000,
     hookTimeout: 120_000,
   },
 });
