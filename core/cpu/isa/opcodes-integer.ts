@@ -139,7 +139,7 @@ const OPCODE_MAP_1: readonly OpcodeRow[] = [
   one(0x89, 'mov', 'Ev,Gv', 'MOV_EG'),
   one(0x8a, 'mov', 'Gb,Eb', 'MOV_GE'),
   one(0x8b, 'mov', 'Gv,Ev', 'MOV_GE'),
-  one(0x8c, 'mov', 'Ev,Sw', 'MOV_ES'),
+  ...[0, 1, 2, 3, 4, 5].map((reg) => one(0x8c, 'mov', 'RvMw,Sw', 'MOV_ES', { reg })),
   one(0x8d, 'lea', 'Gv,M', 'LEA', MEM),
   // MOV SS and the shadow after it end the block; MOV CS is undefined.
   one(0x8e, 'mov', 'Sw,Ew', 'MOV_SE', { reg: 0 }),

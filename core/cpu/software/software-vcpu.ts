@@ -4,6 +4,7 @@
 import type { PhysicalMemory } from '../../memory/physical-memory.ts';
 import type { CpuState, EngineStats, FaultReport, RunExit, Vcpu, VcpuOptions } from '../contract.ts';
 import { CPUID_ENTRY_BYTES, type CpuFeature, DEFAULT_FEATURES, buildCpuid, encodeCpuid, featureBits } from '../isa/cpuid.ts';
+import { disassemble } from '../isa/disassembler.ts';
 import { FEATURES } from '../isa/generated/decoder.ts';
 import { EVENT, EXIT, offsetOf } from '../isa/layout.ts';
 import { type InterpreterExports, UNWOUND, instantiateInterpreter } from './interpreter-module.ts';
@@ -26,6 +27,7 @@ const RUN_EXIT: Readonly<Record<number, RunExit>> = {
   [EXIT.RESET]: 'reset',
   [EXIT.DEBUG]: 'debug',
 };
+const CODE_SIZE = [16, 32, 64] as const;
 /** Faults of one run() after which it comes back early. */
 const MOST_FAULTS = 20_000;
 /** hostNotify kinds. */
@@ -322,7 +324,8 @@ class SoftwareVcpu implements Vcpu {
     const cs = file.get32('SEG_SELECTOR', SEGMENT_INDEX.cs) & 0xffff;
     const code = new Uint8Array(15);
     const linear = Number((file.get64('SEG_BASE', SEGMENT_INDEX.cs) + file.get64('RIP')) & ALL_ONES);
-    const bytes = this.readLinear(linear, code) ? [...code].map((byte) => byte.toString(16).padStart(2, '0')).join('') : '?';
+    const instruction = this.readLinear(linear, code) ? disassemble(code, CODE_SIZE[file.get32('CODE_MODE') & 3] ?? 64, file.get64('RIP')) : undefined;
+    const bytes = instruction === undefined ? '?' : `${Buffer.from(code.subarray(0, instruction.length)).toString('hex').padEnd(20)} ${instruction.text.padEnd(36)}`;
     const registers = REGISTERS.slice(0, 8).map((name, i) => `${name}=${file.get64('GPR', i).toString(16)}`);
     return `${cs.toString(16).padStart(4, '0')}:${file.get64('RIP').toString(16).padStart(8, '0')} ${bytes} ${registers.join(' ')} FL=${this.interpreter.readEflags().toString(16)}`;
   }
