@@ -28,7 +28,7 @@ class LocalPort implements Port {
 
   post(message: unknown): void {
     const peer = this.peer;
-    if (peer !== undefined) queueMicrotask(() => peer.messages.fire(message));
+    if (peer !== undefined) void Promise.resolve().then(() => peer.messages.fire(message));
   }
 
   dispose(): void {
@@ -36,6 +36,6 @@ class LocalPort implements Port {
     this.peer = undefined;
     if (peer === undefined) return;
     peer.peer = undefined;
-    queueMicrotask(() => peer.closed.fire());
+    void Promise.resolve().then(() => peer.closed.fire());
   }
 }

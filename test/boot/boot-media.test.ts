@@ -1,0 +1,90 @@
+// Boot media of real distributions: GRUB's rescue CD, an ISOLINUX CD made here that loads a stock Debian kernel, Debian's
+// netboot installer, each by the built-in BIOS and by SeaBIOS; SeaBIOS with DOS; OVMF to its shell or boot manager.
+
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { debianKernel, debianPackage, hasCommand, shared } from '../support/guests.ts';
+import { busybox, busyboxInitrd } from '../support/initrd.ts';
+import { type CommandResult, nestbox, temporaryFolder } from '../support/nestbox.ts';
+
+const MINUTES = 60_000;
+const SEABIOS = '/usr/share/seabios/bios-256k.bin';
+const OVMF = ['/usr/share/ovmf/OVMF.fd', '/usr/share/OVMF/OVMF.fd'].find((path) => existsSync(path));
+
+const FIRMWARES = [
+  { name: 'built-in BIOS', args: [] as string[], missing: false },
+  { name: existsSync(SEABIOS) ? 'SeaBIOS' : 'SeaBIOS (skipped: the seabios package is not installed)', args: ['--firmware', SEABIOS], missing: !existsSync(SEABIOS) },
+];
+
+function run(args: readonly string[], steps: readonly object[]): Promise<CommandResult> {
+  const script = join(temporaryFolder(), 'script.json');
+  writeFileSync(script, JSON.stringify(steps));
+  return nestbox(['run', ...args, '--script', script, '--timeout', '500'], 9 * MINUTES);
+}
+
+/** An ISO with ISOLINUX, the kernel and an initrd that says hello on both consoles. */
+function isolinuxCd(folder: string, kernel: string, program: Uint8Array, isolinux: string, modules: string): string {
+  const tree = join(folder, 'tree', 'isolinux');
+  mkdirSync(tree, { recursive: true });
+  copyFileSync(join(isolinux, 'usr/lib/ISOLINUX/isolinux.bin'), join(tree, 'isolinux.bin'));
+  copyFileSync(join(modules, 'usr/lib/syslinux/modules/bios/ldlinux.c32'), join(tree, 'ldlinux.c32'));
+  copyFileSync(kernel, join(tree, 'vmlinuz'));
+  writeFileSync(join(tree, 'initrd.gz'), busyboxInitrd(program, 'echo HELLO FROM CD >/dev/ttyS0; poweroff -f'));
+  writeFileSync(join(tree, 'isolinux.cfg'), 'default linux\nlabel linux\n kernel vmlinuz\n append initrd=initrd.gz console=ttyS0 panic=-1\n');
+  const iso = join(folder, 'cd.iso');
+  execFileSync(
+    'xorriso',
+    ['-as', 'mkisofs', '-o', iso, '-b', 'isolinux/isolinux.bin', '-c', 'isolinux/boot.cat', '-no-emul-boot', '-boot-load-size', '4', '-boot-info-table', join(folder, 'tree')],
+    { stdio: 'ignore' },
+  );
+  return iso;
+}
+
+const grub = debianPackage('grub-rescue-pc');
+const grubCd = grub === undefined ? undefined : join(grub, 'usr/lib/grub-rescue/grub-rescue-cdrom.iso');
+const netboot = debianPackage('debian-installer-12-netboot-amd64');
+const netbootFolder = netboot === undefined ? undefined : join(netboot, 'usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64');
+const isolinux = debianPackage('isolinux');
+const modules = debianPackage('syslinux-common');
+const kernel = debianKernel('cloud-amd64');
+const program = busybox('amd64');
+
+for (const firmware of FIRMWARES) {
+  describe.skipIf(firmware.missing)(firmware.name, () => {
+    it.skipIf(grubCd === undefined)("GRUB's rescue CD reaches its prompt (skipped without the grub-rescue-pc package)", async () => {
+      const result = await run([...firmware.args, '--cdrom', grubCd ?? '', '--memory', '128'], [{ wait: 'grub( rescue)?>', timeout: 240 }]);
+      expect(result, result.stderr).toMatchObject({ code: 0 });
+    });
+
+    const canMakeCd = kernel !== undefined && program !== undefined && isolinux !== undefined && modules !== undefined && hasCommand('xorriso');
+    it.skipIf(!canMakeCd)('an ISOLINUX CD loads a stock Debian kernel (skipped without Debian packages or xorriso)', async () => {
+      const iso = isolinuxCd(temporaryFolder(), kernel ?? '', program ?? new Uint8Array(), isolinux ?? '', modules ?? '');
+      const result = await run([...firmware.args, '--cdrom', iso, '--memory', '256'], [{ wait: 'HELLO FROM CD', timeout: 400 }, { sleep: 60 }]);
+      expect(result, result.stderr).toMatchObject({ code: 0 });
+    }, 10 * MINUTES);
+
+    const dos = shared('guests/freedos-1.4MB.img');
+    it.skipIf(dos === undefined)('FreeDOS answers dir (skipped without the collected guests)', async () => {
+      const result = await run([...firmware.args, '--floppy', dos ?? '', '--memory', '16'], [{ wait: 'A:\\\\>', timeout: 120 }, { type: 'dir\n' }, { wait: 'bytes free', timeout: 60 }]);
+      expect(result, result.stderr).toMatchObject({ code: 0 });
+    });
+  });
+}
+
+describe('installers and UEFI', () => {
+  const files = netbootFolder === undefined ? undefined : { kernel: join(netbootFolder, 'linux'), initrd: join(netbootFolder, 'initrd.gz') };
+  it.skipIf(files === undefined || !existsSync(files.kernel))("Debian's netboot installer shows its first dialog (skipped without its package)", async () => {
+    const result = await run(
+      ['--kernel', files?.kernel ?? '', '--initrd', files?.initrd ?? '', '--append', 'vga=normal fb=false console=ttyS0 DEBIAN_FRONTEND=newt TERM=vt102', '--memory', '512'],
+      [{ wait: 'Select a language|Choose the language', timeout: 480 }],
+    );
+    expect(result, result.stderr).toMatchObject({ code: 0 });
+  }, 10 * MINUTES);
+
+  it.skipIf(OVMF === undefined)('OVMF reaches its shell or boot manager (skipped without the ovmf package)', async () => {
+    const result = await run(['--firmware', OVMF ?? '', '--memory', '256'], [{ wait: 'Shell>|UEFI Interactive Shell|Boot Manager|startup\\.nsh', timeout: 480 }]);
+    expect(result, result.stderr).toMatchObject({ code: 0 });
+  }, 10 * MINUTES);
+});
