@@ -164,6 +164,21 @@ describe('other processor states', () => {
     expect(machine.get32('FAULT_LOG', 3)).toBe(symbols.get('bad'));
   });
 
+  it('gives the host a turn when a handler faults without end', () => {
+    const { machine, symbols } = machineWith(`
+      mov sp, 0xf000
+      out 0xf4, al
+    bad:
+      ud2
+    `);
+    vector(machine, 6, symbols.get('bad'));
+    expect(machine.run()).toBe(EXIT.YIELD);
+    const before = machine.count();
+    // Frame after frame is pushed; no instruction retires.
+    expect(machine.run()).toBe(EXIT.YIELD);
+    expect(machine.count()).toBe(before);
+  });
+
   it('waits with MWAIT once and then goes on', () => {
     const { machine, symbols } = machineWith(`
       xor eax, eax

@@ -195,7 +195,8 @@ export class TestMachine {
       } catch (error) {
         if (error !== UNWOUND) throw error;
         resume = true;
-        if (this.deliver() === EXIT.SHUTDOWN) return EXIT.SHUTDOWN;
+        const reason = this.deliver();
+        if (reason >= 0) return reason;
       }
     }
   }

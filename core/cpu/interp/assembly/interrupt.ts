@@ -13,8 +13,8 @@ import {
   CODE_MASK, descriptorAt, fetchDescriptor, innerStack, innerStackPointer, innerStackPointer64, innerStackSelector, tssPointer64,
 } from './gates';
 import {
-  ACTIVITY, CPL, CR4, CURRENT_OP, DEBUG_PENDING, DELIVERING, EVENT_SINGLE_STEP, EXIT_SHUTDOWN, FAULT_COUNTS, FAULT_ERROR, FAULT_KIND,
-  FAULT_LOG, FAULT_LOG_NEXT, FAULT_VECTOR, IDTR_BASE, IDTR_LIMIT, RIP, STEP_STATE,
+  ACTIVITY, CPL, CR4, CURRENT_OP, DEBUG_PENDING, DELIVERING, EVENT_SINGLE_STEP, EXIT_SHUTDOWN, EXIT_YIELD, FAULT_COUNTS, FAULT_ERROR, FAULT_KIND,
+  FAULT_LOG, FAULT_LOG_NEXT, FAULT_VECTOR, ICOUNT, IDTR_BASE, IDTR_LIMIT, RIP, STEP_STATE,
 } from './generated/layout';
 import { loadSystem, loadSystem8, loadSystem16 } from './memory';
 import {
@@ -60,6 +60,11 @@ let eventRip: u64 = 0;
 /** EFLAGS image to save. */
 let eventFlags: u32 = 0;
 
+/** Faults delivered since an instruction retired last: a handler whose first instruction faults would never come back. */
+const STUCK_LIMIT: u32 = 4096;
+let stuckAt: f64 = -1;
+let stuck: u32 = 0;
+
 function isContributory(vector: u32): bool {
   return vector == <u32>VECTOR_DE || (vector >= <u32>VECTOR_TS && vector <= <u32>VECTOR_GP);
 }
@@ -85,7 +90,7 @@ function logDelivery(vector: u32, code: u32): void {
 
 /**
  * Delivers the fault that raise*() stored; the host calls it after an unwind. May unwind again (then it is called
- * again). Returns -1, or EXIT.SHUTDOWN after a triple fault.
+ * again). Returns -1, EXIT.SHUTDOWN after a triple fault, or EXIT.YIELD when the guest faults without end.
  */
 export function deliverFault(): i32 {
   settleFault();
@@ -117,6 +122,14 @@ export function deliverFault(): i32 {
   if ((get32(FAULT_KIND) & FAULT_TRAP) == 0 && vector != <u32>VECTOR_DB) flags |= FLAG_RF;
   set32(DELIVERING, vector);
   deliver(vector, false, hasCode, code, get64(RIP), flags, 1);
+  const retired = load<f64>(cpu, ICOUNT);
+  if (retired != stuckAt) {
+    stuckAt = retired;
+    stuck = 0;
+  } else if (++stuck == STUCK_LIMIT) {
+    stuck = 0;
+    return EXIT_YIELD;
+  }
   return -1;
 }
 
