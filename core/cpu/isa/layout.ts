@@ -258,7 +258,7 @@ export const AREA = {
 export const BLOCK = {
   HEADER_BYTES: 32,
   PHYS: 0, // u32, guest physical address of the first byte, bits 0-31; 0xffffffff in a dead block
-  KEY: 4, // u32: bits 0-3 mode key, bits 8-31 guest physical address bits 32-55
+  KEY: 4, // u32: bits 0-2 CODE_MODE, 3 page partly beyond CS limit, 4 real or V86 mode, bits 8-31 guest physical address bits 32-55
   HASH_NEXT: 8, // u32, next block with the same hash
   PAGE_NEXT: 12, // u32, next block of the same PAGE_HASH chain
   OPS: 16, // u16, op records that count as instructions

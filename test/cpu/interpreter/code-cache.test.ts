@@ -263,6 +263,24 @@ describe('limits and prefixes', () => {
     expect(bad.faults).toEqual([{ vector: 13, error: 0, rip: 0x1000n }]);
   });
 
+  it('VEX is #UD in real mode and an instruction in protected mode, also over the same bytes', () => {
+    // andn eax,ecx,edx; hlt
+    const code = [0xc4, 0xe2, 0x70, 0xf2, 0xc2, 0xf4];
+    const cpu = real(code);
+    cpu.run(10);
+    expect(cpu.faults.map((fault) => fault.vector)).toEqual([6]);
+    cpu.file.set32('ACTIVITY', 0);
+    enterFlat32(cpu, 0x1000);
+    // 16-bit code segment: the same mode key as before but for protection.
+    cpu.file.set32('SEG_ACCESS', 0x809b, 1);
+    cpu.exports.refreshDerived();
+    cpu.file.set64('GPR', 0xffn, 1);
+    cpu.file.set64('GPR', 0xf0fn, 2);
+    cpu.run(10);
+    expect(cpu.faults.length).toBe(1);
+    expect(reg(cpu, 0)).toBe(0xf00);
+  });
+
   it('undefined encodings are #UD', () => {
     for (const code of [[0x0f, 0xff, 0xc0], [0x0f, 0xb9, 0xc0], [0x0f, 0x0b], [0x0f, 0x04], [0x8e, 0xc8], [0x8c, 0xf0], [0x8c, 0x38], [0xfe, 0xd0], [0xff, 0xf8], [0xc6, 0xc8, 0]]) {
       const cpu = real(code);

@@ -2,7 +2,8 @@
 // mode; the pool is a bump allocator that is dropped as a whole when it is full. Only direct links inside a page exist,
 // so nothing but the end of a block's page can make a link stale; when a block dies, its page's links are cut.
 
-import { decodeOp, writeEnd } from './decode';
+import { decodeCrossing, forgetCrossings } from './crossing';
+import { decodeOp, KEY_UNPROTECTED, writeEnd } from './decode';
 import { raiseGp0 } from './fault';
 import {
   AREA_BLOCK_HASH, AREA_PAGE_HASH, AREA_POOL, AREA_POOL_END, AREA_STAGING, BLOCK_BYTES, BLOCK_COUNTER, BLOCK_FLAGS, BLOCK_HASH_NEXT,
@@ -11,7 +12,8 @@ import {
   OP_SUB, OPF_LAST, OPF_LINKED, PAGE_HOST_MASK, PAGE_RAM, PAGE_READ, RIP, SEG_BASE, SEG_LIMIT,
 } from './generated/layout';
 import { serviceEvents } from './events';
-import { pageMapEntry, physicalRead } from './physical';
+import { isProtected } from './modes';
+import { pageMapEntry } from './physical';
 import { cpu, get32, get64, granuleBase, ramBase, set32, set64 } from './state';
 import { setOneIteration } from './string';
 import { tlbProtectPage, translateFetch } from './tlb';
@@ -21,8 +23,6 @@ const MAX_OPS: u32 = 64;
 const DEAD: u32 = 0xffffffff;
 /** Mode key bit of code in a page that is not wholly inside the CS limit: no links, limit checked at each entry. */
 const KEY_PARTIAL: u32 = 8;
-/** Where bytes of page-crossing and uncached instructions are gathered, in the staging area. */
-const STAGING_CODE: usize = 0x8000;
 const HASH_MASK: usize = 0xffff;
 const PAGE_HASH_MASK: u32 = 0x3fff;
 
@@ -46,6 +46,7 @@ export function initBlocks(): void {
 function clearTables(): void {
   memory.fill(cpu + AREA_BLOCK_HASH, 0, (HASH_MASK + 1) * 4);
   memory.fill(cpu + AREA_PAGE_HASH, 0, <usize>(PAGE_HASH_MASK + 1) * 4);
+  forgetCrossings();
   poolNext = cpu + AREA_POOL;
   flushes++;
 }
@@ -127,6 +128,7 @@ function enter(single: bool): usize {
   if ((mode & 3) != 2) {
     limit = <u64>load<u32>(cpu + 4, SEG_LIMIT);
     if (<i64>pageRip < 0 || pageRip + 0xfff > limit) key |= KEY_PARTIAL;
+    if (!isProtected()) key |= KEY_UNPROTECTED;
   }
   let block = <usize>load<u32>(hashOf(<u32>phys));
   while (block != 0) {
@@ -241,22 +243,11 @@ function granuleMask(at: u32, bytes: u32): u64 {
   return (span == 64 ? ~(<u64>0) : ((<u64>1 << span) - 1)) << first;
 }
 
-/** One instruction that crosses a page or lies in device memory: decoded anew each time into the staging area. */
+/** One instruction that crosses a page or lies in device memory, in the staging area. */
 function decodeGathered(phys: u64, key: u32, linear: u64): usize {
   const block = cpu + AREA_STAGING;
   const op = block + BLOCK_HEADER_BYTES;
-  const code = block + STAGING_CODE;
-  const at = <u32>phys & 0xfff;
-  const here = min<u32>(15, 0x1000 - at);
-  for (let i: u32 = 0; i < here; i++) store<u8>(code + <usize>i, <u8>physicalRead(phys + <u64>i, 1));
-  let length = decodeOp(code, here, op, at, key);
-  if (length == 0) {
-    let second = linear + <u64>here;
-    if ((get32(CODE_MODE) & 3) != 2) second &= 0xffffffff;
-    const next = translateFetch(second);
-    for (let i: u32 = here; i < 15; i++) store<u8>(code + <usize>i, <u8>physicalRead(next + <u64>(i - here), 1));
-    length = decodeOp(code, 15, op, at, key);
-  }
+  const length = decodeCrossing(phys, key, linear);
   fillHeader(block, phys, key, 1, length);
   writeEnd(op + OP_BYTES, <u32>load<u16>(op, OP_END));
   return block;

@@ -9,10 +9,13 @@ import {
 } from './generated/decode-tables';
 import { B_NOP, B_XCHG_A, H_END, H_GP, H_UD, handlerNumbers } from './generated/handlers';
 import {
-  CR0, EFLAGS_SYSTEM, FEATURE_BITS, OP_BASE, OP_BYTES, OP_DISP, OP_END, OP_FLAGS, OP_HANDLER, OP_IMM, OP_INDEX, OP_LENGTH, OP_OPCODE, OP_REG,
+  FEATURE_BITS, OP_BASE, OP_BYTES, OP_DISP, OP_END, OP_FLAGS, OP_HANDLER, OP_IMM, OP_INDEX, OP_LENGTH, OP_OPCODE, OP_REG,
   OP_REP, OP_RM, OP_SCALE, OP_SEG, OP_SIZE, OP_SUB, OPF_FLAT, OPF_LAST, OPF_LINKED, OPF_LOCK, OPF_LONG, OPF_MEM, OPF_REX, OPF_STACK,
 } from './generated/layout';
-import { cpu, get32 } from './state';
+import { cpu } from './state';
+
+/** Mode key bit of real and virtual-8086 mode, where VEX is undefined. */
+export const KEY_UNPROTECTED: u32 = 16;
 
 const MAX_LENGTH: u32 = 15;
 const NO_REGISTER: u32 = 16;
@@ -144,8 +147,7 @@ export function decodeOp(code: usize, left: u32, op: usize, at: u32, key: u32): 
     if (position >= available) return shortOf(op, left, at);
     const next = <u32>load<u8>(code + <usize>position);
     if (is64 || (next & 0xc0) == 0xc0) {
-      const protectedMode = (get32(CR0) & 1) != 0 && (get32(EFLAGS_SYSTEM) & 0x20000) == 0;
-      if (!protectedMode || operand66 || rep != 0 || lock || rex != 0) return finishFault(op, H_UD, at, position + 1);
+      if ((key & KEY_UNPROTECTED) != 0 || operand66 || rep != 0 || lock || rex != 0) return finishFault(op, H_UD, at, position + 1);
       vex = true;
       const first = fetch8();
       let last = first;
