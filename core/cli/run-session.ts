@@ -43,9 +43,10 @@ class Watcher {
   }
 }
 
+/** The VM process keeps this one alive; a pause must not outlive the run. */
 function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => {
-    setTimeout(resolve, ms);
+    setTimeout(resolve, ms).unref();
   });
 }
 
