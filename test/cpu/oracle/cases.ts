@@ -274,6 +274,8 @@ export function withOperands(encoded: Encoded, address: number, random: Random):
   // CF PF AF ZF SF OF at random; DF for strings.
   let flags = 0x202 | (random.bits32() & 0x8d5);
   if (string && random.chance(40)) flags |= 0x400;
+  // Alignment checks; far transfers touch the stack in an order of their own.
+  if (row.handler !== 'SYSTEM' && random.chance(3)) flags |= 0x40000;
   view.setBigUint64(RFLAGS_AT, BigInt(flags), true);
   const kind = vectorKind(row, random);
   const pool = vector(random, kind, new Uint8Array(16));

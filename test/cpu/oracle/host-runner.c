@@ -22,6 +22,7 @@
 #define CODE_AT 0x20000000ul
 #define CODE_START (CODE_AT + 0x800)
 #define TRAMPOLINE (CODE_AT + 0x100)
+#define WAY_BACK (CODE_AT + 0x180)
 #define NO_FAULT 0xffffffffu
 #define CODE32 0x23
 #define CODE64 0x33
@@ -61,7 +62,7 @@ uint64_t fault_gpr[16];
 struct {
   uint32_t offset;
   uint16_t selector;
-} __attribute__((packed)) far_target;
+} __attribute__((packed, aligned(16))) far_target;
 
 void run_case(void);
 extern char landing[], enter32[], __executable_start, etext;
@@ -111,6 +112,8 @@ _Static_assert(offsetof(struct input, gpr) == 72 && offsetof(struct input, rflag
 _Static_assert(offsetof(struct output, gpr) == 72 && offsetof(struct output, rflags) == 200 && offsetof(struct output, segments) == 216 && offsetof(struct output, fx) == 224, "layout");
 
 static void on_fault(int signal_number, siginfo_t *info, void *context) {
+  // Alignment checks of the case must not go on here.
+  __asm__ volatile("pushfq\n andq $~0x40000, (%%rsp)\n popfq" ::: "memory", "cc");
   ucontext_t *uc = context;
   greg_t *regs = uc->uc_mcontext.gregs;
   (void)signal_number;
@@ -190,6 +193,14 @@ static void make_segments(void) {
   }
 }
 
+// jmp *WAY_BACK(%rip), to run at `address`.
+static void put_jump(uint8_t *at, uint32_t address) {
+  uint32_t displacement = (uint32_t)WAY_BACK - (address + 6);
+  at[0] = 0xff;
+  at[1] = 0x25;
+  memcpy(at + 2, &displacement, 4);
+}
+
 int main(void) {
   uint8_t *data = map_at(DATA_AT, DATA_BYTES + 0x1000);
   uint8_t *code = map_at(CODE_AT, 0x1000);
@@ -204,12 +215,13 @@ int main(void) {
   memcpy(data, pattern, sizeof pattern);
   if (mprotect(data + DATA_BYTES, 0x1000, PROT_READ) != 0) return 2;
 
-  // Trampoline: jmp *0(%rip); .quad landing
-  static const uint8_t jump[6] = {0xff, 0x25, 0, 0, 0, 0};
+  // The address of the way back stands aligned (alignment checks may be on); TRAMPOLINE jumps through it.
   void *way_back = landing;
   memset(code, 0xf4, 0x1000);
-  memcpy(code + 0x100, jump, 6);
-  memcpy(code + 0x106, &way_back, 8);
+  memcpy(code + (WAY_BACK - CODE_AT), &way_back, 8);
+  put_jump(code + (TRAMPOLINE - CODE_AT), TRAMPOLINE);
+  static uint8_t clean_code[0x1000] __attribute__((aligned(64)));
+  memcpy(clean_code, code, sizeof clean_code);
 
   stack_t stack = {.ss_sp = malloc(65536), .ss_size = 65536};
   if (stack.ss_sp == NULL || sigaltstack(&stack, NULL) != 0) return 2;
@@ -231,8 +243,7 @@ int main(void) {
     memcpy(at, in.code, in.code_bytes);
     at += in.code_bytes;
     if (in.mode == 64) {
-      memcpy(at, jump, 6);
-      memcpy(at + 6, &way_back, 8);
+      put_jump(at, CODE_START + in.code_bytes);
       target = CODE_START;
     } else {
       uint32_t offset = TRAMPOLINE;
@@ -251,6 +262,8 @@ int main(void) {
     run_case();
     if (out.vector != NO_FAULT) memcpy(out.gpr, fault_gpr, sizeof fault_gpr);
     memset(code + (CODE_START - CODE_AT), 0xf4, 96);
+    // A stack that strayed here must not change the cases to come.
+    if (memcmp(code, clean_code, sizeof clean_code) != 0) memcpy(code, clean_code, sizeof clean_code);
 
     // The range of data that differs from what the case began with.
     static uint8_t before[DATA_BYTES] __attribute__((aligned(64)));

@@ -27,7 +27,7 @@ export class HostCpu {
   readonly #binary = join(this.#folder, 'host-runner');
 
   constructor() {
-    execFileSync('gcc', ['-O1', '-o', this.#binary, SOURCE], { stdio: ['ignore', 'ignore', 'pipe'] });
+    execFileSync('gcc', ['-O1', '-mno-red-zone', '-o', this.#binary, SOURCE], { stdio: ['ignore', 'ignore', 'pipe'] });
   }
 
   run(cases: readonly Case[]): Result[] {

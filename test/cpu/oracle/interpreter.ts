@@ -23,6 +23,7 @@ const DESCRIPTORS_PHYS = 0x300000;
 const DESCRIPTORS_AT = 0x3b200000;
 const LDT_OFFSET = 0x800;
 const TSS_OFFSET = 0xc00;
+const HLT_WORD = 0xf4f4f4f4 | 0;
 const ALL_ONES = (1n << 64n) - 1n;
 const ES = 0;
 const CS = 1;
@@ -69,10 +70,12 @@ export class InterpreterEngine implements Engine {
   /** What the data pages hold before the instruction. */
   readonly #before = dataPattern();
   readonly #guestWords: Int32Array;
+  readonly #codeWords: Int32Array;
   readonly #beforeWords = new Int32Array(this.#before.buffer, 0, DATA_BYTES / 4);
   readonly #fault = new Error('unwind');
   #segments = '';
   #segmentsTouched = false;
+  #alignmentChecked = false;
 
   constructor(wasm: URL | string) {
     const layout = layOutMemory({ ramBytes: RAM_BYTES, romBytes: 0x1000, vramBytes: 0x1000, vcpus: 1 });
@@ -83,6 +86,7 @@ export class InterpreterEngine implements Engine {
     this.#data = layout.ramBase + DATA_PHYS;
     this.#code = layout.ramBase + CODE_PHYS;
     this.#guestWords = new Int32Array(memory.buffer, this.#data, DATA_BYTES / 4);
+    this.#codeWords = new Int32Array(memory.buffer, this.#code, 0x1000 / 4);
     for (let page = 0; page < RAM_BYTES / 4096; page++) {
       this.#view.setUint32(layout.pageMapBase + page * 4, (layout.ramBase + page * 4096) | PAGE.READ | PAGE.WRITE | PAGE.RAM, true);
     }
@@ -234,6 +238,11 @@ export class InterpreterEngine implements Engine {
     const flags = state.getUint32(RFLAGS_AT, true);
     this.#writeFlags(flags);
     view.setUint32(cpu + at('EFLAGS_SYSTEM'), (flags & ~0x8d5) | 2, true);
+    const checked = (flags & 0x40000) !== 0;
+    if (checked !== this.#alignmentChecked) {
+      this.#alignmentChecked = checked;
+      this.#call('refreshDerived');
+    }
     view.setBigUint64(cpu + at('RIP'), BigInt(start), true);
     this.#writeFx(test.state, state);
     view.setInt32(cpu + at('EVENTS'), 0, true);
@@ -251,6 +260,8 @@ export class InterpreterEngine implements Engine {
     if (vector === NO_FAULT) rip = 0n;
     const error = vector === NO_FAULT ? 0 : view.getUint32(cpu + at('FAULT_ERROR'), true);
     const cr2 = vector === 14 ? view.getBigUint64(cpu + at('CR2'), true) : 0n;
+
+    this.#cleanCode();
 
     // --- What came out.
     const out = new Uint8Array(RECORD_BYTES);
@@ -279,6 +290,19 @@ export class InterpreterEngine implements Engine {
     bytes.set(this.#pattern.subarray(test.patchOffset, patchEnd), this.#data + test.patchOffset);
     if (last !== 0) bytes.set(this.#pattern.subarray(first, last), this.#data + first);
     return { vector, error, cr2, rip, state: out, changedOffset: last === 0 ? 0 : first, changed };
+  }
+
+  /** HLT bytes everywhere: a stack that strayed here must not change the cases to come. */
+  #cleanCode(): void {
+    const first = (CODE_START - CODE_AT) / 4;
+    const last = first + CODE_ROOM / 4;
+    const words = this.#codeWords;
+    for (let i = 0; i < words.length; i++) {
+      if (words[i] === HLT_WORD || (i >= first && i < last)) continue;
+      words.fill(HLT_WORD);
+      this.#call('codeWritten', CODE_PHYS >>> 12, 0, 0x1000);
+      return;
+    }
   }
 
   /** Runs some instructions: exception vector, or NO_FAULT. */

@@ -191,7 +191,9 @@ function wrap(linear: u64): u64 {
 }
 
 function checkAlignment(linear: u64, size: u32): void {
-  if ((<u32>linear & (size - 1)) != 0) raiseWithCode(VECTOR_AC, 0);
+  if ((<u32>linear & (size - 1)) == 0) return;
+  checkEnd(linear);
+  raiseWithCode(VECTOR_AC, 0);
 }
 
 // @ts-ignore: decorator
