@@ -1,0 +1,403 @@
+// Checks a qcow2 image: counts every use of every cluster and compares with the stored refcounts and flags. Repairs
+// leaks in place; anything worse by building new refcounts at the end of the file and switching to them in one write.
+
+import { NestboxError } from '../../base/errors.ts';
+import type { HostFile } from '../../host/files/host-file.ts';
+import { ClusterCounts } from './cluster-counts.ts';
+import { type Qcow2Header, readHeader } from './header.ts';
+import { ImageIo } from './image-io.ts';
+import * as Q from './layout.ts';
+import { getRefcount, maxRefcount, setRefcount } from './refcount-entries.ts';
+import { readSnapshotTable } from './snapshot-table.ts';
+
+export type RepairMode = 'leaks' | 'all';
+
+export interface CheckOptions {
+  readonly repair?: RepairMode | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface CheckReport {
+  /** What is wrong now, after any repair. */
+  corruptions: number;
+  leaks: number;
+  repairedCorruptions: number;
+  repairedLeaks: number;
+  /** The first findings in words. */
+  messages: string[];
+  totalClusters: number;
+  allocatedClusters: number;
+  compressedClusters: number;
+  /** One past the last byte in use. */
+  imageEndBytes: number;
+}
+
+const MAX_MESSAGES = 100;
+
+/** @throws NestboxError when the header itself cannot be used */
+export async function checkQcow2(file: HostFile, options: CheckOptions = {}): Promise<CheckReport> {
+  const first = await new Checker(file, await readHeader(file), options).run();
+  if (options.repair === undefined || first.report.corruptions + first.report.leaks + first.marks === 0)
+    return first.report;
+  await first.repair(options.repair);
+  const second = await new Checker(file, await readHeader(file), options).run();
+  second.report.repairedCorruptions = Math.max(0, first.report.corruptions - second.report.corruptions);
+  second.report.repairedLeaks = Math.max(0, first.report.leaks - second.report.leaks);
+  if (options.repair === 'all' && second.report.corruptions === 0) await second.clearMarks();
+  return second.report;
+}
+
+class Checker {
+  readonly report: CheckReport;
+  private readonly file: HostFile;
+  private readonly io: ImageIo;
+  private readonly header: Qcow2Header;
+  private readonly options: CheckOptions;
+  private readonly counts = new ClusterCounts();
+  private readonly perBlock: number;
+  private table = Q.viewOf(new Uint8Array(0));
+  private activeL1 = Q.viewOf(new Uint8Array(0));
+  /** Clusters whose stored count is too high, too low. */
+  private readonly tooHigh: { cluster: number; stored: number }[] = [];
+  private needsRebuild = false;
+  private flagErrors = 0;
+
+  constructor(file: HostFile, header: Qcow2Header, options: CheckOptions) {
+    this.file = file;
+    this.header = header;
+    this.options = options;
+    this.io = new ImageIo(file, header.clusterBytes);
+    this.perBlock = (header.clusterBytes * 8) >>> header.refcountOrder;
+    this.report = {
+      corruptions: 0,
+      leaks: 0,
+      repairedCorruptions: 0,
+      repairedLeaks: 0,
+      messages: [],
+      totalClusters: Math.ceil(header.sizeBytes / header.clusterBytes),
+      allocatedClusters: 0,
+      compressedClusters: 0,
+      imageEndBytes: 0,
+    };
+  }
+
+  /** The dirty and corrupt marks of the header. */
+  get marks(): number {
+    return this.header.incompatible & (Q.INCOMPATIBLE_DIRTY | Q.INCOMPATIBLE_CORRUPT);
+  }
+
+  async run(): Promise<this> {
+    const { header } = this;
+    this.use(0, header.clusterBytes, 'the header');
+    this.use(header.refcountTableOffset, header.refcountTableClusters * header.clusterBytes, 'the refcount table');
+    await this.countTables();
+    await this.countBitmaps();
+    await this.compareRefcounts();
+    await this.checkFlags();
+    this.report.imageEndBytes = this.counts.endCluster * header.clusterBytes;
+    return this;
+  }
+
+  private corrupt(text: string): void {
+    this.report.corruptions++;
+    this.say(`damage: ${text}`);
+  }
+
+  private say(text: string): void {
+    if (this.report.messages.length < MAX_MESSAGES) this.report.messages.push(text);
+  }
+
+  private checkCancelled(): void {
+    if (this.options.signal?.aborted === true) throw new NestboxError('cancelled', 'Cancelled', { op: 'check image' });
+  }
+
+  /** Counts a use; false when the range leaves the file. */
+  private use(offset: number, length: number, what: string, times = 1): boolean {
+    if (length === 0) return true;
+    const first = Math.floor(offset / this.header.clusterBytes);
+    const last = Math.floor((offset + length - 1) / this.header.clusterBytes);
+    if (last >= this.io.endCluster) {
+      this.corrupt(`${what} at ${offset} lies beyond the end of the file`);
+      return false;
+    }
+    for (let cluster = first; cluster <= last; cluster++) this.counts.add(cluster, times);
+    return true;
+  }
+
+  private async readTable(offset: number, bytes: number): Promise<DataView> {
+    const content = new Uint8Array(bytes);
+    await this.io.read(offset, content);
+    return Q.viewOf(content);
+  }
+
+  private async countTables(): Promise<void> {
+    const { header } = this;
+    const uses = new Map<number, { times: number; active: boolean }>();
+    const collect = async (offset: number, entries: number, active: boolean): Promise<void> => {
+      const name = active ? 'the L1 table' : 'the L1 table of a snapshot';
+      if (!this.use(offset, entries * 8, name)) return;
+      const l1 = await this.readTable(offset, entries * 8);
+      if (active) this.activeL1 = l1;
+      for (let index = 0; index < entries; index++) {
+        const place = Q.entryOffset(l1.getUint32(index * 8), l1.getUint32(index * 8 + 4));
+        if (place === 0) continue;
+        if (place % header.clusterBytes !== 0) {
+          this.corrupt(`L2 table ${index} is not aligned to a cluster (${place})`);
+          continue;
+        }
+        if (!this.use(place, header.clusterBytes, `L2 table ${index}`)) continue;
+        const known = uses.get(place);
+        if (known === undefined) uses.set(place, { times: 1, active });
+        else {
+          known.times++;
+          known.active ||= active;
+        }
+      }
+    };
+    await collect(header.l1Offset, header.l1Entries, true);
+    if (header.snapshotCount > 0) {
+      try {
+        const { snapshots, sizeBytes } = await readSnapshotTable(this.io, header);
+        this.use(header.snapshotsOffset, sizeBytes, 'the snapshot table');
+        for (const snapshot of snapshots) await collect(snapshot.l1Offset, snapshot.l1Entries, false);
+      } catch (error) {
+        if (!(error instanceof NestboxError) || error.kind !== 'bad-input') throw error;
+        this.corrupt(error.message);
+      }
+    }
+    for (const [offset, { times, active }] of uses) {
+      this.checkCancelled();
+      await this.countL2(offset, times, active);
+    }
+  }
+
+  private async countL2(offset: number, times: number, active: boolean): Promise<void> {
+    const { clusterBytes, clusterBits, version } = this.header;
+    const table = await this.readTable(offset, clusterBytes);
+    for (let at = 0; at < clusterBytes; at += 8) {
+      const high = table.getUint32(at);
+      const low = table.getUint32(at + 4);
+      if (high === 0 && low === 0) continue;
+      if ((high & Q.HIGH_COMPRESSED) !== 0) {
+        if ((high & Q.HIGH_COPIED) !== 0) this.corrupt('a compressed cluster is marked as the only user');
+        const place = Q.compressedPlace(high, low, clusterBits);
+        if (this.use(place.offset, place.length, 'a compressed cluster', times) && active) {
+          this.report.compressedClusters++;
+          this.report.allocatedClusters++;
+        }
+        continue;
+      }
+      if ((low & Q.LOW_ZERO) !== 0 && version < 3) this.corrupt('a version 2 image has a zero cluster');
+      const place = Q.entryOffset(high, low);
+      if (place === 0) continue;
+      if (place % clusterBytes !== 0) this.corrupt(`a cluster is not aligned (${place})`);
+      else if (this.use(place, clusterBytes, 'a cluster', times) && active) this.report.allocatedClusters++;
+    }
+  }
+
+  private async countBitmaps(): Promise<void> {
+    const directory = this.header.bitmaps;
+    if (directory === undefined) return;
+    if (directory.sizeBytes > Q.MAX_SNAPSHOT_TABLE_BYTES || directory.count > 65_535)
+      return this.corrupt('the bitmap directory is too large');
+    if (!this.use(directory.offset, directory.sizeBytes, 'the bitmap directory')) return;
+    const view = await this.readTable(directory.offset, directory.sizeBytes);
+    for (let at = 0, index = 0; index < directory.count && at + 24 <= view.byteLength; index++) {
+      const tableOffset = Q.readU64(view, at);
+      const entries = view.getUint32(at + 8);
+      if (entries * 8 <= Q.MAX_L1_BYTES && this.use(tableOffset, entries * 8, `the table of bitmap ${index}`)) {
+        const table = await this.readTable(tableOffset, entries * 8);
+        for (let entry = 0; entry < entries; entry++) {
+          const place = Q.entryOffset(table.getUint32(entry * 8), table.getUint32(entry * 8 + 4));
+          if (place !== 0) this.use(place, this.header.clusterBytes, `bitmap ${index}`);
+        }
+      }
+      at += Math.ceil((24 + view.getUint32(at + 20) + view.getUint16(at + 18)) / 8) * 8;
+    }
+  }
+
+  private async compareRefcounts(): Promise<void> {
+    const { header } = this;
+    this.table = await this.readTable(header.refcountTableOffset, header.refcountTableClusters * header.clusterBytes);
+    const entries = this.table.byteLength / 8;
+    const blocks: number[] = [];
+    const seen = new Set<number>();
+    for (let block = 0; block < entries; block++) {
+      const offset = Q.readU64(this.table, block * 8);
+      if (offset === 0) continue;
+      let isGood = false;
+      if (offset % header.clusterBytes !== 0) this.corrupt(`refcount block ${block} is not aligned to a cluster`);
+      else if (seen.has(offset)) this.corrupt(`refcount block ${block} is another block too`);
+      else isGood = this.use(offset, header.clusterBytes, `refcount block ${block}`);
+      seen.add(offset);
+      if (isGood) blocks.push(block);
+      else this.needsRebuild = true;
+    }
+    const covered = new Set(blocks);
+    for (const block of blocks) {
+      this.checkCancelled();
+      const view = await this.readTable(Q.readU64(this.table, block * 8), header.clusterBytes);
+      for (let index = 0; index < this.perBlock; index++) {
+        const stored = getRefcount(view, index, header.refcountOrder);
+        const cluster = block * this.perBlock + index;
+        const found = stored === 0 && cluster >= this.counts.endCluster ? 0 : this.counts.get(cluster);
+        if (stored === found) continue;
+        if (stored > found) {
+          this.report.leaks++;
+          this.say(`leak: cluster ${cluster} counts ${stored} users but has ${found}`);
+          this.tooHigh.push({ cluster, stored });
+        } else {
+          this.needsRebuild = true;
+          this.corrupt(`cluster ${cluster} counts ${stored} users but has ${found}`);
+        }
+      }
+    }
+    for (const [cluster, found] of this.counts.entries()) {
+      if (covered.has(Math.floor(cluster / this.perBlock))) continue;
+      this.needsRebuild = true;
+      this.corrupt(`cluster ${cluster} has ${found} users but no refcount`);
+    }
+  }
+
+  /** The flag of an entry that promises a refcount of 1, in the active tables. */
+  private async checkFlags(fix = false): Promise<void> {
+    const { header } = this;
+    const wrong = (high: number, place: number): boolean =>
+      ((high & Q.HIGH_COPIED) !== 0) !== (this.counts.get(place / header.clusterBytes) === 1);
+    const usable = (place: number): boolean =>
+      place !== 0 && place % header.clusterBytes === 0 && place / header.clusterBytes < this.io.endCluster;
+    const seen = new Set<number>();
+    for (let index = 0; index < this.activeL1.byteLength / 8; index++) {
+      const high = this.activeL1.getUint32(index * 8);
+      const place = Q.entryOffset(high, this.activeL1.getUint32(index * 8 + 4));
+      if (!usable(place)) continue;
+      if (wrong(high, place)) {
+        if (!fix) this.flagError(`L2 table ${index}`);
+        else await this.writeHigh(header.l1Offset + index * 8, (high ^ Q.HIGH_COPIED) >>> 0);
+      }
+      if (seen.has(place)) continue;
+      seen.add(place);
+      const table = await this.readTable(place, header.clusterBytes);
+      for (let at = 0; at < header.clusterBytes; at += 8) {
+        const entryHigh = table.getUint32(at);
+        if ((entryHigh & Q.HIGH_COMPRESSED) !== 0) continue;
+        const data = Q.entryOffset(entryHigh, table.getUint32(at + 4));
+        if (!usable(data) || !wrong(entryHigh, data)) continue;
+        if (!fix) this.flagError(`a cluster at ${data}`);
+        else await this.writeHigh(place + at, (entryHigh ^ Q.HIGH_COPIED) >>> 0);
+      }
+    }
+  }
+
+  private flagError(what: string): void {
+    this.flagErrors++;
+    this.corrupt(`${what} has the wrong "only user" flag`);
+  }
+
+  private async writeHigh(offset: number, value: number): Promise<void> {
+    const view = Q.viewOf(new Uint8Array(4));
+    view.setUint32(0, value);
+    await this.io.write(offset, new Uint8Array(view.buffer));
+  }
+
+  async repair(mode: RepairMode): Promise<void> {
+    if (mode === 'all' && this.needsRebuild) await this.rebuild();
+    else if (this.tooHigh.length > 0) await this.lowerCounts();
+    if (mode === 'all' && this.flagErrors > 0) await this.checkFlags(true);
+    await this.io.flush();
+  }
+
+  /** Only counts that are too high change, so a crash half-way leaves leaks at worst. */
+  private async lowerCounts(): Promise<void> {
+    const { header } = this;
+    let current = -1;
+    let view = Q.viewOf(new Uint8Array(0));
+    const write = async (): Promise<void> => {
+      if (current < 0) return;
+      await this.io.write(Q.readU64(this.table, current * 8), new Uint8Array(view.buffer));
+    };
+    for (const { cluster } of this.tooHigh) {
+      const block = Math.floor(cluster / this.perBlock);
+      if (block !== current) {
+        await write();
+        current = block;
+        view = await this.readTable(Q.readU64(this.table, block * 8), header.clusterBytes);
+      }
+      setRefcount(view, cluster % this.perBlock, header.refcountOrder, this.counts.get(cluster));
+    }
+    await write();
+  }
+
+  /** New refcounts for what was counted, at the end of the file; the old ones become free. */
+  private async rebuild(): Promise<void> {
+    const { header } = this;
+    const { clusterBytes, refcountOrder } = header;
+    // Uses of the old structure do not count any more.
+    const users = new ClusterCounts();
+    const old = new Set<number>();
+    const oldFirst = header.refcountTableOffset / clusterBytes;
+    for (let index = 0; index < header.refcountTableClusters; index++) old.add(oldFirst + index);
+    for (let block = 0; block < this.table.byteLength / 8; block++) {
+      const offset = Q.readU64(this.table, block * 8);
+      if (offset !== 0 && offset % clusterBytes === 0) old.add(offset / clusterBytes);
+    }
+    const blocks = new Set<number>();
+    for (const [cluster, found] of this.counts.entries()) {
+      const left = found - (old.has(cluster) ? 1 : 0);
+      if (left <= 0) continue;
+      if (left > maxRefcount(refcountOrder))
+        throw new NestboxError(
+          'unsupported',
+          `${this.file.path}: cluster ${cluster} has more users than its refcount can say`,
+          { op: 'repair image' },
+        );
+      users.add(cluster, left);
+      blocks.add(Math.floor(cluster / this.perBlock));
+    }
+    const first = this.io.endCluster;
+    let tableClusters = 1;
+    for (;;) {
+      const last = first + tableClusters + blocks.size - 1;
+      const lastBlock = Math.floor(last / this.perBlock);
+      const before = blocks.size;
+      for (let block = Math.floor(first / this.perBlock); block <= lastBlock; block++) blocks.add(block);
+      let highest = lastBlock;
+      for (const block of blocks) highest = Math.max(highest, block);
+      const needed = Math.ceil(((highest + 1) * 8) / clusterBytes);
+      if (blocks.size === before && needed <= tableClusters) break;
+      tableClusters = Math.max(tableClusters, needed);
+    }
+    if (tableClusters * clusterBytes > Q.MAX_REFCOUNT_TABLE_BYTES)
+      throw new NestboxError('unsupported', `${this.file.path}: too large to rebuild its refcounts`, {
+        op: 'repair image',
+      });
+    for (let index = 0; index < tableClusters + blocks.size; index++) users.add(first + index);
+    const table = new Uint8Array(tableClusters * clusterBytes);
+    let place = first + tableClusters;
+    for (const block of blocks) {
+      const view = Q.viewOf(new Uint8Array(clusterBytes));
+      for (let index = 0; index < this.perBlock; index++) {
+        const count = users.get(block * this.perBlock + index);
+        if (count > 0) setRefcount(view, index, refcountOrder, count);
+      }
+      Q.writeU64(Q.viewOf(table), block * 8, place * clusterBytes);
+      await this.io.write(place * clusterBytes, new Uint8Array(view.buffer));
+      place++;
+    }
+    await this.io.write(first * clusterBytes, table);
+    await this.io.flush();
+    const fields = Q.viewOf(new Uint8Array(12));
+    Q.writeU64(fields, 0, first * clusterBytes);
+    fields.setUint32(8, tableClusters);
+    await this.io.write(Q.FIELD.refcountTableOffset, new Uint8Array(fields.buffer));
+    await this.io.flush();
+  }
+
+  async clearMarks(): Promise<void> {
+    if (this.marks === 0) return;
+    const value = Q.viewOf(new Uint8Array(4));
+    value.setUint32(0, this.header.incompatible & ~this.marks);
+    await this.io.write(Q.FIELD.incompatible + 4, new Uint8Array(value.buffer));
+    await this.io.flush();
+  }
+}
