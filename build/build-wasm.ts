@@ -16,16 +16,38 @@ const force = process.argv.includes('--force');
 const slow = process.argv.includes('--slow');
 
 const FLAGS = [
-  slow ? '-O3' : '-O1', '--runtime', 'stub', '--noAssert', '--importMemory', '--sharedMemory',
-  '--initialMemory', '256', '--maximumMemory', '65536', '--memoryBase', '65536',
-  '--enable', 'threads', '--enable', 'simd', '--disableWarning', '112', '--exportTable',
+  slow ? '-O3' : '-O1',
+  '--runtime',
+  'stub',
+  '--noAssert',
+  '--importMemory',
+  '--sharedMemory',
+  '--initialMemory',
+  '256',
+  '--maximumMemory',
+  '65536',
+  '--memoryBase',
+  '65536',
+  '--enable',
+  'threads',
+  '--enable',
+  'simd',
+  '--disableWarning',
+  '112',
+  '--exportTable',
 ];
 
 function inputs(): string[] {
   const files = [
-    ...readdirSync(assembly).filter((name) => name.endsWith('.ts')).map((name) => assembly + name),
-    ...readdirSync(isa).filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts')).map((name) => isa + name),
-    ...['build-wasm.ts', 'generate-layout.ts', 'generate-decoder.ts', 'interpreter-handlers.ts'].map((name) => `${root}build/${name}`),
+    ...readdirSync(assembly)
+      .filter((name) => name.endsWith('.ts'))
+      .map((name) => assembly + name),
+    ...readdirSync(isa)
+      .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+      .map((name) => isa + name),
+    ...['build-wasm.ts', 'generate-layout.ts', 'generate-decoder.ts', 'interpreter-handlers.ts'].map(
+      (name) => `${root}build/${name}`,
+    ),
     `${root}node_modules/assemblyscript/package.json`,
   ];
   return files.sort();
@@ -33,7 +55,8 @@ function inputs(): string[] {
 
 function inputHash(): string {
   const hash = createHash('sha256').update(FLAGS.join(' '));
-  for (const file of inputs()) hash.update(file.slice(root.length)).update('\0').update(readFileSync(file)).update('\0');
+  for (const file of inputs())
+    hash.update(file.slice(root.length)).update('\0').update(readFileSync(file)).update('\0');
   return hash.digest('hex');
 }
 
@@ -46,8 +69,10 @@ function run(script: string, ...args: string[]): void {
 }
 
 const hash = inputHash();
-const generated = ['layout.ts', 'decode-tables.ts', 'dispatch.ts', 'handlers.ts', 'subs.ts'].every((name) => existsSync(`${assembly}generated/${name}`))
-  && existsSync(`${isa}generated/decoder.ts`);
+const generated =
+  ['layout.ts', 'decode-tables.ts', 'dispatch.ts', 'handlers.ts', 'subs.ts'].every((name) =>
+    existsSync(`${assembly}generated/${name}`),
+  ) && existsSync(`${isa}generated/decoder.ts`);
 if (force || !generated || !existsSync(output) || !existsSync(hashFile) || readFileSync(hashFile, 'utf8') !== hash) {
   const started = Date.now();
   mkdirSync(`${root}dist`, { recursive: true });
@@ -58,5 +83,7 @@ if (force || !generated || !existsSync(output) || !existsSync(hashFile) || readF
   run(`${root}node_modules/assemblyscript/bin/asc.js`, `${assembly}index.ts`, ...FLAGS, '-o', temporary);
   renameSync(temporary, output);
   writeFileSync(hashFile, hash);
-  console.log(`build-wasm: dist/interp.wasm ${Math.round(readFileSync(output).length / 1024)} KiB in ${((Date.now() - started) / 1000).toFixed(1)} s`);
+  console.log(
+    `build-wasm: dist/interp.wasm ${Math.round(readFileSync(output).length / 1024)} KiB in ${((Date.now() - started) / 1000).toFixed(1)} s`,
+  );
 }

@@ -54,7 +54,15 @@ function numberOf(name: string, control: boolean): number {
     const size = bySize ? variant & 3 : 0;
     const isMem = handler.expand === 3 ? variant >= 4 : handler.expand === 2 ? variant === 1 : false;
     const rep = handler.expand === 5 && variant >= 4;
-    cases.push({ number: nextHandler++, name: key, handler, control: control || handler.kind === 'control' || rep, size, isMem, rep });
+    cases.push({
+      number: nextHandler++,
+      name: key,
+      handler,
+      control: control || handler.kind === 'control' || rep,
+      size,
+      isMem,
+      rep,
+    });
   }
   return first;
 }
@@ -116,7 +124,8 @@ function encode(row: OpcodeRow): number[] {
     if (match === null) {
       // A register by name.
       if (SEGMENTS.includes(token)) regSource = REG.FIXED + SEGMENTS.indexOf(token);
-      if (position === 0 && (token === 'AL' || token === 'rAX' || token === 'eAX') && tokens.length === 2) rmSource = RM.ACCUMULATOR;
+      if (position === 0 && (token === 'AL' || token === 'rAX' || token === 'eAX') && tokens.length === 2)
+        rmSource = RM.ACCUMULATOR;
       if (token === 'AL') takeSize('b');
       if (token === 'rAX') takeSize('v');
       if (token === 'eAX') takeSize('z');
@@ -166,16 +175,33 @@ function encode(row: OpcodeRow): number[] {
   reach(row, number, size ?? 'V');
   const sub = subOf(row.handler, row.sub);
   return [
-    number & 255, number >> 8, sub & 255, sub >> 8,
-    row.prefix === undefined ? 0 : PREFIX[row.prefix], row.reg ?? 255, row.mod === undefined ? 0 : row.mod === 'mem' ? 1 : 2, row.rm ?? 255,
-    flags, IMM.indexOf(imm), SIZES.indexOf(size ?? 'V'), regSource,
-    rmSource, handler === undefined ? 0 : handler.expand === 5 ? 1 : handler.expand, featureOf(row.feature), flags2,
+    number & 255,
+    number >> 8,
+    sub & 255,
+    sub >> 8,
+    row.prefix === undefined ? 0 : PREFIX[row.prefix],
+    row.reg ?? 255,
+    row.mod === undefined ? 0 : row.mod === 'mem' ? 1 : 2,
+    row.rm ?? 255,
+    flags,
+    IMM.indexOf(imm),
+    SIZES.indexOf(size ?? 'V'),
+    regSource,
+    rmSource,
+    handler === undefined ? 0 : handler.expand === 5 ? 1 : handler.expand,
+    featureOf(row.feature),
+    flags2,
   ];
 }
 
 // --- Rows by map and opcode; those with more conditions first.
 function specificity(row: OpcodeRow): number {
-  return (row.prefix !== undefined ? 8 : 0) + (row.rm !== undefined ? 4 : 0) + (row.reg !== undefined ? 2 : 0) + (row.mod !== undefined ? 1 : 0);
+  return (
+    (row.prefix !== undefined ? 8 : 0) +
+    (row.rm !== undefined ? 4 : 0) +
+    (row.reg !== undefined ? 2 : 0) +
+    (row.mod !== undefined ? 1 : 0)
+  );
 }
 
 const byOpcode = new Map<number, OpcodeRow[]>();
@@ -183,10 +209,20 @@ for (const row of OPCODE_ROWS) {
   for (let i = 0; i < (row.plusR === true ? 8 : 1); i++) {
     const key = MAPS.indexOf(row.map) * 256 + row.opcode + i;
     const list = byOpcode.get(key) ?? [];
-    const rival = list.find((other) => other.prefix === row.prefix && other.reg === row.reg && other.mod === row.mod && other.rm === row.rm
-      && other.modes === row.modes && other.feature === row.feature);
+    const rival = list.find(
+      (other) =>
+        other.prefix === row.prefix &&
+        other.reg === row.reg &&
+        other.mod === row.mod &&
+        other.rm === row.rm &&
+        other.modes === row.modes &&
+        other.feature === row.feature,
+    );
     // PAUSE and XCHG share 90 by prefix; anything else that collides is a mistake of the table.
-    if (rival !== undefined) throw new Error(`Rows ${rival.mnemonic} and ${row.mnemonic} match the same bytes (${row.map} ${row.opcode.toString(16)})`);
+    if (rival !== undefined)
+      throw new Error(
+        `Rows ${rival.mnemonic} and ${row.mnemonic} match the same bytes (${row.map} ${row.opcode.toString(16)})`,
+      );
     list.push(row);
     byOpcode.set(key, list);
   }
@@ -195,7 +231,9 @@ for (const row of OPCODE_ROWS) {
 const index = new Uint16Array(MAPS.length * 256);
 const table: number[] = new Array<number>(ROW_BYTES).fill(0);
 for (const [key, list] of [...byOpcode].sort((a, b) => a[0] - b[0])) {
-  const sorted = list.map((row, order) => ({ row, order })).sort((a, b) => specificity(b.row) - specificity(a.row) || a.order - b.order);
+  const sorted = list
+    .map((row, order) => ({ row, order }))
+    .sort((a, b) => specificity(b.row) - specificity(a.row) || a.order - b.order);
   index[key] = table.length / ROW_BYTES;
   const encoded = sorted.map(({ row }) => encode(row));
   // ModRM belongs to the opcode, not to the row.
@@ -212,30 +250,51 @@ const folder = new URL('../core/cpu/interp/assembly/generated/', import.meta.url
 mkdirSync(folder, { recursive: true });
 
 function constants(prefix: string, values: Readonly<Record<string, number>>): string {
-  return Object.entries(values).map(([name, value]) => `export const ${prefix}${name}: u32 = ${value};\n`).join('');
+  return Object.entries(values)
+    .map(([name, value]) => `export const ${prefix}${name}: u32 = ${value};\n`)
+    .join('');
 }
 
 function dataBytes(values: ArrayLike<number>): string {
   const lines: string[] = [];
-  for (let i = 0; i < values.length; i += 32) lines.push(`  ${Array.from(values).slice(i, i + 32).join(', ')},`);
+  for (let i = 0; i < values.length; i += 32)
+    lines.push(
+      `  ${Array.from(values)
+        .slice(i, i + 32)
+        .join(', ')},`,
+    );
   return lines.join('\n');
 }
 
-writeFileSync(new URL('decode-tables.ts', folder), [
-  HEAD,
-  constants('IMM_', Object.fromEntries(IMM.map((name, i) => [name, i]))),
-  constants('SIZE_', Object.fromEntries(SIZES.map((name, i) => [name, i]))),
-  constants('ROW_', FLAG), constants('ROW2_', FLAG2), constants('REG_', REG), constants('RM_', RM),
-  'export const ROW_BYTES: usize = 16;\n',
-  'export const MAP_0F: u32 = 1;\nexport const MAP_0F38: u32 = 2;\nexport const MAP_0F3A: u32 = 3;\n/** vex0f; vex0f38 and vex0f3a follow. */\nexport const MAP_VEX: u32 = 4;\n',
-  '/** First row by map * 256 + opcode, 0 = undefined. */\n',
-  `export const opcodeIndex: usize = memory.data<u16>([\n${dataBytes(index)}\n]);\n`,
-  '/** handler u16, sub u16, prefix, reg, mod, rm, flags, immediate, size, reg source, rm source, expand, feature, flags 2 */\n',
-  `export const opcodeRows: usize = memory.data<u8>([\n${dataBytes(table)}\n]);\n`,
-].join(''));
+writeFileSync(
+  new URL('decode-tables.ts', folder),
+  [
+    HEAD,
+    constants('IMM_', Object.fromEntries(IMM.map((name, i) => [name, i]))),
+    constants('SIZE_', Object.fromEntries(SIZES.map((name, i) => [name, i]))),
+    constants('ROW_', FLAG),
+    constants('ROW2_', FLAG2),
+    constants('REG_', REG),
+    constants('RM_', RM),
+    'export const ROW_BYTES: usize = 16;\n',
+    'export const MAP_0F: u32 = 1;\nexport const MAP_0F38: u32 = 2;\nexport const MAP_0F3A: u32 = 3;\n/** vex0f; vex0f38 and vex0f3a follow. */\nexport const MAP_VEX: u32 = 4;\n',
+    '/** First row by map * 256 + opcode, 0 = undefined. */\n',
+    `export const opcodeIndex: usize = memory.data<u16>([\n${dataBytes(index)}\n]);\n`,
+    '/** handler u16, sub u16, prefix, reg, mod, rm, flags, immediate, size, reg source, rm source, expand, feature, flags 2 */\n',
+    `export const opcodeRows: usize = memory.data<u8>([\n${dataBytes(table)}\n]);\n`,
+  ].join(''),
+);
 
-writeFileSync(new URL('subs.ts', folder), HEAD + [...subs].map(([group, names]) =>
-  `// ${group}\n${[...names].map(([name, number]) => `export const SUB_${name}: u32 = ${number};\n`).join('')}`).join(''));
+writeFileSync(
+  new URL('subs.ts', folder),
+  HEAD +
+    [...subs]
+      .map(
+        ([group, names]) =>
+          `// ${group}\n${[...names].map(([name, number]) => `export const SUB_${name}: u32 = ${number};\n`).join('')}`,
+      )
+      .join(''),
+);
 
 // Hot cases stand in the loop's own switch and are inlined; the others are functions of their own behind a second switch:
 // the time to compile the loop grows with the square of its size, and Binaryen makes jump tables of at most 1024 cases.
@@ -247,7 +306,8 @@ const coldCases = live.filter((entry) => !isHotCase(entry));
 /** Final number by the decoder's number (base plus variant). */
 const finalNumbers = new Uint16Array(nextHandler);
 [...hotCases, ...coldCases].forEach((entry, i) => (finalNumbers[entry.number] = i));
-if (coldCases.length > MAX_CASES || hotCases.length > MAX_CASES) throw new Error(`${coldCases.length} cold handlers do not fit one jump table`);
+if (coldCases.length > MAX_CASES || hotCases.length > MAX_CASES)
+  throw new Error(`${coldCases.length} cold handlers do not fit one jump table`);
 const outlined: string[] = [];
 
 function variantOf(entry: Case): string {
@@ -257,7 +317,8 @@ function variantOf(entry: Case): string {
 function hotText(entry: Case): string {
   const code = entry.handler.code(entry.size, entry.isMem, entry.rep);
   const label = `      case ${finalNumbers[entry.number]}: // ${entry.name}${variantOf(entry)}`;
-  if (entry.handler.kind === 'branch') return `${label}\n        op = ${code};\n        if (op == 0) return;\n        continue;`;
+  if (entry.handler.kind === 'branch')
+    return `${label}\n        op = ${code};\n        if (op == 0) return;\n        continue;`;
   return `${label}\n        ${code === '' ? '' : `${code};\n        `}break;`;
 }
 
@@ -267,7 +328,8 @@ function coldText(entry: Case): string {
   const code = handler.code(entry.size, entry.isMem, entry.rep);
   const label = `    case ${number}: // ${entry.name}${variantOf(entry)}`;
   if (handler.kind === 'branch' || entry.control) {
-    const body = handler.kind === 'branch' ? `  return ${code};` : `  set64(RIP, nextRip(op));\n  ${code};\n  return leave(op);`;
+    const body =
+      handler.kind === 'branch' ? `  return ${code};` : `  set64(RIP, nextRip(op));\n  ${code};\n  return leave(op);`;
     outlined.push(`// ${entry.name}${variantOf(entry)}\nfunction h${number}(op: usize): usize {\n${body}\n}\n`);
     return `${label}\n      return h${number}(op);`;
   }
@@ -287,7 +349,9 @@ const imports = Object.entries(DISPATCH_IMPORTS)
   .filter(([, names]) => names.length > 0)
   .map(([module, names]) => `import { ${names.join(', ')} } from '../${module}';`);
 
-writeFileSync(new URL('dispatch.ts', folder), `${HEAD}
+writeFileSync(
+  new URL('dispatch.ts', folder),
+  `${HEAD}
 import { CURRENT_OP, RIP } from './layout';
 ${imports.join('\n')}
 
@@ -316,19 +380,27 @@ ${hotSwitch}
     op += 32;
   }
 }
-`);
+`,
+);
 
-writeFileSync(new URL('handlers.ts', folder), [
-  HEAD,
-  '/** Handler numbers as the decode table has them: handlerNumbers maps them to those of the dispatch loop. */\n',
-  DECODER_HANDLERS.map((name) => `export const B_${name}: u32 = ${handlerNumbers.get(name)};\n`).join(''),
-  DECODER_HANDLERS.map((name) => `export const H_${name}: u32 = ${finalNumbers[handlerNumbers.get(name) as number]};\n`).join(''),
-  `export const handlerNumbers: usize = memory.data<u16>([\n${dataBytes(finalNumbers)}\n]);\n`,
-].join(''));
+writeFileSync(
+  new URL('handlers.ts', folder),
+  [
+    HEAD,
+    '/** Handler numbers as the decode table has them: handlerNumbers maps them to those of the dispatch loop. */\n',
+    DECODER_HANDLERS.map((name) => `export const B_${name}: u32 = ${handlerNumbers.get(name)};\n`).join(''),
+    DECODER_HANDLERS.map(
+      (name) => `export const H_${name}: u32 = ${finalNumbers[handlerNumbers.get(name) as number]};\n`,
+    ).join(''),
+    `export const handlerNumbers: usize = memory.data<u16>([\n${dataBytes(finalNumbers)}\n]);\n`,
+  ].join(''),
+);
 
 const isaFolder = new URL('../core/cpu/isa/generated/', import.meta.url);
 mkdirSync(isaFolder, { recursive: true });
-writeFileSync(new URL('decoder.ts', isaFolder), `${HEAD}
+writeFileSync(
+  new URL('decoder.ts', isaFolder),
+  `${HEAD}
 /** Bit numbers in FEATURE_BITS; 0 is unused. */
 export const FEATURES: readonly string[] = ${JSON.stringify(features)};
 /** Dispatch number of each handler variant, by name: "ADD_EG 32 mem". */
@@ -336,4 +408,5 @@ export const HANDLER_NUMBERS: Readonly<Record<string, number>> = ${JSON.stringif
 export const HOT_HANDLERS = ${hotCases.length};
 export const HANDLER_COUNT = ${live.length};
 export const ENCODED_ROWS = ${table.length / ROW_BYTES - 1};
-`);
+`,
+);

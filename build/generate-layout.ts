@@ -9,7 +9,12 @@ for (const field of VCPU_FIELDS) lines.push(`export const ${field.name}: usize =
 lines.push(`export const VCPU_STATE_BYTES: usize = ${VCPU_STATE_BYTES};`, '');
 const groups = { EVENT, EXIT, OP, OPF, TLB, PAGE, AREA, BLOCK } as const;
 for (const [group, values] of Object.entries(groups)) {
-  const type = group === 'OP' || group === 'TLB' || group === 'AREA' || group === 'BLOCK' ? 'usize' : group === 'PAGE' || group === 'OPF' ? 'u32' : 'i32';
+  const type =
+    group === 'OP' || group === 'TLB' || group === 'AREA' || group === 'BLOCK'
+      ? 'usize'
+      : group === 'PAGE' || group === 'OPF'
+        ? 'u32'
+        : 'i32';
   for (const [name, value] of Object.entries(values)) lines.push(`export const ${group}_${name}: ${type} = ${value};`);
 }
 lines.push('');

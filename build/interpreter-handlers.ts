@@ -39,13 +39,18 @@ function bySize(name: string, call: (type: string, size: number) => string, extr
   add(name, { expand: 1, kind: 'plain', code: (size) => call(TYPES[size] as string, size), ...extra });
 }
 
-function byForm(name: string, call: (type: string, mem: boolean, size: number) => string, extra: Partial<Handler> = {}): void {
+function byForm(
+  name: string,
+  call: (type: string, mem: boolean, size: number) => string,
+  extra: Partial<Handler> = {},
+): void {
   add(name, { expand: 3, kind: 'plain', code: (size, isMem) => call(TYPES[size] as string, isMem, size), ...extra });
 }
 
 // --- Arithmetic and moves.
 for (const name of ['ADD', 'OR', 'ADC', 'SBB', 'AND', 'SUB', 'XOR', 'CMP']) {
-  for (const form of ['EG', 'GE', 'EI']) byForm(`${name}_${form}`, (type, mem) => `alu${form}<${type}>(${name}, op, ${mem})`);
+  for (const form of ['EG', 'GE', 'EI'])
+    byForm(`${name}_${form}`, (type, mem) => `alu${form}<${type}>(${name}, op, ${mem})`);
 }
 byForm('TEST_EG', (type, mem) => `testEG<${type}>(op, ${mem})`);
 byForm('TEST_EI', (type, mem) => `testEI<${type}>(op, ${mem})`);
@@ -73,11 +78,16 @@ for (const name of ['ROL', 'ROR', 'RCL', 'RCR', 'SHL', 'SHR', 'SAR']) {
   for (const [suffix, source] of Object.entries(sources)) {
     byForm(`${name}_${suffix}`, (type, mem, size) => {
       const hot = size >= 2 && !mem && !name.startsWith('RC');
-      return hot ? `shiftE<${type}>(${name}, op, false, ${source})` : `shiftCold<${type}>(${name}, op, ${mem}, ${source})`;
+      return hot
+        ? `shiftE<${type}>(${name}, op, false, ${source})`
+        : `shiftCold<${type}>(${name}, op, ${mem}, ${source})`;
     });
   }
 }
-for (const [name, left] of [['SHLD', true], ['SHRD', false]] as const) {
+for (const [name, left] of [
+  ['SHLD', true],
+  ['SHRD', false],
+] as const) {
   bySize(`${name}_I`, (type) => `doubleShift<${type}>(op, opIsMem(op), ${left}, COUNT_IMMEDIATE)`);
   bySize(`${name}_CL`, (type) => `doubleShift<${type}>(op, opIsMem(op), ${left}, COUNT_CL)`);
 }
@@ -114,7 +124,8 @@ for (const name of ['BT', 'BTS', 'BTR', 'BTC']) {
   bySize(`${name}_EG`, (type) => `bitTest<${type}>(${name}, op, false)`);
   bySize(`${name}_EI`, (type) => `bitTest<${type}>(${name}, op, true)`);
 }
-for (const name of ['BSF', 'BSR', 'TZCNT', 'LZCNT', 'XADD', 'CMPXCHG']) bySize(name, (type) => `${name.toLowerCase()}<${type}>(op)`);
+for (const name of ['BSF', 'BSR', 'TZCNT', 'LZCNT', 'XADD', 'CMPXCHG'])
+  bySize(name, (type) => `${name.toLowerCase()}<${type}>(op)`);
 bySize('POPCNT', (type) => `popcount<${type}>(op)`);
 bySize('XCHG_EG', (type) => `xchg<${type}>(op)`);
 bySize('XCHG_A', (type) => `xchgAccumulator<${type}>(op)`);
@@ -122,15 +133,37 @@ plain('BSWAP', 'byteSwap(op)');
 plain('MOVBE_GM', 'movbeLoad(op)');
 plain('MOVBE_MG', 'movbeStore(op)');
 plain('CMPXCHG8B', 'cmpxchg8b(op)');
-for (const name of ['ADCX', 'ADOX', 'ANDN', 'BLSR', 'BLSMSK', 'BLSI', 'BZHI', 'PEXT', 'PDEP', 'MULX', 'BEXTR', 'SHLX', 'SARX', 'SHRX', 'RORX']) {
+for (const name of [
+  'ADCX',
+  'ADOX',
+  'ANDN',
+  'BLSR',
+  'BLSMSK',
+  'BLSI',
+  'BZHI',
+  'PEXT',
+  'PDEP',
+  'MULX',
+  'BEXTR',
+  'SHLX',
+  'SARX',
+  'SHRX',
+  'RORX',
+]) {
   bySize(name, (type) => `${name.toLowerCase()}<${type}>(op)`);
 }
 
 // --- Conditions.
 CONDITIONS.forEach((name, cc) => {
   bySize(`J${name}`, (type) => `jcc<${type}>(${cc}, op)`, { kind: 'branch', linked: true });
-  byForm(`CMOV${name}`, (type, mem, size) => (size >= 2 ? `cmov<${type}>(${cc}, op, ${mem})` : `cmovCold<${type}>(op, ${mem})`));
-  add(`SET${name}`, { expand: 3, kind: 'plain', code: (_size, isMem) => (isMem ? 'setccMemory(op)' : `setcc(${cc}, op)`) });
+  byForm(`CMOV${name}`, (type, mem, size) =>
+    size >= 2 ? `cmov<${type}>(${cc}, op, ${mem})` : `cmovCold<${type}>(op, ${mem})`,
+  );
+  add(`SET${name}`, {
+    expand: 3,
+    kind: 'plain',
+    code: (_size, isMem) => (isMem ? 'setccMemory(op)' : `setcc(${cc}, op)`),
+  });
 });
 
 // --- Branches.
@@ -192,13 +225,36 @@ const HOT_SIZES = new Map<string, readonly number[]>();
 function hot(names: readonly string[], sizes: readonly number[], memory: 'reg' | 'both'): void {
   for (const name of names) HOT_SIZES.set(`${name} ${memory}`, sizes);
 }
-hot(['ADD_EG', 'SUB_EG', 'CMP_EG', 'AND_EG', 'XOR_EG', 'OR_EG', 'ADD_EI', 'SUB_EI', 'AND_EI', 'OR_EI', 'XOR_EI', 'ADD_GE', 'INC', 'DEC'], [2, 3], 'reg');
+hot(
+  [
+    'ADD_EG',
+    'SUB_EG',
+    'CMP_EG',
+    'AND_EG',
+    'XOR_EG',
+    'OR_EG',
+    'ADD_EI',
+    'SUB_EI',
+    'AND_EI',
+    'OR_EI',
+    'XOR_EI',
+    'ADD_GE',
+    'INC',
+    'DEC',
+  ],
+  [2, 3],
+  'reg',
+);
 hot(['SHL_I', 'SHR_I', 'SAR_I', 'ROL_I', 'ROR_I', 'IMUL_GE', 'MOVSXD', 'LEA'], [2, 3], 'reg');
 hot(['CMP_EI', 'CMP_GE', 'TEST_EG', 'TEST_EI'], [0, 2, 3], 'both');
 hot(['MOV_EG', 'MOV_GE', 'MOV_EI'], [0, 2, 3], 'both');
 hot(['MOVZX_B', 'MOVZX_W'], [2], 'both');
 hot(['PUSH_R', 'POP_R', 'JMP_J', 'CALL_J', 'RET'], [2, 3], 'reg');
-hot(CONDITIONS.map((name) => `J${name}`), [2, 3], 'reg');
+hot(
+  CONDITIONS.map((name) => `J${name}`),
+  [2, 3],
+  'reg',
+);
 hot(['END', 'NOP'], [0], 'reg');
 
 /** True when a handler's case is worth being inlined into the main loop. */
@@ -217,30 +273,108 @@ export const HANDLERS: ReadonlyMap<string, Handler> = handlers;
 /** Imports of the generated dispatch loop, by module. */
 export const DISPATCH_IMPORTS: Readonly<Record<string, readonly string[]>> = {
   alu: [
-    'ADD', 'OR', 'ADC', 'SBB', 'AND', 'SUB', 'XOR', 'CMP', 'aluEG', 'aluGE', 'aluEI', 'testEG', 'testEI', 'movEG', 'movGE', 'movEI', 'incE',
-    'decE', 'negE', 'notE', 'movzx', 'movsx', 'lea',
+    'ADD',
+    'OR',
+    'ADC',
+    'SBB',
+    'AND',
+    'SUB',
+    'XOR',
+    'CMP',
+    'aluEG',
+    'aluGE',
+    'aluEI',
+    'testEG',
+    'testEI',
+    'movEG',
+    'movGE',
+    'movEI',
+    'incE',
+    'decE',
+    'negE',
+    'notE',
+    'movzx',
+    'movsx',
+    'lea',
   ],
   bits: [
-    'BT', 'BTS', 'BTR', 'BTC', 'bitTest', 'bsf', 'bsr', 'tzcnt', 'lzcnt', 'popcount', 'byteSwap', 'movbeLoad', 'movbeStore', 'xchg',
-    'xchgAccumulator', 'xadd', 'cmpxchg', 'cmpxchg8b', 'adcx', 'adox',
+    'BT',
+    'BTS',
+    'BTR',
+    'BTC',
+    'bitTest',
+    'bsf',
+    'bsr',
+    'tzcnt',
+    'lzcnt',
+    'popcount',
+    'byteSwap',
+    'movbeLoad',
+    'movbeStore',
+    'xchg',
+    'xchgAccumulator',
+    'xadd',
+    'cmpxchg',
+    'cmpxchg8b',
+    'adcx',
+    'adox',
   ],
   bmi: ['andn', 'blsr', 'blsmsk', 'blsi', 'bzhi', 'pext', 'pdep', 'mulx', 'bextr', 'shlx', 'sarx', 'shrx', 'rorx'],
   branch: ['jcc', 'jmp', 'call', 'ret', 'retI', 'jmpE', 'callE', 'loopBranch', 'endOfBlock', 'leave'],
   fault: ['raise', 'raiseGp0', 'VECTOR_UD'],
   flags: ['getCarry', 'getOverflow', 'setCarry'],
   interrupt: ['softwareInterrupt', 'INT_N', 'INT_3', 'INT_O', 'INT_1'],
-  misc: ['cbw', 'cwd', 'cmov', 'cmovCold', 'lahf', 'movAO', 'movOA', 'sahf', 'setDirection', 'setcc', 'setccMemory', 'xlat'],
+  misc: [
+    'cbw',
+    'cwd',
+    'cmov',
+    'cmovCold',
+    'lahf',
+    'movAO',
+    'movOA',
+    'sahf',
+    'setDirection',
+    'setcc',
+    'setccMemory',
+    'xlat',
+  ],
   mmx: ['executeMmx'],
   muldiv: ['mul', 'imulE', 'imulGE', 'imulGEI', 'div', 'idiv', 'daa', 'das', 'aaa', 'aas', 'aam', 'aad'],
   op: ['nextRip', 'opImm', 'opIsMem'],
   port: ['portIn', 'portOut'],
   shift: [
-    'ROL', 'ROR', 'RCL', 'RCR', 'SHL', 'SHR', 'SAR', 'COUNT_IMMEDIATE', 'COUNT_ONE', 'COUNT_CL', 'shiftE', 'shiftCold', 'doubleShift',
+    'ROL',
+    'ROR',
+    'RCL',
+    'RCR',
+    'SHL',
+    'SHR',
+    'SAR',
+    'COUNT_IMMEDIATE',
+    'COUNT_ONE',
+    'COUNT_CL',
+    'shiftE',
+    'shiftCold',
+    'doubleShift',
   ],
   sse: ['executeSse'],
   stack: [
-    'pushR', 'popR', 'pushI', 'pushE', 'popE', 'pushSegment', 'popSegment', 'pusha', 'popa', 'pushf', 'popf', 'enter', 'leaveFrame', 'bound',
-    'movES', 'movSE',
+    'pushR',
+    'popR',
+    'pushI',
+    'pushE',
+    'popE',
+    'pushSegment',
+    'popSegment',
+    'pusha',
+    'popa',
+    'pushf',
+    'popf',
+    'enter',
+    'leaveFrame',
+    'bound',
+    'movES',
+    'movSE',
   ],
   state: ['cpu', 'reg16', 'set64', 'setReg8'],
   string: ['MOVS', 'STOS', 'LODS', 'SCAS', 'CMPS', 'INS', 'OUTS', 'stringStep', 'stringRep'],

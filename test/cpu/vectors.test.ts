@@ -10,12 +10,22 @@ const SUITES: readonly { suite: Suite; passed: number; forms: number }[] = [
 
 describe.each(SUITES)('$suite', ({ suite, passed, forms }) => {
   const vectors = loadVectors(suite);
-  it.skipIf(vectors === null)('agrees but for the listed differences of the processors (needs ../shared/vectors)', () => {
-    const report = runVectors(suite, vectors ?? []);
-    const excluded = [...report.excluded].sort((a, b) => b[1] - a[1]).map(([reason, count]) => `  ${count} excluded: ${reason}`);
-    console.log([`${suite}: ${report.passed} passed, ${report.failures.length} failed, ${report.forms.size} forms`, ...excluded].join('\n'));
-    expect(report.failures.slice(0, 20)).toEqual([]);
-    expect(report.passed).toBeGreaterThan(passed);
-    expect(report.forms.size).toBeGreaterThan(forms);
-  });
+  it.skipIf(vectors === null)(
+    'agrees but for the listed differences of the processors (needs ../shared/vectors)',
+    () => {
+      const report = runVectors(suite, vectors ?? []);
+      const excluded = [...report.excluded]
+        .sort((a, b) => b[1] - a[1])
+        .map(([reason, count]) => `  ${count} excluded: ${reason}`);
+      console.log(
+        [
+          `${suite}: ${report.passed} passed, ${report.failures.length} failed, ${report.forms.size} forms`,
+          ...excluded,
+        ].join('\n'),
+      );
+      expect(report.failures.slice(0, 20)).toEqual([]);
+      expect(report.passed).toBeGreaterThan(passed);
+      expect(report.forms.size).toBeGreaterThan(forms);
+    },
+  );
 });

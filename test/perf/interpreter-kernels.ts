@@ -43,7 +43,9 @@ const cpu = bareInterpreter({
       total += count;
       totalMs += ms;
       rows.push(line);
-      console.log(`${name.padEnd(10)} ${(ms / 1000).toFixed(2).padStart(7)} s ${(count / 1e6).toFixed(0).padStart(6)} M instructions ${(count / ms / 1000).toFixed(1).padStart(7)} M/s  ${line.split(' ')[2] ?? ''}`);
+      console.log(
+        `${name.padEnd(10)} ${(ms / 1000).toFixed(2).padStart(7)} s ${(count / 1e6).toFixed(0).padStart(6)} M instructions ${(count / ms / 1000).toFixed(1).padStart(7)} M/s  ${line.split(' ')[2] ?? ''}`,
+      );
       if (only.length > 0 && only.every((wanted) => rows.some((row) => row.includes(wanted)))) done = true;
     }
     line = '';
@@ -51,9 +53,10 @@ const cpu = bareInterpreter({
 });
 
 const { file, ram } = cpu;
-const programHeaders = elf.readUInt32LE(4) >= 0 && elf[4] === 2
-  ? { at: Number(elf.readBigUInt64LE(32)), size: elf.readUInt16LE(54), count: elf.readUInt16LE(56), wide: true }
-  : { at: elf.readUInt32LE(28), size: elf.readUInt16LE(42), count: elf.readUInt16LE(44), wide: false };
+const programHeaders =
+  elf.readUInt32LE(4) >= 0 && elf[4] === 2
+    ? { at: Number(elf.readBigUInt64LE(32)), size: elf.readUInt16LE(54), count: elf.readUInt16LE(56), wide: true }
+    : { at: elf.readUInt32LE(28), size: elf.readUInt16LE(42), count: elf.readUInt16LE(44), wide: false };
 for (let i = 0; i < programHeaders.count; i++) {
   const at = programHeaders.at + i * programHeaders.size;
   if (elf.readUInt32LE(at) !== 1) continue;
@@ -79,4 +82,5 @@ while (!done) {
     break;
   }
 }
-if (totalMs > 0) console.log(`all        ${(totalMs / 1000).toFixed(2).padStart(7)} s ${(total / totalMs / 1000).toFixed(1)} M/s`);
+if (totalMs > 0)
+  console.log(`all        ${(totalMs / 1000).toFixed(2).padStart(7)} s ${(total / totalMs / 1000).toFixed(1)} M/s`);

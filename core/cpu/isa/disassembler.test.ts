@@ -15,22 +15,30 @@ interface Capstone {
   readonly MODE_16: number;
   readonly MODE_32: number;
   readonly MODE_64: number;
-  readonly Capstone: new (architecture: number, mode: number) => { disasm(code: number[], address: number, count: number): CapstoneInstruction[]; close(): void };
+  readonly Capstone: new (
+    architecture: number,
+    mode: number,
+  ) => { disasm(code: number[], address: number, count: number): CapstoneInstruction[]; close(): void };
 }
 
 const CASES = 6000;
 /** Where Capstone goes its own way: UD0 and UD1 without ModRM, CR moves with a memory form, 66 before near branches as on AMD. */
 const OTHER_LENGTH = /^(ud0|ud1|mov (cr|dr)|mov .*, (cr|dr)\d|j|call|ret|loop)/;
 /** What is shown otherwise: operands of strings are left out, x87 aliases, far pointers, hints, immediates of PUSH and ENTER unsigned. */
-const OTHER_TEXT = /^(movs[bwdq]|stos|lods|scas|cmps[bwdq]|ins[bwd]|outs|call|jmp|ret|lcall|f|wait|nop|prefetch|l[defgs]s|lar|lsl|movabs|xchg|bound|ud|arpl|pushf|popf|iret|s[gi]dt|l[gi]dt|sldt|str|ll?msw|smsw|ver|invlpg|int1|icebp|push|enter|sal|rcl|xsave|xrstor|cmpxchg8b|pushal?|popal?|pushaw|popaw|cdq|cwd|cbw|cwde|.?fence|test)/;
+const OTHER_TEXT =
+  /^(movs[bwdq]|stos|lods|scas|cmps[bwdq]|ins[bwd]|outs|call|jmp|ret|lcall|f|wait|nop|prefetch|l[defgs]s|lar|lsl|movabs|xchg|bound|ud|arpl|pushf|popf|iret|s[gi]dt|l[gi]dt|sldt|str|ll?msw|smsw|ver|invlpg|int1|icebp|push|enter|sal|rcl|xsave|xrstor|cmpxchg8b|pushal?|popal?|pushaw|popaw|cdq|cwd|cbw|cwde|.?fence|test)/;
 
 /** Numbers as signed values modulo the widest operand, one form for both. */
 function normal(text: string): string {
   return text
     .replace(/^bnd |^notrack /, '')
     .replace(/ \+ [re]iz(\*\d)?/, '')
-    .replace(/(- )?\b(0x[0-9a-f]+|\d+)\b(?![)*])/g, (_all, minus: string | undefined, digits: string) => `${minus ?? ''}#${(BigInt(digits) & 0xffffffffn).toString(16)}`)
-    .replace(/, -#([0-9a-f]+)/, (_all, digits: string) => `, #${((-BigInt(`0x${digits}`)) & 0xffffffffn).toString(16)}`)
+    .replace(
+      /(- )?\b(0x[0-9a-f]+|\d+)\b(?![)*])/g,
+      (_all, minus: string | undefined, digits: string) =>
+        `${minus ?? ''}#${(BigInt(digits) & 0xffffffffn).toString(16)}`,
+    )
+    .replace(/, -#([0-9a-f]+)/, (_all, digits: string) => `, #${(-BigInt(`0x${digits}`) & 0xffffffffn).toString(16)}`)
     .replace(/\s+/g, ' ')
     .trim();
 }
@@ -44,12 +52,20 @@ function sameText(theirs: string, ours: string): boolean {
   };
   const [theirHead, theirValue] = split(theirs);
   const [ourHead, ourValue] = split(ours);
-  return theirHead === ourHead && (theirValue & 0xffffn) === (ourValue & 0xffffn || theirValue & 0xffffn) && (theirValue & 0xffn) === (ourValue & 0xffn);
+  return (
+    theirHead === ourHead &&
+    (theirValue & 0xffffn) === (ourValue & 0xffffn || theirValue & 0xffffn) &&
+    (theirValue & 0xffn) === (ourValue & 0xffn)
+  );
 }
 
 describe('disassembler', async () => {
-  const capstone = (await (MCapstone as unknown as () => Promise<Capstone>)());
-  const modes: readonly [CodeSize, number][] = [[16, capstone.MODE_16], [32, capstone.MODE_32], [64, capstone.MODE_64]];
+  const capstone = await (MCapstone as unknown as () => Promise<Capstone>)();
+  const modes: readonly [CodeSize, number][] = [
+    [16, capstone.MODE_16],
+    [32, capstone.MODE_32],
+    [64, capstone.MODE_64],
+  ];
 
   it.each(modes)('agrees with Capstone on random encodings in %i-bit code', (size, mode) => {
     const peer = new capstone.Capstone(capstone.ARCH_X86, mode);
@@ -75,7 +91,12 @@ describe('disassembler', async () => {
       const shown = `${Buffer.from(code.subarray(0, 12)).toString('hex')}: ${theirText} | ${ours.text}`;
       if (theirs.size !== ours.length) {
         if (!OTHER_LENGTH.test(ours.text)) lengths.push(shown);
-      } else if (!OTHER_TEXT.test(theirs.mnemonic) && !OTHER_TEXT.test(ours.mnemonic) && !sameText(normal(theirText), normal(ours.text))) texts.push(shown);
+      } else if (
+        !OTHER_TEXT.test(theirs.mnemonic) &&
+        !OTHER_TEXT.test(ours.mnemonic) &&
+        !sameText(normal(theirText), normal(ours.text))
+      )
+        texts.push(shown);
     }
     peer.close();
     expect(compared).toBeGreaterThan(CASES / 2);
@@ -85,7 +106,8 @@ describe('disassembler', async () => {
   });
 
   it('shows the forms of a trace', () => {
-    const text = (size: CodeSize, ...bytes: number[]): string => disassemble(Uint8Array.from([...bytes, ...Array<number>(12).fill(0)]), size, 0x1000n).text;
+    const text = (size: CodeSize, ...bytes: number[]): string =>
+      disassemble(Uint8Array.from([...bytes, ...Array<number>(12).fill(0)]), size, 0x1000n).text;
     expect(text(16, 0xf3, 0xa5)).toBe('rep movsw');
     expect(text(64, 0x48, 0x8b, 0x05, 0x10, 0, 0, 0)).toBe('mov rax, qword ptr [rip + 0x10]');
     expect(text(32, 0xf0, 0x0f, 0xb1, 0x0b)).toBe('lock cmpxchg dword ptr [ebx], ecx');

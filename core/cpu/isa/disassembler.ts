@@ -18,7 +18,14 @@ export interface Disassembled {
 }
 
 const MAX_LENGTH = 15;
-const SEGMENT_PREFIX: Readonly<Record<number, string>> = { 0x26: 'es', 0x2e: 'cs', 0x36: 'ss', 0x3e: 'ds', 0x64: 'fs', 0x65: 'gs' };
+const SEGMENT_PREFIX: Readonly<Record<number, string>> = {
+  0x26: 'es',
+  0x2e: 'cs',
+  0x36: 'ss',
+  0x3e: 'ds',
+  0x64: 'fs',
+  0x65: 'gs',
+};
 const STRINGS = new Set(['movs', 'stos', 'lods', 'scas', 'cmps', 'ins', 'outs']);
 const VEX_MAPS: readonly (OpcodeMap | undefined)[] = [undefined, 'vex0f', 'vex0f38', 'vex0f3a'];
 
@@ -33,12 +40,17 @@ for (const row of OPCODE_ROWS) {
   }
 }
 const weight = (row: OpcodeRow): number =>
-  (row.prefix === undefined ? 0 : 8) + (row.rm === undefined ? 0 : 4) + (row.reg === undefined ? 0 : 2) + (row.mod === undefined ? 0 : 1);
+  (row.prefix === undefined ? 0 : 8) +
+  (row.rm === undefined ? 0 : 4) +
+  (row.reg === undefined ? 0 : 2) +
+  (row.mod === undefined ? 0 : 1);
 for (const list of rowsByOpcode.values()) list.sort((a, b) => weight(b) - weight(a));
 
 function hasModrm(row: OpcodeRow): boolean {
   if (row.reg !== undefined || row.mod !== undefined || row.rm !== undefined) return true;
-  return (row.operands ?? '').split(',').some((token) => /^[EMRWQUNGVPSCD][a-z]*(M[a-z]+)?$/.test(token) && !/^(CS|DS|ES|SS)$/.test(token));
+  return (row.operands ?? '')
+    .split(',')
+    .some((token) => /^[EMRWQUNGVPSCD][a-z]*(M[a-z]+)?$/.test(token) && !/^(CS|DS|ES|SS)$/.test(token));
 }
 
 /** Disassembles the instruction at the start of `code`; `address` is where it lies, for relative operands. */
@@ -49,7 +61,15 @@ export function disassemble(code: Uint8Array, size: CodeSize, address: bigint): 
   };
   let at = 0;
   const next = (): number => code[at++] ?? 0;
-  const prefixes: Prefixes = { operand: false, address: false, rep: 0, lock: false, segment: undefined, rex: 0, vvvv: 0 };
+  const prefixes: Prefixes = {
+    operand: false,
+    address: false,
+    rep: 0,
+    lock: false,
+    segment: undefined,
+    rex: 0,
+    vvvv: 0,
+  };
   let byte = next();
   for (; at <= MAX_LENGTH; byte = next()) {
     if (size === 64 && (byte & 0xf0) === 0x40) {
@@ -96,14 +116,39 @@ export function disassemble(code: Uint8Array, size: CodeSize, address: bigint): 
   const row = candidates.find((candidate) => fits(candidate, prefixes, modrm, size));
   if (row === undefined) return bad();
   const mandatory = row.prefix === 'f2' || row.prefix === 'f3';
-  const form: DecodedForm = { code, at, row, opcode, modrm, size, prefixes, address, operandBits: operandBits(row, prefixes, size), addressBits: addressBits(prefixes, size), memory: undefined };
-  const operands = (row.operands ?? '').split(',').filter((token) => token !== '').map((token) => formatOperand(form, token));
+  const form: DecodedForm = {
+    code,
+    at,
+    row,
+    opcode,
+    modrm,
+    size,
+    prefixes,
+    address,
+    operandBits: operandBits(row, prefixes, size),
+    addressBits: addressBits(prefixes, size),
+    memory: undefined,
+  };
+  const operands = (row.operands ?? '')
+    .split(',')
+    .filter((token) => token !== '')
+    .map((token) => formatOperand(form, token));
   if (form.at > MAX_LENGTH || form.at > code.length) return bad();
   const isMemory = modrm !== undefined && modrm >> 6 !== 3;
   if (prefixes.lock && (row.lock !== true || !isMemory)) return bad();
   const mnemonic = mnemonicOf(row, form);
-  const shown = STRINGS.has(row.mnemonic) || mnemonic === 'nop' && row.mnemonic === 'xchg' ? '' : operands.map((operand) => operand(form.at)).join(', ');
-  const repeat = mandatory || prefixes.rep === 0 || !STRINGS.has(row.mnemonic) ? '' : prefixes.rep === 2 ? 'repne ' : row.mnemonic === 'scas' || row.mnemonic === 'cmps' ? 'repe ' : 'rep ';
+  const shown =
+    STRINGS.has(row.mnemonic) || (mnemonic === 'nop' && row.mnemonic === 'xchg')
+      ? ''
+      : operands.map((operand) => operand(form.at)).join(', ');
+  const repeat =
+    mandatory || prefixes.rep === 0 || !STRINGS.has(row.mnemonic)
+      ? ''
+      : prefixes.rep === 2
+        ? 'repne '
+        : row.mnemonic === 'scas' || row.mnemonic === 'cmps'
+          ? 'repe '
+          : 'rep ';
   const text = `${prefixes.lock ? 'lock ' : ''}${repeat}${mnemonic}${shown === '' ? '' : ` ${shown}`}`;
   return { length: form.at, mnemonic, operands: shown, text, valid: true };
 }
@@ -137,21 +182,34 @@ function addressBits(prefixes: Prefixes, size: CodeSize): 16 | 32 | 64 {
 /** Mnemonics that name the operand size. */
 function mnemonicOf(row: OpcodeRow, form: DecodedForm): string {
   const { operandBits: bits } = form;
-  const bySize = (word: string, doubleword: string, quadword: string): string => (bits === 16 ? word : bits === 32 ? doubleword : quadword);
+  const bySize = (word: string, doubleword: string, quadword: string): string =>
+    bits === 16 ? word : bits === 32 ? doubleword : quadword;
   switch (row.mnemonic) {
-    case 'cbw': return bySize('cbw', 'cwde', 'cdqe');
-    case 'cwd': return bySize('cwd', 'cdq', 'cqo');
-    case 'pushf': return bySize('pushf', 'pushfd', 'pushfq');
-    case 'popf': return bySize('popf', 'popfd', 'popfq');
-    case 'iret': return bySize('iret', 'iretd', 'iretq');
-    case 'pusha': return bySize('pushaw', 'pushal', '');
-    case 'popa': return bySize('popaw', 'popal', '');
-    case 'xlat': return 'xlatb';
-    case 'jcxz': return form.addressBits === 16 ? 'jcxz' : form.addressBits === 32 ? 'jecxz' : 'jrcxz';
-    case 'cmpxchg8b': return bits === 64 ? 'cmpxchg16b' : 'cmpxchg8b';
+    case 'cbw':
+      return bySize('cbw', 'cwde', 'cdqe');
+    case 'cwd':
+      return bySize('cwd', 'cdq', 'cqo');
+    case 'pushf':
+      return bySize('pushf', 'pushfd', 'pushfq');
+    case 'popf':
+      return bySize('popf', 'popfd', 'popfq');
+    case 'iret':
+      return bySize('iret', 'iretd', 'iretq');
+    case 'pusha':
+      return bySize('pushaw', 'pushal', '');
+    case 'popa':
+      return bySize('popaw', 'popal', '');
+    case 'xlat':
+      return 'xlatb';
+    case 'jcxz':
+      return form.addressBits === 16 ? 'jcxz' : form.addressBits === 32 ? 'jecxz' : 'jrcxz';
+    case 'cmpxchg8b':
+      return bits === 64 ? 'cmpxchg16b' : 'cmpxchg8b';
     // 90 without REX.B exchanges the accumulator with itself.
-    case 'xchg': return form.row.plusR === true && (form.opcode & 7) === 0 && (form.prefixes.rex & 1) === 0 ? 'nop' : 'xchg';
-    default: break;
+    case 'xchg':
+      return form.row.plusR === true && (form.opcode & 7) === 0 && (form.prefixes.rex & 1) === 0 ? 'nop' : 'xchg';
+    default:
+      break;
   }
   if (!STRINGS.has(row.mnemonic)) return row.mnemonic;
   const byteForm = (row.operands ?? '').includes('b') || (row.operands ?? '').includes('AL');

@@ -22,7 +22,6 @@ const two = rowOf('0f');
 const NO64: Extra = { modes: 'no64' };
 const ONLY64: Extra = { modes: 'only64' };
 const DEFAULT64: Extra = { size64: 'default' };
-const FORCE64: Extra = { size64: 'force' };
 const LOCK: Extra = { lock: true };
 const MEM: Extra = { mod: 'mem' };
 const REG: Extra = { mod: 'reg' };

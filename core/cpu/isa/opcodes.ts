@@ -7,4 +7,10 @@ import { SSE_ROWS } from './opcodes-sse.ts';
 import { SYSTEM_ROWS } from './opcodes-system.ts';
 import { X87_ROWS } from './opcodes-x87.ts';
 
-export const OPCODE_ROWS: readonly OpcodeRow[] = [...INTEGER_ROWS, ...SYSTEM_ROWS, ...X87_ROWS, ...MMX_ROWS, ...SSE_ROWS];
+export const OPCODE_ROWS: readonly OpcodeRow[] = [
+  ...INTEGER_ROWS,
+  ...SYSTEM_ROWS,
+  ...X87_ROWS,
+  ...MMX_ROWS,
+  ...SSE_ROWS,
+];

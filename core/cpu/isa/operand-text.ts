@@ -33,10 +33,31 @@ export interface DecodedForm {
 const BYTE = ['al', 'cl', 'dl', 'bl', 'ah', 'ch', 'dh', 'bh'];
 const WORD = ['ax', 'cx', 'dx', 'bx', 'sp', 'bp', 'si', 'di'];
 const SEGMENTS = ['es', 'cs', 'ss', 'ds', 'fs', 'gs', '?', '?'];
-const POINTER: Readonly<Record<number, string>> = { 8: 'byte ptr ', 16: 'word ptr ', 32: 'dword ptr ', 48: 'fword ptr ', 64: 'qword ptr ', 80: 'xword ptr ', 128: 'xmmword ptr ' };
+const POINTER: Readonly<Record<number, string>> = {
+  8: 'byte ptr ',
+  16: 'word ptr ',
+  32: 'dword ptr ',
+  48: 'fword ptr ',
+  64: 'qword ptr ',
+  80: 'xword ptr ',
+  128: 'xmmword ptr ',
+};
 /** Bits by size letters that do not depend on prefixes. */
 const FIXED: Readonly<Record<string, number>> = {
-  b: 8, w: 16, d: 32, q: 64, t: 80, dq: 128, ps: 128, pd: 128, x: 128, ss: 32, sd: 64, pi: 64, s: 0, '': 0,
+  b: 8,
+  w: 16,
+  d: 32,
+  q: 64,
+  t: 80,
+  dq: 128,
+  ps: 128,
+  pd: 128,
+  x: 128,
+  ss: 32,
+  sd: 64,
+  pi: 64,
+  s: 0,
+  '': 0,
 };
 
 export function registerName(number: number, bits: number, rex: boolean): string {
@@ -130,10 +151,14 @@ export function formatOperand(form: DecodedForm, token: string): (length: number
   const kind = match[1] as string;
   const letters = match[2] ?? '';
   const bits = bitsOf(form, letters);
-  const constant = (text: string): (() => string) => () => text;
+  const constant =
+    (text: string): (() => string) =>
+    () =>
+      text;
   const isMemory = form.modrm !== undefined && modrm >> 6 !== 3;
   // MOV of control and debug registers: a register of the full size whatever mod says.
-  if (kind === 'R' && /\b[CD]d\b/.test(form.row.operands ?? '')) return constant(registerName(extendedRm, form.size === 64 ? 64 : 32, rex));
+  if (kind === 'R' && /\b[CD]d\b/.test(form.row.operands ?? ''))
+    return constant(registerName(extendedRm, form.size === 64 ? 64 : 32, rex));
   if ('EMWQR'.includes(kind) && isMemory) {
     const memory = readMemory(form);
     const memoryBits = match[3] === undefined ? bits : (FIXED[match[3]] ?? bits);
@@ -143,33 +168,59 @@ export function formatOperand(form: DecodedForm, token: string): (length: number
   switch (kind) {
     case 'E':
     case 'R':
-    case 'M': return constant(registerName(extendedRm, bits, rex));
-    case 'G': return constant(registerName(extendedReg, bits, rex));
-    case 'B': return constant(registerName(prefixes.vvvv, bits, rex));
-    case 'Z': return constant(registerName((form.opcode & 7) | ((prefixes.rex & 1) << 3), bits, rex));
-    case 'V': return constant(`xmm${extendedReg}`);
+    case 'M':
+      return constant(registerName(extendedRm, bits, rex));
+    case 'G':
+      return constant(registerName(extendedReg, bits, rex));
+    case 'B':
+      return constant(registerName(prefixes.vvvv, bits, rex));
+    case 'Z':
+      return constant(registerName((form.opcode & 7) | ((prefixes.rex & 1) << 3), bits, rex));
+    case 'V':
+      return constant(`xmm${extendedReg}`);
     case 'W':
-    case 'U': return constant(`xmm${extendedRm}`);
-    case 'P': return constant(`mm${reg}`);
+    case 'U':
+      return constant(`xmm${extendedRm}`);
+    case 'P':
+      return constant(`mm${reg}`);
     case 'Q':
-    case 'N': return constant(`mm${modrm & 7}`);
-    case 'S': return constant(SEGMENTS[reg] as string);
-    case 'C': return constant(`cr${extendedReg}`);
-    case 'D': return constant(`dr${extendedReg}`);
-    case 'I': return constant(immediate(form, letters));
-    case 'J': return relative(form, letters);
-    case 'O': return directAddress(form, bits);
-    case 'A': return farPointer(form);
-    default: return constant('');
+    case 'N':
+      return constant(`mm${modrm & 7}`);
+    case 'S':
+      return constant(SEGMENTS[reg] as string);
+    case 'C':
+      return constant(`cr${extendedReg}`);
+    case 'D':
+      return constant(`dr${extendedReg}`);
+    case 'I':
+      return constant(immediate(form, letters));
+    case 'J':
+      return relative(form, letters);
+    case 'O':
+      return directAddress(form, bits);
+    case 'A':
+      return farPointer(form);
+    default:
+      return constant('');
   }
 }
 
 function immediate(form: DecodedForm, letters: string): string {
-  const bytes = letters === 'b' ? 1 : letters === 'w' ? 2 : letters === 'v' ? form.operandBits / 8 : Math.min(form.operandBits, 32) / 8;
+  const bytes =
+    letters === 'b'
+      ? 1
+      : letters === 'w'
+        ? 2
+        : letters === 'v'
+          ? form.operandBits / 8
+          : Math.min(form.operandBits, 32) / 8;
   const value = readNumber(form, bytes);
   const wide = letters === 'b' || letters === 'z';
   // Arithmetic, IMUL and PUSH sign-extend to the operand size; counts, ports and vectors are bytes.
-  const extended = wide && /^(add|or|adc|sbb|and|sub|xor|cmp|test|imul|push|mov)$/.test(form.row.mnemonic) && !/^[EZ]b|^AL/.test(form.row.operands ?? '');
+  const extended =
+    wide &&
+    /^(add|or|adc|sbb|and|sub|xor|cmp|test|imul|push|mov)$/.test(form.row.mnemonic) &&
+    !/^[EZ]b|^AL/.test(form.row.operands ?? '');
   return hex(BigInt.asUintN(extended ? form.operandBits : bytes * 8, value));
 }
 

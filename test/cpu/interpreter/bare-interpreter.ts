@@ -3,7 +3,11 @@
 import { EVENT, EXIT, offsetOf } from '../../../core/cpu/isa/layout.ts';
 import { FEATURES } from '../../../core/cpu/isa/generated/decoder.ts';
 import { buildCpuid, encodeCpuid } from '../../../core/cpu/isa/cpuid.ts';
-import { type InterpreterExports, UNWOUND, instantiateInterpreter } from '../../../core/cpu/software/interpreter-module.ts';
+import {
+  type InterpreterExports,
+  UNWOUND,
+  instantiateInterpreter,
+} from '../../../core/cpu/software/interpreter-module.ts';
 import { RegisterFile } from '../../../core/cpu/software/vcpu-state.ts';
 import { layOutMemory } from '../../../core/memory/layout.ts';
 import { PhysicalMemory } from '../../../core/memory/physical-memory.ts';
@@ -47,7 +51,9 @@ export function bareInterpreter(options: BareOptions = {}): BareInterpreter {
     notify: () => undefined,
   });
   // Every feature that the decoder knows.
-  FEATURES.forEach((_name, bit) => file.set32('FEATURE_BITS', (file.get32('FEATURE_BITS', bit >> 5) | (1 << (bit & 31))) >>> 0, bit >> 5));
+  FEATURES.forEach((_name, bit) =>
+    file.set32('FEATURE_BITS', (file.get32('FEATURE_BITS', bit >> 5) | (1 << (bit & 31))) >>> 0, bit >> 5),
+  );
   const cpuid = encodeCpuid(buildCpuid({ apicId: 0, processorCount: 1, tscHz: 1e9 }));
   const table = layout.vcpuBase + layout.vcpuAreaBytes - 0x2000;
   new Uint32Array(memory.buffer, table, cpuid.length).set(cpuid);

@@ -25,12 +25,15 @@ function real(code: readonly number[], cs = 0, ip = 0x1000): BareInterpreter {
 /** mov ecx,40; L: add eax,ecx; rol eax,3; push eax; pop edx; xor ebx,edx; test cl,1; jz M; inc esi; M: call F; dec ecx; jnz L;
  * mov edi,20000h; mov ecx,50; rep stosd; hlt; F: lea ebp,[ebp+ecx*2+5]; ret */
 const MIXED = [
-  0xb9, 40, 0, 0, 0, 0x01, 0xc8, 0xc1, 0xc0, 3, 0x50, 0x5a, 0x31, 0xd3, 0xf6, 0xc1, 1, 0x74, 1, 0x46, 0xe8, 16, 0, 0, 0, 0x49, 0x75, 0xe9,
-  0xbf, 0, 0, 2, 0, 0xb1, 50, 0xf3, 0xab, 0xf4, 0x90, 0x90, 0x90, 0x8d, 0x6c, 0x4d, 5, 0xc3,
+  0xb9, 40, 0, 0, 0, 0x01, 0xc8, 0xc1, 0xc0, 3, 0x50, 0x5a, 0x31, 0xd3, 0xf6, 0xc1, 1, 0x74, 1, 0x46, 0xe8, 16, 0, 0, 0,
+  0x49, 0x75, 0xe9, 0xbf, 0, 0, 2, 0, 0xb1, 50, 0xf3, 0xab, 0xf4, 0x90, 0x90, 0x90, 0x8d, 0x6c, 0x4d, 5, 0xc3,
 ];
 
 function state(cpu: BareInterpreter): string {
-  return [...Array(16).keys()].map((i) => cpu.file.get64('GPR', i).toString(16)).join(' ') + ` ${rip(cpu).toString(16)} ${cpu.exports.readEflags()}`;
+  return (
+    [...Array(16).keys()].map((i) => cpu.file.get64('GPR', i).toString(16)).join(' ') +
+    ` ${rip(cpu).toString(16)} ${cpu.exports.readEflags()}`
+  );
 }
 
 describe('budgets', () => {
@@ -125,7 +128,7 @@ describe('REP', () => {
     cpu.file.set64('GPR', 0x3000n, 6);
     cpu.file.set64('GPR', 0x3002n, 7);
     cpu.run(1000);
-    expect([...cpu.ram.subarray(0x3000, 0x302c)]).toEqual([...Array(21).fill([1, 2]).flat(), 0, 0]);
+    expect([...cpu.ram.subarray(0x3000, 0x302c)]).toEqual([...Array.from({ length: 21 }, () => [1, 2]).flat(), 0, 0]);
   });
 
   it('compares until the condition fails, also backwards and over page ends', () => {
@@ -160,7 +163,9 @@ describe('changed code', () => {
 
   it('takes effect in a loop whose blocks are linked', () => {
     // mov ecx,10; L: inc eax; cmp ecx,5; jne M; mov byte [1005h],48h; M: dec ecx; jnz L; hlt
-    const cpu = flat([0xb9, 10, 0, 0, 0, 0x40, 0x83, 0xf9, 5, 0x75, 7, 0xc6, 0x05, 0x05, 0x10, 0, 0, 0x48, 0x49, 0x75, 0xf0, 0xf4]);
+    const cpu = flat([
+      0xb9, 10, 0, 0, 0, 0x40, 0x83, 0xf9, 5, 0x75, 7, 0xc6, 0x05, 0x05, 0x10, 0, 0, 0x48, 0x49, 0x75, 0xf0, 0xf4,
+    ]);
     expect(cpu.run(1000)).toBe(EXIT.HALTED);
     // 6 increments (10 to 5), 4 decrements.
     expect(reg(cpu, 0)).toBe(2);
@@ -243,7 +248,12 @@ describe('limits and prefixes', () => {
   });
 
   it('LOCK is #UD without a memory operand that is modified', () => {
-    for (const code of [[0xf0, 0x90], [0xf0, 0x01, 0xc8], [0xf0, 0x8b, 0x07], [0xf0, 0x39, 0x07]]) {
+    for (const code of [
+      [0xf0, 0x90],
+      [0xf0, 0x01, 0xc8],
+      [0xf0, 0x8b, 0x07],
+      [0xf0, 0x39, 0x07],
+    ]) {
       const cpu = real(code);
       cpu.run(10);
       expect(cpu.faults.map((fault) => fault.vector)).toEqual([6]);
@@ -282,7 +292,18 @@ describe('limits and prefixes', () => {
   });
 
   it('undefined encodings are #UD', () => {
-    for (const code of [[0x0f, 0xff, 0xc0], [0x0f, 0xb9, 0xc0], [0x0f, 0x0b], [0x0f, 0x04], [0x8e, 0xc8], [0x8c, 0xf0], [0x8c, 0x38], [0xfe, 0xd0], [0xff, 0xf8], [0xc6, 0xc8, 0]]) {
+    for (const code of [
+      [0x0f, 0xff, 0xc0],
+      [0x0f, 0xb9, 0xc0],
+      [0x0f, 0x0b],
+      [0x0f, 0x04],
+      [0x8e, 0xc8],
+      [0x8c, 0xf0],
+      [0x8c, 0x38],
+      [0xfe, 0xd0],
+      [0xff, 0xf8],
+      [0xc6, 0xc8, 0],
+    ]) {
       const cpu = real(code);
       cpu.run(10);
       expect(cpu.faults.map((fault) => fault.vector)).toEqual([6]);

@@ -9,8 +9,14 @@ export interface Vector {
   readonly name: string;
   readonly bytes: readonly number[];
   readonly op: string;
-  readonly initial: { readonly regs: Readonly<Record<string, number>>; readonly ram: readonly (readonly [number, number])[] };
-  readonly final: { readonly regs: Readonly<Record<string, number>>; readonly ram: readonly (readonly [number, number])[] };
+  readonly initial: {
+    readonly regs: Readonly<Record<string, number>>;
+    readonly ram: readonly (readonly [number, number])[];
+  };
+  readonly final: {
+    readonly regs: Readonly<Record<string, number>>;
+    readonly ram: readonly (readonly [number, number])[];
+  };
   /** Vector, then the four bytes of the linear address where FLAGS were pushed. */
   readonly exception?: readonly number[];
 }
@@ -35,7 +41,11 @@ const A20_CLOSED = 0xffff_ffff_ffef_ffffn;
 export function loadVectors(suite: Suite): Vector[] | null {
   const path = new URL(`../../../../shared/vectors/${suite}.jsonl.gz`, import.meta.url);
   if (!existsSync(path)) return null;
-  return gunzipSync(readFileSync(path)).toString('utf8').trim().split('\n').map((line) => JSON.parse(line) as Vector);
+  return gunzipSync(readFileSync(path))
+    .toString('utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Vector);
 }
 
 function prefixesOf(vector: Vector): readonly number[] {
@@ -55,18 +65,22 @@ function undefinedFlags(op: string, count: number): number {
     const rotates = Number(reg) < 4;
     return (rotates ? 0 : 0x10) | (count === 1 ? 0 : 0x800);
   }
-  if (code === 'F6' || code === 'F7') return reg === '4' || reg === '5' ? 0xd4 : reg === '6' || reg === '7' ? ARITHMETIC : 0x10;
+  if (code === 'F6' || code === 'F7')
+    return reg === '4' || reg === '5' ? 0xd4 : reg === '6' || reg === '7' ? ARITHMETIC : 0x10;
   // AND, OR, XOR, TEST
-  if (/^(0[89A-D]|2[0-5]|3[0-5]|8[45]|A[89])$/.test(code) || (/^8[0-3]$/.test(code) && /^[146]$/.test(reg ?? ''))) return 0x10;
+  if (/^(0[89A-D]|2[0-5]|3[0-5]|8[45]|A[89])$/.test(code) || (/^8[0-3]$/.test(code) && /^[146]$/.test(reg ?? '')))
+    return 0x10;
   return 0;
 }
 
 function reason80286(vector: Vector): string | undefined {
   if (prefixesOf(vector).includes(0xf0)) return 'LOCK before instructions that take none: #UD since the 386';
   const vectorNumber = vector.exception?.[0];
-  if (vectorNumber === 13 && vector.bytes.length - 1 > 10) return 'more than 10 bytes: #GP on the 286, allowed since the 386';
+  if (vectorNumber === 13 && vector.bytes.length - 1 > 10)
+    return 'more than 10 bytes: #GP on the 286, allowed since the 386';
   if (vectorNumber === 6 && (vector.op === '8C' || vector.op === '8E')) return 'FS and GS exist since the 386';
-  if (vectorNumber === 13 && /^(6[C-F]|A[4-7A-F])$/.test(vector.op)) return 'a faulting string instruction leaves the index registers stepped on the 286';
+  if (vectorNumber === 13 && /^(6[C-F]|A[4-7A-F])$/.test(vector.op))
+    return 'a faulting string instruction leaves the index registers stepped on the 286';
   if (vector.final.regs['ip'] === 0) return 'IP wraps from FFFF to 0 on the 286, EIP goes on since the 386';
   return undefined;
 }
@@ -75,20 +89,25 @@ function reason8086(vector: Vector): string | undefined {
   const { op } = vector;
   if (op === '54') return 'PUSH SP pushes the new value on the 8086';
   if (/^(6[0-9A-F]|C0|C1|C8|C9)$/.test(op)) return '60-6F, C0, C1, C8, C9 are aliases of other opcodes on the 8086';
-  if (op === 'FF.6' && vector.bytes[prefixesOf(vector).length + 1] === 0xf4) return 'PUSH SP pushes the new value on the 8086';
+  if (op === 'FF.6' && vector.bytes[prefixesOf(vector).length + 1] === 0xf4)
+    return 'PUSH SP pushes the new value on the 8086';
   if (op === 'FF.7') return 'FF /7 is an alias of PUSH on the 8086, undefined since the 286';
   const al = (vector.initial.regs['ax'] ?? 0) % 256;
-  if (op === '2F' && (al > 0x99 || al < 6) && ((vector.initial.regs['flags'] ?? 0) & 0x10) !== 0) return 'DAS with AF set compares with 9Fh and ignores the borrow of 6 on the 8086';
+  if (op === '2F' && (al > 0x99 || al < 6) && ((vector.initial.regs['flags'] ?? 0) & 0x10) !== 0)
+    return 'DAS with AF set compares with 9Fh and ignores the borrow of 6 on the 8086';
   if (op === '0F') return 'POP CS exists on the 8086 only';
   if (/^D[0-3]\.6$/.test(op)) return 'SETMO is an alias of SHL since the 186';
   if (/^D[89A-F]$/.test(op)) return 'the vectors have no x87, the interpreter has';
   const modrm = vector.bytes[prefixesOf(vector).length + 1] ?? 0;
   const reg = (modrm >> 3) & 7;
-  if ((op === '8C' || op === '8E') && (reg > 3 || (op === '8E' && reg === 1))) return 'segment numbers 4-7 wrap and CS can be loaded on the 8086';
+  if ((op === '8C' || op === '8E') && (reg > 3 || (op === '8E' && reg === 1)))
+    return 'segment numbers 4-7 wrap and CS can be loaded on the 8086';
   if (/^(8F|C6|C7)/.test(op) && reg !== 0) return 'the 8086 ignores the ModRM extension of 8F, C6, C7';
-  if (/^D[23]/.test(op) && (vector.initial.regs['cx'] ?? 0) % 256 > 31) return 'shift counts are not masked on the 8086';
+  if (/^D[23]/.test(op) && (vector.initial.regs['cx'] ?? 0) % 256 > 31)
+    return 'shift counts are not masked on the 8086';
   if (/^F[67]\.[67]$/.test(op)) {
-    if (vector.final.regs['ip'] !== undefined && vector.final.regs['cs'] !== undefined) return '#DE saves the IP of the next instruction on the 8086';
+    if (vector.final.regs['ip'] !== undefined && vector.final.regs['cs'] !== undefined)
+      return '#DE saves the IP of the next instruction on the 8086';
     if (prefixesOf(vector).some((byte) => byte >= 0xf2)) return 'REP negates the quotient of IDIV on the 8086';
   }
   if (op === '3F' && al < 6) return 'AAS borrows from AH twice since the 286';
@@ -126,7 +145,13 @@ function runOne(cpu: BareInterpreter, suite: Suite, vector: Vector): string {
   SEGMENTS.forEach((name, i) => check(name, file.get32('SEG_SELECTOR', i), want[name]));
   check('ip', Number(file.get64('RIP')), want['ip']);
   const shift = /^[DC][01]/.test(vector.op);
-  const count = shift ? (vector.op.startsWith('D') ? 1 : (vector.bytes[vector.bytes.length - 2] ?? 0) & 31) : /^D[23]/.test(vector.op) ? (initial.regs['cx'] ?? 0) & 31 : 0;
+  const count = shift
+    ? vector.op.startsWith('D')
+      ? 1
+      : (vector.bytes[vector.bytes.length - 2] ?? 0) & 31
+    : /^D[23]/.test(vector.op)
+      ? (initial.regs['cx'] ?? 0) & 31
+      : 0;
   const mask = ARITHMETIC & ~undefinedFlags(vector.op, count);
   // TF, IF, DF are compared too.
   check('flags', exports.readEflags() & (mask | 0x700), (want['flags'] ?? 0) & (mask | 0x700));
@@ -139,7 +164,8 @@ function runOne(cpu: BareInterpreter, suite: Suite, vector: Vector): string {
     let bits = 0xff;
     if (address === flagsAt) bits = ~undefinedFlags(vector.op, count) & 0xff;
     if (address === flagsAt + 1) bits = ~(undefinedFlags(vector.op, count) >> 8) & 0x0f;
-    if (((ram[address] ?? 0) & bits) !== (value & bits)) differences.push(`[${address.toString(16)}]=${ram[address]?.toString(16)} instead of ${value.toString(16)}`);
+    if (((ram[address] ?? 0) & bits) !== (value & bits))
+      differences.push(`[${address.toString(16)}]=${ram[address]?.toString(16)} instead of ${value.toString(16)}`);
   }
   for (const [address] of initial.ram) ram[address] = 0;
   for (const [address] of final.ram) ram[address] = 0;
@@ -158,8 +184,12 @@ export function runVectors(suite: Suite, vectors: readonly Vector[]): Report {
     if (reason === undefined) {
       const difference = runOne(cpu, suite, vector);
       // Whether an operand lies in the stack segment shows best in the fault that came.
-      if (difference !== '' && vector.exception?.[0] === 13 && cpu.faults[0]?.vector === 12) reason = 'beyond the stack segment: #GP on the 286, #SS since the 386';
-      else if (difference !== '') report.failures.push(`${vector.op} ${vector.name} [${vector.bytes.map((byte) => byte.toString(16)).join(' ')}] ${difference}`);
+      if (difference !== '' && vector.exception?.[0] === 13 && cpu.faults[0]?.vector === 12)
+        reason = 'beyond the stack segment: #GP on the 286, #SS since the 386';
+      else if (difference !== '')
+        report.failures.push(
+          `${vector.op} ${vector.name} [${vector.bytes.map((byte) => byte.toString(16)).join(' ')}] ${difference}`,
+        );
       else report.passed++;
       if (reason === undefined) report.forms.add(vector.op);
     }
