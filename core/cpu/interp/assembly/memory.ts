@@ -229,6 +229,7 @@ function storeSlow(linear: u64, size: u32, value: u64): void {
 }
 
 function load128Slow(linear: u64): v128 {
+  if (alignmentChecked()) checkAlignment(linear, 16);
   if (crosses(linear, 16)) probe(linear, 16, ACCESS_READ);
   const low = loadSlow(linear, 8);
   const high = loadSlow(wrap(linear + 8), 8);
@@ -236,6 +237,7 @@ function load128Slow(linear: u64): v128 {
 }
 
 function store128Slow(linear: u64, value: v128): void {
+  if (alignmentChecked()) checkAlignment(linear, 16);
   if (crosses(linear, 16)) probe(linear, 16, ACCESS_WRITE);
   storeSlow(linear, 8, <u64>i64x2.extract_lane(value, 0));
   storeSlow(wrap(linear + 8), 8, <u64>i64x2.extract_lane(value, 1));
