@@ -4,6 +4,7 @@
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { ALL_FEATURES } from '../../core/cpu/isa/cpuid.ts';
 import { EXIT } from '../../core/cpu/isa/layout.ts';
 import { FEATURES } from '../../core/cpu/isa/generated/decoder.ts';
 import { TestMachine } from './system/machine.ts';
@@ -17,5 +18,19 @@ describe('system ROMs print what the manuals say', () => {
     expect(machine.exitValue).toBe(0);
     const expected = readFileSync(new URL(`system/expected/${name}.txt`, import.meta.url), 'utf8');
     expect(nameAddresses(machine.output, rom.symbols)).toBe(expected);
+  });
+});
+
+describe('features that are not shown', () => {
+  it('reserve their control bits', () => {
+    const features = ALL_FEATURES.filter((feature) => !['pdpe1gb', 'smep', 'umip', 'rdtscp'].includes(feature));
+    const long = buildRom(['prelude.asm', 'prelude32.asm', 'long.asm']);
+    const machine = new TestMachine({ rom: long.bytes, featureOrder: FEATURES, features });
+    machine.run(1_000_000);
+    expect(machine.output).toMatch(/giga page: {2}V=000E E=0009 /);
+    const paging = buildRom(['prelude.asm', 'prelude32.asm', 'paging.asm']);
+    const second = new TestMachine({ rom: paging.bytes, featureOrder: FEATURES, features });
+    second.run(1_000_000);
+    expect(second.output).toMatch(/smep on: {2}V=0D E=0000 /);
   });
 });

@@ -8,12 +8,13 @@ import {
   MSR_MTRR_DEF_TYPE, MSR_MTRR_FIX, MSR_MTRR_VAR, MSR_PAT, MSR_SPEC_CTRL, MSR_STAR, MSR_SYSENTER_CS, MSR_SYSENTER_EIP, MSR_SYSENTER_ESP,
   MSR_TSC_ADJUST, MSR_TSC_AUX, MXCSR, NMI_BLOCKED, PDPTE, RIP, SHADOW, STEP_STATE, XCR0, XMM,
 } from './generated/layout';
-import { cpuid, cpuidEax } from './cpuid';
+import { cpuid, cpuidEax, cpuidExtendedEdx } from './cpuid';
 import { setExternalBit } from './fault';
 import { AR_P, CS, DS, ES, FS, GS, LDTR, SS, TR, updateAllSegmentEnds, updateCodeMode } from './modes';
 import { setSegment } from './segments';
 import { cpu, get32, get64, set32, set64, setReg64 } from './state';
 import { tlbFlushAll, updateTlbActive } from './tlb';
+import { setGigabytePages } from './walk';
 
 const RDX: u32 = 2;
 /** Fast strings, no branch trace, no PEBS, MONITOR. */
@@ -25,6 +26,7 @@ export function resetCpu(init: bool): void {
   memory.fill(cpu + GPR, 0, 16 * 8);
   cpuid(1, 0);
   setReg64(RDX, <u64>cpuidEax);
+  setGigabytePages((cpuidExtendedEdx() & (1 << 26)) != 0);
   set64(CC_RESULT, 1);
   // PF is clear: result 1 has odd parity.
   set64(CC_AUX, 0);

@@ -65,6 +65,13 @@ const RETRY: i32 = -2;
 export let walkPage: u64 = 0;
 export let walkRights: u32 = 0;
 
+/** Whether CPUID shows pages of 1 GiB: without them the size bit is reserved at that level. */
+let gigabytePages: bool = true;
+
+export function setGigabytePages(shown: bool): void {
+  gigabytePages = shown;
+}
+
 /** Table numbers of the TLB, also the privilege that a walk checks. */
 export const TABLE_USER: u32 = 0;
 export const TABLE_SUPERVISOR: u32 = 1;
@@ -177,7 +184,7 @@ function walkWide(linear: u64, table: u32, access: u32, update: bool): i32 {
     allowed &= entry3;
     denied |= entry3 & NX;
     if ((entry3 & PS) != 0) {
-      if ((entry3 & 0x3fffe000) != 0) return failed | 9;
+      if ((entry3 & 0x3fffe000) != 0 || !gigabytePages) return failed | 9;
       const rights = rightsOf(table, allowed | denied, cr0, cr4);
       if (update) {
         if ((rights & access) == 0) return failed | 1;
