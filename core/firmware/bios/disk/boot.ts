@@ -107,14 +107,14 @@ export class BootServices implements BootStatus {
   /** INT 18h: a boot sector gave up. */
   noBoot(frame: Frame): number {
     if (this.waiting) return this.bootstrap(frame);
-    this.bios.screen.print('\nThe boot program gave up.\n', ATTRIBUTE_PROBLEM);
+    this.bios.screen.print('\n  The boot program gave up.\n', ATTRIBUTE_PROBLEM);
     return this.giveUp(frame);
   }
 
   private candidates(): Candidate[] {
     const { drives, options } = this.bios;
     const list: Candidate[] = [];
-    for (const kind of options.bootOrder) {
+    for (const kind of new Set(options.bootOrder)) {
       if (kind === 'floppy' && drives.floppies[0] !== undefined) {
         list.push({ name: 'floppy A', driveNumber: 0, target: drives.target(0) });
       } else if (kind === 'disk' && drives.disks[0] !== undefined) {
@@ -162,7 +162,7 @@ export class BootServices implements BootStatus {
       );
     const { data, segment, driveNumber, cd, geometry } = outcome.value;
     const { mem, screen, drives } = this.bios;
-    screen.print('Booting from ', ATTRIBUTE_TEXT);
+    screen.print('  Booting from ', ATTRIBUTE_TEXT);
     screen.print(`${name}\n`, ATTRIBUTE_TITLE);
     this.bootedCd = cd;
     if (cd !== undefined && geometry !== undefined) {
@@ -190,10 +190,10 @@ export class BootServices implements BootStatus {
 
   private giveUp(frame: Frame): number {
     const { screen, mem } = this.bios;
-    screen.print('\nNo bootable medium found.\n', ATTRIBUTE_PROBLEM);
-    for (const problem of this.problems) screen.print(`  ${problem}\n`, ATTRIBUTE_TEXT);
-    if (this.candidates().length === 0) screen.print('  There is no drive to boot from.\n', ATTRIBUTE_TEXT);
-    screen.print('Put in a bootable disk, CD or floppy, then press any key to try again.\n', ATTRIBUTE_TITLE);
+    screen.print('\n  No bootable medium found.\n', ATTRIBUTE_PROBLEM);
+    for (const problem of this.problems) screen.print(`    ${problem}\n`, ATTRIBUTE_TEXT);
+    if (this.candidates().length === 0) screen.print('    There is no drive to boot from.\n', ATTRIBUTE_TEXT);
+    screen.print('  Put in a bootable disk, CD or floppy, then press any key to try again.\n', ATTRIBUTE_TITLE);
     this.problems = [];
     mem.write16(BDA.KEY_HEAD, mem.read16(BDA.KEY_TAIL));
     this.waiting = true;
