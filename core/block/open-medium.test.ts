@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { NestboxError } from '../base/errors.ts';
 import { nodeHostFiles } from '../host/files/node-host-files.ts';
+import { createQcow2 } from './qcow2/create-qcow2.ts';
 import { openMedium, type OpenMediumOptions } from './open-medium.ts';
 
 let folder = '';
@@ -182,6 +183,43 @@ describe('openMedium opens', () => {
     expect(sector[0]).toBe(9);
     await medium.device.close();
     expect(readFileSync(join(folder, 'boot.img'))).toEqual(Buffer.from(bootSector()));
+  });
+
+  it('qcow2 images by their stated format, unasked only when nothing is written', async () => {
+    const path = join(folder, 'stated.qcow2');
+    const file = await nodeHostFiles.create(path);
+    await createQcow2(file, { sizeBytes: 1 << 20 });
+    await file.close();
+    expect(await refusal(path, { kind: 'disk' })).toContain('say format=qcow2');
+    expect(await refusal(path, { kind: 'floppy', format: 'qcow2' })).toContain('not a floppy disk image');
+    const data = new Uint8Array(512).fill(6);
+    const writer = await openMedium(path, { kind: 'disk', format: 'qcow2' });
+    expect([writer.format, writer.device.sizeBytes, writer.device.readOnly]).toEqual(['qcow2', 1 << 20, false]);
+    await writer.device.write(4096, data);
+    await expect(openMedium(path, { kind: 'disk', snapshot: true })).rejects.toMatchObject({ kind: 'busy' });
+    await writer.device.close();
+    const before = readFileSync(path);
+    for (const options of [{ readOnly: true }, { snapshot: true }]) {
+      const medium = await openMedium(path, { kind: 'disk', ...options });
+      expect(medium.format).toBe('qcow2');
+      if (options.snapshot) await medium.device.write(0, data);
+      else await expect(medium.device.write(0, data)).rejects.toMatchObject({ kind: 'permission' });
+      const target = new Uint8Array(512);
+      await medium.device.read(4096, target);
+      expect(target).toEqual(data);
+      await medium.device.close();
+      expect(Buffer.compare(readFileSync(path), before)).toBe(0);
+    }
+  });
+
+  it('no backing file on the word of an image', async () => {
+    const path = join(folder, 'thief.qcow2');
+    const file = await nodeHostFiles.create(path);
+    await createQcow2(file, { sizeBytes: 1 << 20, backing: { name: '/etc/passwd', format: 'raw' } });
+    await file.close();
+    for (const options of [{ format: 'qcow2' }, { readOnly: true }, { snapshot: true }] as const) {
+      expect(await refusal(path, { kind: 'disk', ...options })).toContain('backing file');
+    }
   });
 
   const guests = new URL('../../../shared/guests/', import.meta.url).pathname;

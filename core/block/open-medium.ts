@@ -16,6 +16,7 @@ import {
   partitionedBytes,
   recognise,
 } from './medium-kinds.ts';
+import { type BackingResolver, openQcow2 } from './qcow2/open-qcow2.ts';
 import { RawDisk } from './raw-disk.ts';
 import { ReadOnlyDisk } from './read-only-disk.ts';
 import { SnapshotOverlay } from './snapshot-overlay.ts';
@@ -30,6 +31,8 @@ export interface OpenMediumOptions {
   readonly readOnly?: boolean | undefined;
   /** Writes go to scratch space and are thrown away on close. */
   readonly snapshot?: boolean | undefined;
+  /** Finds the disk below an overlay; without it images with a backing file are refused. */
+  readonly resolveBacking?: BackingResolver | undefined;
   /** The host's files; tests put others here. */
   readonly files?: HostFiles | undefined;
 }
@@ -54,7 +57,7 @@ export async function openMedium(path: string, options: OpenMediumOptions): Prom
   const notes: string[] = [];
   const file = await openFile(files, path, options, notes);
   try {
-    return { device: await openContent(file, options, files, notes), format: 'raw', notes };
+    return { ...(await openContent(file, options, files, notes)), notes };
   } catch (error) {
     await file.close().catch(() => undefined);
     throw error;
@@ -142,24 +145,33 @@ async function openContent(
   options: OpenMediumOptions,
   files: HostFiles,
   notes: string[],
-): Promise<BlockDevice> {
+): Promise<{ device: BlockDevice; format: MediumFormat }> {
   const path = file.path;
   const fileBytes = file.identity().sizeBytes;
   if (fileBytes === 0) throw badInput(path, `is empty; a ${NAME_OF_KIND[options.kind]} image file is needed`);
   if (fileBytes > MAX_DISK_BYTES) throw badInput(path, 'is larger than 64 TiB');
   const head = new Uint8Array(Math.min(HEAD_BYTES, fileBytes));
   await file.read(0, head);
-  checkContent(path, head, options);
+  const scratch = { createFile: () => files.createTemporary() };
+  if (checkContent(path, head, options) === 'qcow2') {
+    const disk = await openQcow2(file, { readOnly: file.readOnly, resolveBacking: options.resolveBacking });
+    if (options.format === undefined) notes.push(`${path}: opened as a qcow2 disk image`);
+    return { device: options.snapshot === true ? new SnapshotOverlay(disk, scratch) : disk, format: 'qcow2' };
+  }
   const capacity = capacityOf(path, fileBytes, head, options, notes);
   const raw = new RawDisk(file, capacity);
   if (options.snapshot === true && options.kind !== 'cdrom') {
-    return new SnapshotOverlay(raw, { createFile: () => files.createTemporary() });
+    return { device: new SnapshotOverlay(raw, scratch), format: 'raw' };
   }
-  return raw.readOnly && (options.readOnly === true || options.kind === 'cdrom') ? new ReadOnlyDisk(raw) : raw;
+  const isFixed = raw.readOnly && (options.readOnly === true || options.kind === 'cdrom');
+  return { device: isFixed ? new ReadOnlyDisk(raw) : raw, format: 'raw' };
 }
 
-/** Refuses what is recognisably something else than the user named it. */
-function checkContent(path: string, head: Uint8Array, options: OpenMediumOptions): void {
+/**
+ * Refuses what is recognisably something else than the user named it. A disk's format is only taken from its content
+ * when nothing will be written to it: a guest could write another format's header into a raw disk.
+ */
+function checkContent(path: string, head: Uint8Array, options: OpenMediumOptions): MediumFormat {
   const known = recognise(head);
   if (options.format === 'qcow2') {
     if (known?.format !== 'qcow2') {
@@ -168,18 +180,20 @@ function checkContent(path: string, head: Uint8Array, options: OpenMediumOptions
         `is not a qcow2 disk image${known === undefined ? '' : ` but ${known.what}`}; use format=raw if it is a raw image`,
       );
     }
-    throw badInput(path, 'qcow2 images cannot be opened yet; convert it with "qemu-img convert -O raw"');
+    if (options.kind !== 'disk') throw badInput(path, `is ${known.what}, not a ${NAME_OF_KIND[options.kind]} image`);
+    return 'qcow2';
   }
-  if (options.format === 'raw') return;
+  if (options.format === 'raw') return 'raw';
   if (known !== undefined && !(options.kind === 'cdrom' && hasCdFileSystem(head))) {
     const name = NAME_OF_KIND[options.kind];
     switch (known.family) {
       case 'disk-format':
         if (options.kind !== 'disk') throw badInput(path, `is ${known.what}, not a ${name} image`);
+        if (known.format === 'qcow2' && (options.readOnly === true || options.snapshot === true)) return 'qcow2';
         throw badInput(
           path,
           known.format === 'qcow2'
-            ? 'is a qcow2 disk image, which cannot be opened yet; convert it with "qemu-img convert -O raw", or say format=raw if its bytes are the disk'
+            ? 'is a qcow2 disk image; say format=qcow2 to write to it, or format=raw if its bytes are the disk'
             : `is ${known.what}, which is not supported; convert it with "qemu-img convert -O raw", or say format=raw if its bytes are the disk`,
         );
       case 'archive':
@@ -193,6 +207,7 @@ function checkContent(path: string, head: Uint8Array, options: OpenMediumOptions
         throw badInput(path, `is ${known.what}, not a ${name} image`);
     }
   }
+  return 'raw';
 }
 
 function capacityOf(

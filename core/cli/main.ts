@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addDemoCommand } from './demo-command.ts';
+import { addDiskCommand } from './disk-command.ts';
 import { EXIT_OK, EXIT_USAGE, reportFailure } from './exit-codes.ts';
 import { addRunCommand } from './run-command.ts';
 
@@ -24,7 +25,11 @@ async function main(): Promise<number> {
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'nestbox: ')) });
   addRunCommand(program, finish);
   addDemoCommand(program, finish);
-  for (const command of program.commands) command.copyInheritedSettings(program);
+  addDiskCommand(program, finish);
+  for (const command of program.commands) {
+    command.copyInheritedSettings(program);
+    for (const sub of command.commands) sub.copyInheritedSettings(program);
+  }
   try {
     await program.parseAsync();
     return code;

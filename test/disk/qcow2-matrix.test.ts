@@ -19,7 +19,7 @@ let content = new Uint8Array(0);
 let base = new Uint8Array(0);
 
 /** Islands of data between zeroes, some of which compress well and some of which do not. */
-function islands(sizeBytes: number, seed: number): Uint8Array {
+function islands(sizeBytes: number, seed: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(sizeBytes);
   let state = seed;
   for (let at = 0; at < sizeBytes; at += 512) {

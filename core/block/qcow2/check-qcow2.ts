@@ -33,6 +33,8 @@ export interface CheckReport {
 }
 
 const MAX_MESSAGES = 100;
+/** Differences kept for repair: bounds the memory that a hostile image costs. */
+const MAX_REMEMBERED = 2 ** 20;
 
 /** @throws NestboxError when the header itself cannot be used */
 export async function checkQcow2(file: HostFile, options: CheckOptions = {}): Promise<CheckReport> {
@@ -57,8 +59,10 @@ class Checker {
   private readonly perBlock: number;
   private table = Q.viewOf(new Uint8Array(0));
   private activeL1 = Q.viewOf(new Uint8Array(0));
-  /** Clusters whose stored count is too high, too low. */
-  private readonly tooHigh: { cluster: number; stored: number }[] = [];
+  /** Clusters whose stored count is too high, as many as are remembered. */
+  private readonly tooHigh: number[] = [];
+  /** Stored counts that differ from what was found, as many as are remembered. */
+  private readonly stored = new Map<number, number>();
   private needsRebuild = false;
   private flagErrors = 0;
 
@@ -242,10 +246,12 @@ class Checker {
         const cluster = block * this.perBlock + index;
         const found = stored === 0 && cluster >= this.counts.endCluster ? 0 : this.counts.get(cluster);
         if (stored === found) continue;
+        if (this.stored.size < MAX_REMEMBERED) this.stored.set(cluster, stored);
         if (stored > found) {
           this.report.leaks++;
           this.say(`leak: cluster ${cluster} counts ${stored} users but has ${found}`);
-          this.tooHigh.push({ cluster, stored });
+          if (this.tooHigh.length < MAX_REMEMBERED) this.tooHigh.push(cluster);
+          else this.needsRebuild = true;
         } else {
           this.needsRebuild = true;
           this.corrupt(`cluster ${cluster} counts ${stored} users but has ${found}`);
@@ -254,6 +260,7 @@ class Checker {
     }
     for (const [cluster, found] of this.counts.entries()) {
       if (covered.has(Math.floor(cluster / this.perBlock))) continue;
+      if (this.stored.size < MAX_REMEMBERED) this.stored.set(cluster, 0);
       this.needsRebuild = true;
       this.corrupt(`cluster ${cluster} has ${found} users but no refcount`);
     }
@@ -262,8 +269,10 @@ class Checker {
   /** The flag of an entry that promises a refcount of 1, in the active tables. */
   private async checkFlags(fix = false): Promise<void> {
     const { header } = this;
+    // Judged by the stored count, put right by the true one.
+    const users = (cluster: number): number => (fix ? undefined : this.stored.get(cluster)) ?? this.counts.get(cluster);
     const wrong = (high: number, place: number): boolean =>
-      ((high & Q.HIGH_COPIED) !== 0) !== (this.counts.get(place / header.clusterBytes) === 1);
+      ((high & Q.HIGH_COPIED) !== 0) !== (users(place / header.clusterBytes) === 1);
     const usable = (place: number): boolean =>
       place !== 0 && place % header.clusterBytes === 0 && place / header.clusterBytes < this.io.endCluster;
     const seen = new Set<number>();
@@ -303,7 +312,7 @@ class Checker {
   async repair(mode: RepairMode): Promise<void> {
     if (mode === 'all' && this.needsRebuild) await this.rebuild();
     else if (this.tooHigh.length > 0) await this.lowerCounts();
-    if (mode === 'all' && this.flagErrors > 0) await this.checkFlags(true);
+    if (mode === 'all' && (this.flagErrors > 0 || this.needsRebuild)) await this.checkFlags(true);
     await this.io.flush();
   }
 
@@ -316,7 +325,7 @@ class Checker {
       if (current < 0) return;
       await this.io.write(Q.readU64(this.table, current * 8), new Uint8Array(view.buffer));
     };
-    for (const { cluster } of this.tooHigh) {
+    for (const cluster of this.tooHigh) {
       const block = Math.floor(cluster / this.perBlock);
       if (block !== current) {
         await write();
