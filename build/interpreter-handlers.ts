@@ -246,7 +246,8 @@ hot(
   'reg',
 );
 hot(['SHL_I', 'SHR_I', 'SAR_I', 'ROL_I', 'ROR_I', 'IMUL_GE', 'MOVSXD', 'LEA'], [2, 3], 'reg');
-hot(['CMP_EI', 'CMP_GE', 'TEST_EG', 'TEST_EI'], [0, 2, 3], 'both');
+hot(['CMP_EI', 'CMP_GE', 'CMP_EG', 'TEST_EG', 'TEST_EI'], [0, 2, 3], 'both');
+hot(['ADD_GE', 'XOR_GE'], [2, 3], 'both');
 hot(['MOV_EG', 'MOV_GE', 'MOV_EI'], [0, 2, 3], 'both');
 hot(['MOVZX_B', 'MOVZX_W'], [2], 'both');
 hot(['PUSH_R', 'POP_R', 'JMP_J', 'CALL_J', 'RET'], [2, 3], 'reg');
