@@ -262,7 +262,7 @@ export function withOperands(encoded: Encoded, address: number, random: Random):
     // Images are compared relative to where they were meant to lie.
     if (random.chance(1) && !isStateImage(row.mnemonic)) gpr[memory.base] = integer64(random) & mask;
   }
-  if (selectsSegment(row) && encoded.rm !== undefined && memory === undefined && random.chance(95)) {
+  if (selectsSegment(row) && encoded.rm !== undefined && memory === undefined) {
     gpr[encoded.rm] = ((gpr[encoded.rm] as bigint) & ~0xffffn) | BigInt(anySelector(random));
   }
   for (let i = 0; i < 16; i++) view.setBigUint64(GPR_AT + i * 8, gpr[i] as bigint, true);
