@@ -42,7 +42,6 @@ function parseFormat(option: string, text: string): DiskFormat {
 
 /** Names come from the image: control characters must not reach the terminal. */
 function printable(text: string): string {
-  // eslint-disable-next-line no-control-regex
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '?');
 }
 
