@@ -1,8 +1,9 @@
-// The built-in BIOS on this board: drives, tables, ROM contents, and the PAM setting that shows its video ROM.
+// The built-in BIOS on this board: drives, tables and ROM contents.
 
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Vcpu } from '../cpu/contract.ts';
+import { monitorEdid } from '../devices/display/edid.ts';
 import { cp437Font8x14, cp437Font8x16, cp437Font8x8 } from '../devices/display/fonts/cp437-font.ts';
 import { createBios } from '../firmware/bios/bios.ts';
 import type { BiosDrive } from '../firmware/bios/types.ts';
@@ -39,14 +40,6 @@ export interface BuiltInFirmware {
   restoreRom(): void;
 }
 
-const VGA_ROM_BASE = 0xc_0000;
-const PCI_ADDRESS = 0xcf8;
-const PCI_DATA = 0xcfc;
-/** PAM1 of the host bridge (00:00.0 register 5Ah): C0000-C7FFF, reads from RAM, writes dropped. */
-const PAM1_ADDRESS = 0x8000_0058;
-const PAM1_BYTE = 2;
-const PAM_READ_ONLY = 0x11;
-
 function nameOf(drive: Drive): string {
   const place = drive.kind === 'floppy' ? ['A:', 'B:'][drive.index] : ['primary master', 'primary slave', 'secondary master', 'secondary slave'][drive.index];
   return place ?? String(drive.index);
@@ -76,6 +69,7 @@ export function createBuiltInFirmware(options: BuiltInFirmwareOptions): BuiltInF
       highRamBytes: memory.highRamBytes,
       drives: [...media.floppies, ...present].filter((drive) => drive !== undefined).map(biosDrive),
       bootOrder: options.bootOrder,
+      edid: monitorEdid(),
       fonts: { font8: cp437Font8x8(), font14: cp437Font8x14(), font16: cp437Font8x16() },
       tables: (place) => {
         rsdpAddress = placeTables(options.tables, place);
@@ -102,9 +96,6 @@ export function createBuiltInFirmware(options: BuiltInFirmwareOptions): BuiltInF
     memoryMap: bios.device.memoryMap,
     restoreRom: () => {
       memory.rom.set(bios.rom);
-      memory.write(VGA_ROM_BASE, bios.vgaRom);
-      board.ports.write(PCI_ADDRESS, 4, PAM1_ADDRESS);
-      board.ports.write(PCI_DATA + PAM1_BYTE, 1, PAM_READ_ONLY);
     },
   };
 }

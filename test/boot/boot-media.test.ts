@@ -54,7 +54,7 @@ const program = busybox('amd64');
 for (const firmware of FIRMWARES) {
   describe.skipIf(firmware.missing)(firmware.name, () => {
     it.skipIf(grubCd === undefined)("GRUB's rescue CD reaches its prompt (skipped without the grub-rescue-pc package)", async () => {
-      const result = await run([...firmware.args, '--cdrom', grubCd ?? '', '--memory', '128'], [{ wait: 'grub( rescue)?>', timeout: 240 }]);
+      const result = await run([...firmware.args, '--cdrom', grubCd ?? '', '--memory', '128'], [{ wait: 'GNU GRUB', timeout: 240 }, { type: 'c' }, { wait: '^grub>', timeout: 60 }]);
       expect(result, result.stderr).toMatchObject({ code: 0 });
     });
 
