@@ -46,7 +46,7 @@ function badInput(path: string, text: string): NestboxError {
 }
 
 /** Opens and locks; the format is the stated one, or for reading only, what the file's start says. */
-async function openImage(
+export async function openImage(
   files: HostFiles,
   path: string,
   stated: DiskFormat | undefined,
@@ -73,7 +73,12 @@ async function openImage(
   }
 }
 
-async function asDisk(files: HostFiles, file: HostFile, format: DiskFormat, follow: boolean): Promise<BlockDevice> {
+export async function asDisk(
+  files: HostFiles,
+  file: HostFile,
+  format: DiskFormat,
+  follow: boolean,
+): Promise<BlockDevice> {
   try {
     if (format === 'raw') return new RawDisk(file, roundUp(file.identity().sizeBytes, 512));
     return await openQcow2(file, follow ? { resolveBacking: folderBackingResolver(files, file) } : {});
@@ -84,7 +89,7 @@ async function asDisk(files: HostFiles, file: HostFile, format: DiskFormat, foll
 }
 
 /** Makes a file under a temporary name and gives it its real one when `fill` is done; nothing is left when it fails. */
-async function makeFile(
+export async function makeFile(
   files: HostFiles,
   path: string,
   replace: boolean,

@@ -3,6 +3,7 @@
 
 import type { Command } from 'commander';
 import { NestboxError } from '../base/errors.ts';
+import { commitDisk } from '../block/commit-disk.ts';
 import type { CopyOptions } from '../block/copy-disk.ts';
 import {
   checkDisk,
@@ -227,6 +228,19 @@ export function addDiskCommand(program: Command, finish: (code: number) => void)
       await withProgress((options) =>
         compactDisk(path, { ...options, compress: flags.compress, format: parseFormat('--format', flags.format) }),
       );
+      finish(EXIT_OK);
+    });
+
+  addCommitCommand(disk, finish);
+}
+
+function addCommitCommand(disk: Command, finish: (code: number) => void): void {
+  disk
+    .command('commit')
+    .description('write what an overlay holds into its backing file, and empty the overlay')
+    .argument('<path>')
+    .action(async (path: string) => {
+      await withProgress((options) => commitDisk(path, options));
       finish(EXIT_OK);
     });
 }

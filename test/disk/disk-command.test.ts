@@ -77,6 +77,23 @@ describe('nestbox disk', () => {
     expect([thief.code, /same folder/.test(thief.err)]).toEqual([2, true]);
   });
 
+  it.each(['raw', 'qcow2'])('commits an overlay to its %s backing file', (format) => {
+    const base = `base-${format}.img`;
+    expect(disk('convert', 'data.raw', base, '--from', 'raw', '--to', format).code).toBe(0);
+    const made = disk('create', `over-${format}.qcow2`, '2M', '--backing', base, '--backing-format', format);
+    expect(made).toMatchObject({ code: 0 });
+    const path = join(folder, `over-${format}.qcow2`);
+    if (!hasQemuImg) return;
+    const io = spawnSync('qemu-io', ['-f', 'qcow2', '-c', 'write -P 9 1000k 200k', '-c', 'write -z 0 128k', path]);
+    expect(io.status).toBe(0);
+    qemuImgOk('convert', '-f', 'qcow2', '-O', 'raw', path, join(folder, 'wanted.raw'));
+    expect(disk('commit', `over-${format}.qcow2`)).toMatchObject({ code: 0, out: '' });
+    qemuImgOk('compare', '-f', 'raw', '-F', format, join(folder, 'wanted.raw'), join(folder, base));
+    qemuImgOk('compare', '-f', 'raw', '-F', 'qcow2', join(folder, 'wanted.raw'), path);
+    expect(qemuCheck(path)['allocated-clusters'] ?? 0).toBe(0);
+    expect(disk('commit', base)).toMatchObject({ code: 2 });
+  });
+
   it('finds damage, repairs it and says so with its exit code', () => {
     const path = join(folder, 'broken.qcow2');
     expect(disk('convert', 'data.raw', 'broken.qcow2', '--from', 'raw', '--to', 'qcow2').code).toBe(0);

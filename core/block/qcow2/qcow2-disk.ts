@@ -153,6 +153,24 @@ export class Qcow2Disk implements BlockDevice {
     });
   }
 
+  /** Whether this image itself says what is at `offset`, or leaves it to the backing file. `length` is at most `limit`. */
+  async ownExtentAt(offset: number, limit: number): Promise<{ own: boolean; length: number }> {
+    return this.lock.shared(async () => {
+      const first = Math.floor(offset / this.clusterBytes);
+      const l1Index = Math.floor(first / this.map.entriesPerTable);
+      const table = await this.map.table(l1Index);
+      const tableEnd = (l1Index + 1) * this.map.entriesPerTable * this.clusterBytes;
+      const end = Math.min(offset + limit, this.sizeBytes, tableEnd);
+      if (table === undefined) return { own: false, length: end - offset };
+      const isOwn = (cluster: number): boolean =>
+        this.map.decode(table, cluster % this.map.entriesPerTable) !== Q.KIND_UNALLOCATED;
+      const own = isOwn(first);
+      let stop = (first + 1) * this.clusterBytes;
+      for (; stop < end && isOwn(stop / this.clusterBytes) === own; stop += this.clusterBytes);
+      return { own, length: Math.min(stop, end) - offset };
+    });
+  }
+
   private blankBelow(offset: number, length: number): { blank: boolean; length: number } {
     if (this.backing === undefined || offset >= this.backing.sizeBytes) return { blank: true, length };
     return { blank: false, length: Math.min(length, this.backing.sizeBytes - offset) };
