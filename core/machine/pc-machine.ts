@@ -40,6 +40,8 @@ export const TSC_HZ = 1_000_000_000;
 const FIXED_EPOCH_MS = Date.UTC(2026, 0, 1);
 const NOT_APPLICABLE_PORT = 1;
 const SHUTDOWN_STATUS = 0x0f;
+/** Jump with EOI, return from a block move, jump. */
+const RETURNING_CODES = [0x05, 0x09, 0x0a];
 
 export async function createPcMachine(config: VmConfig, log: Logger): Promise<Machine> {
   const external = config.firmware === 'bios' ? undefined : await readFirmware(config.firmware);
@@ -318,11 +320,16 @@ class PcMachine implements Machine {
 
   private performReset(): void {
     this.resetWanted = false;
+    this.loop.forgetHalt();
+    // Programs of the 286 come back from protected mode by a reset that firmware cuts short: the board keeps its state.
+    if (RETURNING_CODES.includes(this.board.rtc.getCmos(SHUTDOWN_STATUS))) {
+      this.vcpu.reset();
+      return;
+    }
     this.board.reset('system');
     this.vcpu.reset();
     this.vcpu.setA20(true);
     this.firmware?.restoreRom();
-    this.loop.forgetHalt();
   }
 
   powerButton(): boolean {
