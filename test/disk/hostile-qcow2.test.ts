@@ -170,4 +170,34 @@ describe('hostile qcow2 images', () => {
     after[79] = 0;
     expect(Buffer.compare(after, bytes)).toBe(0);
   });
+
+  it.each([
+    ['the header as a compressed cluster', 0x4000_0000, 0],
+    ['the refcount table as a zero cluster', 0x8000_0000, 65_537],
+    ['a refcount block as a shared cluster', 0, 131_072],
+  ])('cannot have a table freed and punched out: %s', async (_what, high, low) => {
+    const file = new KeptFile(new Uint8Array(0));
+    await createQcow2(file, { sizeBytes: 2 ** 20 });
+    const first = await openQcow2(file);
+    await first.write(0, new Uint8Array(512).fill(1));
+    await first.close();
+    const bytes = file.content();
+    const view = new DataView(bytes.buffer);
+    const l2 = view.getUint32(3 * 65_536 + 4);
+    view.setUint32(l2, high);
+    view.setUint32(l2 + 4, low);
+    for (const change of ['write', 'writeZeroes'] as const) {
+      const broken = new KeptFile(bytes);
+      const disk = await openQcow2(broken);
+      const work = change === 'write' ? disk.write(0, new Uint8Array(65_536)) : disk.writeZeroes(0, 65_536);
+      await expect(work).rejects.toThrow('damaged');
+      await disk.close();
+      const after = broken.content();
+      expect(after[79]).toBe(2);
+      after[79] = 0;
+      // Clusters may have been reserved; the tables themselves are as they were.
+      expect(Buffer.compare(after.subarray(0, 131_072), bytes.subarray(0, 131_072))).toBe(0);
+      expect(broken.calls.punchHole).toBe(0);
+    }
+  });
 });

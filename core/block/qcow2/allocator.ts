@@ -26,9 +26,13 @@ export class ClusterAllocator {
   /** No cluster below is free. */
   private hint = 0;
 
-  constructor(io: ImageIo, refcounts: Refcounts) {
+  private readonly assertNoTable: (cluster: number) => void;
+
+  /** @param assertNoTable throws when the cluster holds metadata: its refcount lies, and nothing may be put there */
+  constructor(io: ImageIo, refcounts: Refcounts, assertNoTable: (cluster: number) => void) {
     this.io = io;
     this.refcounts = refcounts;
+    this.assertNoTable = assertNoTable;
   }
 
   /** One extent of 1 to `want` clusters with refcount 1. @throws NestboxError `no-space`; nothing is lost then */
@@ -82,6 +86,7 @@ export class ClusterAllocator {
     for (let index = 0; index < pending.length; index++) {
       const { first, count } = pending[index] as { first: number; count: number };
       try {
+        for (let cluster = first; cluster < first + count; cluster++) this.assertNoTable(cluster);
         await this.refcounts.change(first, count, -1);
       } catch (error) {
         // What could not be counted down is leaked at worst; try again next time.
@@ -124,6 +129,7 @@ export class ClusterAllocator {
     const count = Math.max(1, Math.min(limit, Math.max(want, this.batch)));
     const found = await this.refcounts.findFree(this.hint, count);
     if (found !== undefined) {
+      for (let index = 0; index < found.count; index++) this.assertNoTable(found.first + index);
       this.hint = found.first + found.count;
       await this.refcounts.change(found.first, found.count, 1);
       await this.io.extendTo((found.first + found.count) * this.io.clusterBytes);

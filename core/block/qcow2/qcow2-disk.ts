@@ -49,7 +49,9 @@ export class Qcow2Disk implements BlockDevice {
     this.backing = parts.backing;
     this.readOnly = parts.readOnly;
     this.clusterBytes = parts.header.clusterBytes;
-    this.allocator = new ClusterAllocator(parts.io, parts.refcounts);
+    this.allocator = new ClusterAllocator(parts.io, parts.refcounts, (cluster) =>
+      this.map.assertFree(cluster * this.clusterBytes),
+    );
     this.refcounts.onMetadata = (cluster, present) => this.map.noteMetadata(cluster, present);
     this.refcounts.onReplaced = (first, count) => this.allocator.freeLater(first, count);
   }
@@ -77,7 +79,7 @@ export class Qcow2Disk implements BlockDevice {
   async flush(): Promise<void> {
     if (this.readOnly) return;
     if (!this.allocator.hasPending) return this.io.flush();
-    await this.lock.exclusive(() => this.flushAndSettle());
+    await this.guarded(() => this.lock.exclusive(() => this.flushAndSettle()));
   }
 
   async writeZeroes(offset: number, length: number): Promise<void> {
@@ -512,6 +514,9 @@ export class Qcow2Disk implements BlockDevice {
         const last = Math.floor((offset + length - 1) / this.clusterBytes);
         places.push({ first, count: last - first + 1 });
       }
+    }
+    for (const { first, count } of places) {
+      for (let cluster = first; cluster < first + count; cluster++) this.map.assertFree(cluster * this.clusterBytes);
     }
     return places;
   }
