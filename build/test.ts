@@ -42,7 +42,7 @@ if (filters.length === 0 && !long) {
   check('types of the pure layers', bin('typescript/bin/tsc'), ['-p', 'tsconfig.devices.json']);
   check('types', bin('typescript/bin/tsc'), ['-p', 'tsconfig.node.json']);
   check('lint', bin('eslint/bin/eslint.js'), ['.']);
-  check('layers', bin('dependency-cruiser/bin/dependency-cruise.mjs'), ['core', '--config', '.dependency-cruiser.cjs']);
+  check('layers', bin('dependency-cruiser/bin/dependency-cruiser.mjs'), ['core', '--config', '.dependency-cruiser.cjs']);
 }
 
 const reportPath = `${root}.cache/test-report.json`;
