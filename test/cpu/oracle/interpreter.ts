@@ -24,6 +24,10 @@ const DESCRIPTORS_AT = 0x3b200000;
 const LDT_OFFSET = 0x800;
 const TSS_OFFSET = 0xc00;
 const HLT_WORD = 0xf4f4f4f4 | 0;
+// As in host-runner.c.
+const TRAMPOLINE = CODE_AT + 0x100;
+const WAY_BACK = CODE_AT + 0x180;
+const CODE64 = 0x33;
 const ALL_ONES = (1n << 64n) - 1n;
 const ES = 0;
 const CS = 1;
@@ -52,6 +56,21 @@ function at(name: string, index = 0): number {
   const found = offsetOf(name, index);
   if (index === 0) offsets.set(name, found);
   return found;
+}
+
+/** The jump that host-runner.c puts behind the instructions: never run here, but a stray stack may read it. */
+function wayBack(mode: 16 | 32 | 64, address: number): Uint8Array {
+  const bytes = new Uint8Array(mode === 64 ? 6 : mode === 32 ? 7 : 8);
+  const view = new DataView(bytes.buffer);
+  if (mode === 64) {
+    bytes.set([0xff, 0x25]);
+    view.setInt32(2, WAY_BACK - (address + 6), true);
+    return bytes;
+  }
+  bytes.set(mode === 16 ? [0x66, 0xea] : [0xea]);
+  view.setUint32(bytes.length - 6, TRAMPOLINE, true);
+  view.setUint16(bytes.length - 2, CODE64, true);
+  return bytes;
 }
 
 /** Rows after which segments must be set up again. */
@@ -229,6 +248,7 @@ export class InterpreterEngine implements Engine {
     const code = this.#code + (CODE_START - CODE_AT);
     bytes.set(test.code, code);
     bytes.fill(0xf4, code + test.code.length, code + CODE_ROOM);
+    bytes.set(wayBack(test.mode, CODE_START + test.code.length), code + test.code.length);
     this.#call('codeWritten', CODE_PHYS >>> 12, CODE_START - CODE_AT, CODE_ROOM);
 
     // --- Registers.
