@@ -82,11 +82,14 @@ describe('16550A transmitter', () => {
     expect(irq.level).toBe(true);
   });
 
-  it('sends only as many bits as a character has', () => {
+  it('sends whole bytes before the word length is set, and with pacing only as many bits as a character has', () => {
     const { write, sent } = setUp();
-    write(3, 0x02);
     write(0, 0xff);
-    expect(sent).toEqual([0x7f]);
+    expect(sent).toEqual([0xff]);
+    const paced = setUp({ pacing: 'baud' });
+    paced.write(3, 0x02);
+    paced.write(0, 0xff);
+    expect(paced.sent).toEqual([0x7f]);
   });
 
   it('with pacing takes the time that the divisor says', () => {

@@ -306,7 +306,8 @@ export class Uart16550 implements Device, PortDevice {
     } else if (!this.paced) {
       // The line drops first so that an edge-triggered controller sees the next request.
       this.updateIrq();
-      this.onTransmit(value & this.dataMask());
+      // Whole bytes whatever the word length: many small kernels never set LCR, and other virtual machines let them through.
+      this.onTransmit(value);
       this.thrPending = true;
     } else {
       if (this.transmitFifo.length < this.capacity) this.transmitFifo.push(value & this.dataMask(), 0);
