@@ -1,12 +1,11 @@
 // A whole PC: board, software CPU, firmware and media, with power, reset, input, screen and state.
 
-import { Emitter } from '../base/emitter.ts';
+import { Emitter, type Event } from '../base/emitter.ts';
 import { NestboxError, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { TimerQueue } from '../base/timer-queue.ts';
 import type { RunExit, Vcpu } from '../cpu/contract.ts';
 import { createSoftwareVcpu } from '../cpu/software/software-vcpu.ts';
-import { comboToKeys, parseKeyCombo, textToKeys } from '../devices/input/text-to-keys.ts';
 import type { Frame, Rect } from '../display/frame-source.ts';
 import type { EntryState } from '../firmware/loaders/entry-state.ts';
 import { pcMemoryMap } from '../firmware/loaders/memory-map.ts';
@@ -14,19 +13,24 @@ import { layOutMemory } from '../memory/layout.ts';
 import { PhysicalMemory } from '../memory/physical-memory.ts';
 import type { VmConfig } from '../protocol/vm-config.ts';
 import type { TextScreenMessage, VmExit, VmState, VmStats } from '../protocol/vm-messages.ts';
+import { debugLines, ferrLine } from './board-lines.ts';
 import { type DirectBootFiles, enterKernel, loadDirectBoot, readDirectBootFiles } from './direct-boot.ts';
-import { type DriveBays, attachDisks } from './disks.ts';
+import { attachDisks } from './disks.ts';
 import { type BuiltInFirmware, bootPaths, createBuiltInFirmware } from './built-in-firmware.ts';
+import { guestFault } from './fault-text.ts';
 import { type ExternalFirmware, type TableOptions, fillFwCfg, readFirmware } from './firmware-setup.ts';
 import { monotonicMs, newUuid, peakRssMib, randomSeed, traceFile, wallClockMs } from './host-services.ts';
 import { IoQueue } from './io-queue.ts';
-import { KeyTyper } from './key-typer.ts';
 import type { Machine, MachineState } from './machine.ts';
+import { MachineInput } from './machine-input.ts';
+import { MachineLife } from './machine-life.ts';
 import { hashState, loadMachineState, saveMachineState } from './machine-state.ts';
 import { MediaSet } from './media-set.ts';
 import { PcBoard } from './pc-board.ts';
 import { fillCmos } from './pc-cmos.ts';
 import { MachineRandom } from './random.ts';
+import { RemovableDrives } from './removable-drives.ts';
+import { ResetLine } from './reset-line.ts';
 import { RunLoop } from './run-loop.ts';
 import { SerialOutput } from './serial-output.ts';
 import { HostTime, InstructionTime, type TimeSource } from './virtual-clock.ts';
@@ -39,9 +43,6 @@ export const TSC_HZ = 1_000_000_000;
 /** Power-on date with the instruction clock, so that runs repeat: 2026-01-01 00:00 UTC. */
 const FIXED_EPOCH_MS = Date.UTC(2026, 0, 1);
 const NOT_APPLICABLE_PORT = 1;
-const SHUTDOWN_STATUS = 0x0f;
-/** Jump with EOI, return from a block move, jump. */
-const RETURNING_CODES = [0x05, 0x09, 0x0a];
 
 export async function createPcMachine(config: VmConfig, log: Logger): Promise<Machine> {
   const external = config.firmware === 'bios' ? undefined : await readFirmware(config.firmware);
@@ -70,26 +71,23 @@ class PcMachine implements Machine {
   private readonly io: IoQueue;
   private readonly random: MachineRandom;
   private readonly board: PcBoard;
-  private readonly bays: DriveBays;
+  private readonly drives: RemovableDrives;
   private readonly vcpu: Vcpu;
   /** Devices drive their outputs while they are made, before there is a CPU. */
   private cpuIfMade: Vcpu | undefined;
   private readonly loop: RunLoop;
-  private readonly typer: KeyTyper;
+  private readonly input: MachineInput;
+  private readonly life: MachineLife;
+  private readonly resets: ResetLine;
   private readonly serial: SerialOutput;
   private readonly firmware: BuiltInFirmware | undefined;
   private readonly trace: { write(line: string): void; close(): void } | undefined;
   private readonly uuid: Uint8Array;
   private readonly startedMs = monotonicMs();
 
-  private stateNow: VmState = 'created';
-  private resetWanted = false;
-  private exit: VmExit | undefined;
-  private readonly stateEmitter = new Emitter<VmState>();
-  private readonly exitEmitter = new Emitter<VmExit>();
   private readonly serialEmitter = new Emitter<Uint8Array>();
-  readonly onStateChanged = this.stateEmitter.event;
-  readonly onExit = this.exitEmitter.event;
+  readonly onStateChanged: Event<VmState>;
+  readonly onExit: Event<VmExit>;
   readonly onSerialOutput = this.serialEmitter.event;
 
   static async create(config: VmConfig, log: Logger, media: MediaSet, external: ExternalFirmware | undefined, kernel: DirectBootFiles | undefined): Promise<PcMachine> {
@@ -133,6 +131,9 @@ class PcMachine implements Machine {
     this.random = new MachineRandom(config.seed ?? (deterministic ? 1 : randomSeed()));
     this.uuid = newUuid(deterministic ? this.random : undefined);
     this.serial = new SerialOutput((bytes) => this.serialEmitter.fire(bytes));
+    this.life = new MachineLife({ loop: () => this.loop, flushOutput: () => this.serial.flush(), log });
+    this.onStateChanged = this.life.onStateChanged;
+    this.onExit = this.life.onExit;
     this.board = new PcBoard({
       memory,
       timers: this.timers,
@@ -148,9 +149,9 @@ class PcMachine implements Machine {
       raiseInit: () => this.cpuIfMade?.raiseInit(),
       raiseStartup: (vector) => this.cpuIfMade?.raiseStartup(vector),
       setA20: (enabled) => this.cpuIfMade?.setA20(enabled),
-      requestReset: () => this.requestReset(),
-      powerOff: () => this.finish({ reason: 'power-off' }),
-      exitWith: (value) => this.finish({ reason: 'debug-exit', status: ((value << 1) | 1) & 0xff }),
+      requestReset: () => this.resets.request(),
+      powerOff: () => this.life.finish({ reason: 'power-off' }),
+      exitWith: (value) => this.life.finish({ reason: 'debug-exit', status: ((value << 1) | 1) & 0xff }),
       panicked: () => log.log('warn', 'The guest reported that it crashed (pvpanic)'),
       serialOutput: (port, byte) => {
         if (port !== NOT_APPLICABLE_PORT) this.serial.push(byte);
@@ -158,7 +159,7 @@ class PcMachine implements Machine {
       debugOutput: debugLines(log),
     });
     media.onFailure = (error) => this.mediumFailed(error);
-    this.bays = attachDisks({ board: this.board, memory, media, clock: this.timers, io: this.io, log });
+    this.drives = new RemovableDrives(media, attachDisks({ board: this.board, memory, media, clock: this.timers, io: this.io, log }));
     this.vcpu = this.cpuIfMade = createSoftwareVcpu(wasm, memory, {
       index: 0,
       jit: config.jit,
@@ -196,8 +197,9 @@ class PcMachine implements Machine {
       beforeSlice: () => this.beforeSlice(),
       beforeInstruction: this.trace === undefined ? undefined : () => this.trace?.write(this.vcpu.describeNext()),
     });
-    this.typer = new KeyTyper(keyTarget(this.board), this.timers);
+    this.input = new MachineInput(this.board, this.timers, () => this.loop.wake());
     this.firmware = this.setUpFirmware();
+    this.resets = new ResetLine({ board: this.board, vcpu: this.vcpu, restoreRom: () => this.firmware?.restoreRom() });
   }
 
   private tableOptions(): TableOptions {
@@ -263,7 +265,7 @@ class PcMachine implements Machine {
   private kernelPending = false;
 
   private beforeSlice(): void {
-    if (this.resetWanted) this.performReset();
+    if (this.resets.performIfWanted()) this.loop.forgetHalt();
     if (this.kernelPending && this.kernel !== undefined) {
       this.kernelPending = false;
       const entry = this.placeKernel(this.kernel);
@@ -287,49 +289,20 @@ class PcMachine implements Machine {
   // --- power -----------------------------------------------------------------------------------------------------
 
   get state(): VmState {
-    return this.stateNow;
-  }
-
-  private setState(state: VmState): void {
-    if (this.stateNow === state) return;
-    this.stateNow = state;
-    this.stateEmitter.fire(state);
+    return this.life.state;
   }
 
   start(): void {
-    if (this.stateNow === 'stopped') throw new NestboxError('usage', 'The machine has been switched off', { op: 'start' });
-    this.setState('running');
-    this.loop.start((error) => this.fail(error));
+    this.life.start();
   }
 
   async pause(): Promise<void> {
-    await this.loop.stop();
-    this.serial.flush();
-    if (this.stateNow === 'running') this.setState('paused');
+    await this.life.pause();
   }
 
   reset(): void {
-    this.requestReset();
+    this.resets.request();
     this.loop.wake();
-  }
-
-  private requestReset(): void {
-    this.resetWanted = true;
-    this.cpuIfMade?.requestYield();
-  }
-
-  private performReset(): void {
-    this.resetWanted = false;
-    this.loop.forgetHalt();
-    // Programs of the 286 come back from protected mode by a reset that firmware cuts short: the board keeps its state.
-    if (RETURNING_CODES.includes(this.board.rtc.getCmos(SHUTDOWN_STATUS))) {
-      this.vcpu.reset();
-      return;
-    }
-    this.board.reset('system');
-    this.vcpu.reset();
-    this.vcpu.setA20(true);
-    this.firmware?.restoreRom();
   }
 
   powerButton(): boolean {
@@ -341,83 +314,45 @@ class PcMachine implements Machine {
 
   async powerOff(): Promise<void> {
     await this.loop.stop();
-    this.finish({ reason: 'host' });
-  }
-
-  /** Ends the machine's life; the loop stops at once. */
-  private finish(exit: VmExit): void {
-    if (this.exit !== undefined) return;
-    this.exit = exit;
-    this.vcpu.requestYield();
-    void this.loop.stop().then(() => {
-      this.serial.flush();
-      this.setState('stopped');
-      this.exitEmitter.fire(exit);
-    });
+    this.life.finish({ reason: 'host' });
   }
 
   /** An image that cannot be trusted any more ends the machine; other failures are the guest's to handle. */
   private mediumFailed(error: unknown): void {
-    if (error instanceof NestboxError && error.kind === 'bad-input') this.fail(error);
+    if (error instanceof NestboxError && error.kind === 'bad-input') this.life.fail(error);
     else this.log.log('warn', messageOf(error));
   }
 
-  private fail(error: unknown): void {
-    if (!(error instanceof NestboxError)) this.log.log('error', error instanceof Error ? (error.stack ?? error.message) : String(error));
-    const known = error instanceof NestboxError;
-    this.finish({ reason: 'error', kind: known ? error.kind : 'internal', message: known ? error.message : `internal error: ${String(error)}` });
-  }
-
   private handleExit(exit: RunExit): boolean {
-    if (exit === 'reset') {
-      this.resetWanted = true;
+    if (exit === 'reset' || (exit === 'shutdown' && this.resets.isIntended())) {
+      this.resets.request();
       return true;
     }
     if (exit !== 'shutdown') return true;
-    // A triple fault resets a PC. Programs use that on purpose: with a shutdown code in CMOS, or with an empty IDT.
-    const intended = this.board.rtc.getCmos(SHUTDOWN_STATUS) !== 0 || this.vcpu.getState().idtr.limit === 0;
-    if (intended) {
-      this.resetWanted = true;
-      return true;
-    }
-    const report = this.vcpu.faultReport();
-    const exceptions = report.lastExceptions.map((entry) => `  #${entry.vector} error ${hex(entry.errorCode)} at ${hex(entry.cs)}:${hex(entry.rip)}`);
-    this.finish({
-      reason: 'fault',
-      message: `triple fault at CS:RIP ${hex(report.cs)}:${hex(report.rip)}`,
-      report: `${report.registers}\nlast exceptions, oldest first:\n${exceptions.join('\n')}`,
-    });
+    this.life.finish(guestFault('triple fault', this.vcpu.faultReport()));
     return false;
   }
 
   // --- input and output ------------------------------------------------------------------------------------------
 
   key(code: string, down: boolean): void {
-    this.board.keyboard.keyEvent(code, down);
-    this.loop.wake();
+    this.input.key(code, down);
   }
 
   async keyCombination(combination: string): Promise<void> {
-    const typing = this.typer.type(comboToKeys(parseKeyCombo(combination)));
-    this.loop.wake();
-    await typing;
+    await this.input.keyCombination(combination);
   }
 
   async typeText(text: string): Promise<void> {
-    const typing = this.typer.type(textToKeys(text));
-    this.loop.wake();
-    await typing;
+    await this.input.typeText(text);
   }
 
   mouse(dx: number, dy: number, dz: number, buttons: number): void {
-    this.board.keyboard.mouseButtons(buttons);
-    this.board.keyboard.mouseMove(dx, dy, dz);
-    this.loop.wake();
+    this.input.mouse(dx, dy, dz, buttons);
   }
 
   serialInput(bytes: Uint8Array): void {
-    this.board.serial[0]?.receive(bytes);
-    this.loop.wake();
+    this.input.serial(bytes);
   }
 
   textScreen(): TextScreenMessage | undefined {
@@ -429,27 +364,11 @@ class PcMachine implements Machine {
   }
 
   async insertMedium(kind: 'floppy' | 'cdrom', index: number, path: string): Promise<void> {
-    const drive = this.removable(kind, index);
-    const medium = await this.media.openFor(drive, path);
-    await this.ejectMedium(kind, index);
-    drive.medium = medium;
-    this.bays.insert(drive, medium);
+    await this.drives.insert(kind, index, path);
   }
 
   async ejectMedium(kind: 'floppy' | 'cdrom', index: number): Promise<void> {
-    const drive = this.removable(kind, index);
-    const medium = drive.medium;
-    if (medium === undefined) return;
-    drive.medium = undefined;
-    await this.bays.eject(drive);
-    await medium.close();
-  }
-
-  private removable(kind: 'floppy' | 'cdrom', index: number): MediaSet['floppies'][number] {
-    const drives = kind === 'floppy' ? this.media.floppies : this.media.ide.filter((drive) => drive?.kind === 'cdrom');
-    const drive = drives[index];
-    if (drive === undefined) throw new NestboxError('usage', `The machine has no ${kind} drive ${index}`, { op: 'change medium' });
-    return drive;
+    await this.drives.eject(kind, index);
   }
 
   // --- state -----------------------------------------------------------------------------------------------------
@@ -484,83 +403,30 @@ class PcMachine implements Machine {
   }
 
   async stateHash(): Promise<string> {
-    return this.whilePaused(async () => hashState(await saveMachineState(this.stateParts())));
+    return this.life.whilePaused(async () => hashState(await saveMachineState(this.stateParts())));
   }
 
   async save(): Promise<MachineState> {
-    return this.whilePaused(() => saveMachineState(this.stateParts()));
+    return this.life.whilePaused(() => saveMachineState(this.stateParts()));
   }
 
   async load(state: MachineState): Promise<void> {
-    await this.whilePaused(() => loadMachineState(this.stateParts(), state));
+    await this.life.whilePaused(() => loadMachineState(this.stateParts(), state));
     this.loop.forgetHalt();
-  }
-
-  private async whilePaused<T>(work: () => Promise<T>): Promise<T> {
-    const wasRunning = this.loop.isRunning;
-    await this.loop.stop();
-    try {
-      return await work();
-    } finally {
-      if (wasRunning && this.exit === undefined) this.loop.start((error) => this.fail(error));
-    }
   }
 
   async runUntil(instructions: number): Promise<void> {
     if (this.config.clock !== 'instructions') throw new NestboxError('usage', 'Running to an instruction count needs --clock instructions', { op: 'run' });
-    await this.loop.stop();
-    this.loop.stopAtInstructions = instructions;
-    await new Promise<void>((resolve) => {
-      this.loop.onStopped = () => {
-        this.loop.onStopped = undefined;
-        resolve();
-      };
-      this.setState('running');
-      this.loop.start((error) => this.fail(error));
-    });
-    this.loop.stopAtInstructions = Infinity;
-    this.serial.flush();
-    if (this.exit === undefined) this.setState('paused');
+    await this.life.runUntil(instructions);
   }
 
   async dispose(): Promise<void> {
     await this.loop.stop();
     await this.io.drain();
-    this.typer.dispose();
+    this.input.dispose();
     this.board.dispose();
     this.vcpu.dispose();
     await this.media.close();
     this.trace?.close();
   }
-}
-
-function hex(value: number | bigint): string {
-  return value.toString(16).padStart(4, '0');
-}
-
-/** FERR# of the FPU is IRQ 13; the guest clears it through port F0h. */
-function ferrLine(board: PcBoard): (level: boolean) => void {
-  const line = board.irqs.isa(13);
-  board.ports.register(0xf0, 1, { readPort: () => 0xff, writePort: () => line.set(false) });
-  return (level) => line.set(level);
-}
-
-function keyTarget(board: PcBoard): { keyEvent(code: string, down: boolean): void; readonly hasPendingBytes: boolean } {
-  return {
-    keyEvent: (code, down) => board.keyboard.keyEvent(code, down),
-    get hasPendingBytes() {
-      return board.keyboard.keyboard.hasData;
-    },
-  };
-}
-
-/** Collects debug console bytes into lines for the log. */
-function debugLines(log: Logger): (byte: number) => void {
-  let line = '';
-  return (byte) => {
-    if (byte === 10 || line.length >= 1000) {
-      log.log('debug', `debug console: ${line}`);
-      line = '';
-    } else if (byte >= 32) line += String.fromCharCode(byte);
-  };
 }
