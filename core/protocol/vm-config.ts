@@ -2,12 +2,11 @@
 // it. Everything that crosses a process boundary is checked against this schema.
 
 import { z } from 'zod';
+import { CPUS_MAX, MEMORY_MIB_MAX, MEMORY_MIB_MIN } from './limits.ts';
 
 const path = z.string().min(1).max(4096).refine((text) => !text.includes('\0'), 'contains a NUL character');
 
-export const MEMORY_MIB_MIN = 1;
-export const MEMORY_MIB_MAX = 3328;
-export const CPUS_MAX = 1;
+export { CPUS_MAX, MEMORY_MIB_MAX, MEMORY_MIB_MIN };
 
 export const mediumSchema = z.strictObject({
   kind: z.enum(['floppy', 'cdrom', 'disk']),
