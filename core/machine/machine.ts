@@ -1,6 +1,7 @@
 // What a VM process drives: one board with its CPU, devices and media, behind a small surface.
 
 import type { Event } from '../base/emitter.ts';
+import type { CpuState } from '../cpu/contract.ts';
 import type { Frame, Rect } from '../display/frame-source.ts';
 import type { TextScreenMessage, VmExit, VmState, VmStats } from '../protocol/vm-messages.ts';
 
@@ -16,6 +17,15 @@ export interface MachineState {
   /** Non-zero RAM and video RAM pages: page number and 4 KiB content. */
   readonly ram: Uint8Array;
   readonly vram: Uint8Array;
+}
+
+/** What comparisons and debuggers look at while a machine stands still. */
+export interface MachineView {
+  readonly cpu: CpuState;
+  /** Guest RAM itself, not a copy. */
+  readonly ram: Uint8Array;
+  /** The instruction that would run next, as a line of a trace. */
+  readonly next: string;
 }
 
 export interface Machine {
@@ -47,6 +57,8 @@ export interface Machine {
   stats(): VmStats;
   stateHash(): Promise<string>;
   runUntil(instructions: number): Promise<void>;
+  /** The machine must be paused. Changes nothing, not even host work under way. */
+  inspect(): MachineView;
   save(): Promise<MachineState>;
   /** @throws NestboxError kind `bad-input`; the machine is unchanged then */
   load(state: MachineState): Promise<void>;

@@ -21,7 +21,7 @@ import { guestFault } from './fault-text.ts';
 import { type ExternalFirmware, type TableOptions, fillFwCfg, readFirmware } from './firmware-setup.ts';
 import { monotonicMs, newUuid, peakRssMib, randomSeed, traceFile, wallClockMs } from './host-services.ts';
 import { IoQueue } from './io-queue.ts';
-import type { Machine, MachineState } from './machine.ts';
+import type { Machine, MachineState, MachineView } from './machine.ts';
 import { MachineInput } from './machine-input.ts';
 import { MachineLife } from './machine-life.ts';
 import { hashState, loadMachineState, saveMachineState } from './machine-state.ts';
@@ -418,6 +418,10 @@ class PcMachine implements Machine {
   async runUntil(instructions: number): Promise<void> {
     if (this.config.clock !== 'instructions') throw new NestboxError('usage', 'Running to an instruction count needs --clock instructions', { op: 'run' });
     await this.life.runUntil(instructions);
+  }
+
+  inspect(): MachineView {
+    return { cpu: this.vcpu.getState(), ram: this.memory.ram, next: this.vcpu.describeNext() };
   }
 
   async dispose(): Promise<void> {
