@@ -128,6 +128,8 @@ export class Lockstep {
 
   private async runBoth(to: number): Promise<void> {
     for (const machine of this.machines) if (machine.state !== 'stopped') await machine.runUntil(to);
+    // A machine that ended tells a little later than it stops.
+    await new Promise((resolve) => void setImmediate(resolve));
   }
 
   private ended(): boolean {
