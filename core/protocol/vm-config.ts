@@ -8,6 +8,13 @@ const path = z.string().min(1).max(4096).refine((text) => !text.includes('\0'), 
 
 export { CPUS_MAX, MEMORY_MIB_MAX, MEMORY_MIB_MIN };
 
+/** Drives by the place where they stand: floppies 0-1, IDE primary master to secondary slave 0-3. */
+export const slotSchema = z.string().regex(/^(floppy[01]|ide[0-3])$/);
+/** Longest chain of images below a drive. */
+export const BACKING_CHAIN_MAX = 62;
+
+export const imageSchema = z.strictObject({ path, format: z.enum(['raw', 'qcow2']) });
+
 export const mediumSchema = z.strictObject({
   kind: z.enum(['floppy', 'cdrom', 'disk']),
   /** Path of the image; absent = an empty drive. */
@@ -17,6 +24,13 @@ export const mediumSchema = z.strictObject({
   /** Writes are thrown away when the VM ends. */
   snapshot: z.boolean().default(false),
   interface: z.enum(['ide', 'virtio']).default('ide'),
+  /** Where the drive stands; absent = the first free place that suits. */
+  slot: slotSchema.optional(),
+  /**
+   * The images below, nearest first, as the registry knows them: names in the image files are not followed. Absent = an
+   * image with a backing file is refused.
+   */
+  backing: z.array(imageSchema).max(BACKING_CHAIN_MAX).optional(),
 });
 
 export const directBootSchema = z.strictObject({

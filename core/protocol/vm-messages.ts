@@ -50,6 +50,59 @@ export interface FrameMessage {
   readonly pixels: Uint8Array;
 }
 
+/** An overlay that takes over from a drive's image at the instant of a state. */
+export interface OverlayTarget {
+  /** "ide0", "floppy0" ... */
+  readonly slot: string;
+  /** An empty qcow2 overlay on the drive's present image, made by the caller. */
+  readonly path: string;
+}
+
+/** How a running machine's state goes to files: `<folder>/<id>.state` and, when new pages are needed, `<folder>/<id>.pages`. */
+export interface TakeStateSpec {
+  readonly folder: string;
+  readonly id: string;
+  /** Ids of states in the same folder whose pages may be shared; the nearest relative first. */
+  readonly relatives: readonly string[];
+  /** `packed`: content-addressed and compressed. `plain`: as they are, for a fork that is read once and thrown away. */
+  readonly storage: 'packed' | 'plain';
+  readonly overlays: readonly OverlayTarget[];
+  /** `run`: the guest goes on; `stop`: it stands still after the instant, for good. */
+  readonly afterwards: 'run' | 'stop';
+}
+
+export interface TakenState {
+  /** How long the guest stood still, in milliseconds; 0 with `stop`. */
+  readonly pauseMs: number;
+  readonly stateBytes: number;
+  readonly pageBytes: number;
+  /** PNG of the screen at the instant. */
+  readonly screenshot: Uint8Array;
+}
+
+/** What a machine starts from instead of power-on. */
+export interface RestoreSpec {
+  readonly folder: string;
+  readonly id: string;
+  /** The guest must learn that its state was used before: VM generation id, random stream. */
+  readonly newGeneration: boolean;
+}
+
+/** Part of a VM process's commands. */
+export interface VmStateCommands {
+  /** Builds the machine and lets it go on from a saved state; the guest runs before all memory is read. */
+  startFromState(config: VmConfigInput, restore: RestoreSpec): Promise<void>;
+  /**
+   * Saves memory, devices, processors and disks of one instant; resolves when everything is on stable storage. Disks move
+   * to their overlays at the instant. When it fails before that, nothing has changed; afterwards `context.switched` of the
+   * error is true: the guest goes on with the overlays.
+   */
+  takeState(spec: TakeStateSpec): Promise<TakenState>;
+  cancelTakeState(): Promise<void>;
+  /** Resolves when no guest memory is left in the files that the machine was started from. */
+  memoryLoaded(): Promise<void>;
+}
+
 export interface VmCommands {
   /** Builds the machine and powers it on. Rejects with a NestboxError when the configuration or a medium is bad. */
   start(config: VmConfigInput): Promise<void>;
@@ -88,6 +141,12 @@ export interface VmEvents {
   exited(exit: VmExit): void;
   serialOutput(bytes: Uint8Array): void;
   log(level: string, source: string, message: string): void;
+}
+
+/** Part of a VM process's events. */
+export interface VmStateEvents {
+  /** Of takeState(): `id` is the state's. */
+  stateProgress(id: string, fraction: number): void;
 }
 
 /** A NestboxError on its way through a channel. */
