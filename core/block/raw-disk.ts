@@ -12,8 +12,8 @@ const ZERO_CHUNK_BYTES = 256 * 1024;
 const MIN_HOLE_BYTES = 64 * 1024;
 
 export class RawDisk implements BlockDevice {
-  readonly sizeBytes: number;
-  readonly readOnly: boolean;
+  private capacity: number;
+  private writable: boolean;
   private readonly file: HostFile;
   /** The file's size as this disk knows it; it only ever grows, by this disk's own writes. */
   private fileSizeBytes: number;
@@ -26,14 +26,50 @@ export class RawDisk implements BlockDevice {
    */
   constructor(file: HostFile, sizeBytes: number) {
     this.file = file;
-    this.readOnly = file.readOnly;
-    this.sizeBytes = sizeBytes;
+    this.writable = !file.readOnly;
+    this.capacity = sizeBytes;
     this.fileSizeBytes = file.identity().sizeBytes;
     if (this.fileSizeBytes > sizeBytes) {
       throw new NestboxError('internal', `${file.path}: the medium of ${sizeBytes} bytes is smaller than its file`, {
         op: 'open disk',
       });
     }
+  }
+
+  get sizeBytes(): number {
+    return this.capacity;
+  }
+
+  get readOnly(): boolean {
+    return !this.writable;
+  }
+
+  /** As the user named the file. */
+  get path(): string {
+    return this.file.path;
+  }
+
+  /** Makes the disk and its file that long; what is new reads as zeroes, what is cut off is gone. */
+  async resize(sizeBytes: number): Promise<void> {
+    if (this.readOnly) throw writeProtectedError('resize disk');
+    this.checkFileSize('resize disk');
+    await this.file.truncate(sizeBytes);
+    this.fileSizeBytes = sizeBytes;
+    this.capacity = sizeBytes;
+  }
+
+  /** Everything is on stable storage and the disk read-only from here on: it can be the backing file of others. */
+  async freeze(): Promise<void> {
+    await this.flush();
+    this.writable = false;
+    await this.file.lock('shared');
+  }
+
+  /** Undoes `freeze`. @throws NestboxError `busy` when somebody else reads the file by now */
+  async thaw(): Promise<void> {
+    if (this.file.readOnly) throw writeProtectedError('write disk');
+    await this.file.lock('exclusive');
+    this.writable = true;
   }
 
   async read(offset: number, target: Uint8Array): Promise<void> {

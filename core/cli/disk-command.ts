@@ -5,13 +5,13 @@ import type { Command } from 'commander';
 import { NestboxError } from '../base/errors.ts';
 import { commitDisk } from '../block/commit-disk.ts';
 import type { CopyOptions } from '../block/copy-disk.ts';
+import type { DiskFormat } from '../block/disk-files.ts';
 import {
   checkDisk,
   compactDisk,
   convertDisk,
   createDisk,
   type CreateDiskOptions,
-  type DiskFormat,
   diskInfo,
   type DiskInfo,
   resizeDisk,

@@ -18,11 +18,11 @@ export interface Qcow2Header {
   readonly refcountOrder: number;
   readonly headerLength: number;
   readonly compressionType: Q.CompressionType;
-  readonly backingName: string | undefined;
-  readonly backingFormat: string | undefined;
   readonly lazyRefcounts: boolean;
   readonly bitmaps: BitmapDirectory | undefined;
   /** What changes while the image is open. */
+  backingName: string | undefined;
+  backingFormat: string | undefined;
   sizeBytes: number;
   l1Entries: number;
   l1Offset: number;

@@ -9,7 +9,8 @@ import type { LockMode } from './host-file.ts';
 export type LockResult = 'locked' | 'busy' | 'unsupported';
 
 export interface NativeFileCalls {
-  lockDescriptor(descriptor: number, mode: LockMode): LockResult;
+  /** @param held what the descriptor has locked already: kept when the new lock is refused, left when it is given */
+  lockDescriptor(descriptor: number, mode: LockMode, held?: LockMode): LockResult;
   /** False when the host or file system cannot. */
   punchHole(descriptor: number, offset: number, length: number): Promise<boolean>;
 }
@@ -35,6 +36,10 @@ const USED: Readonly<Record<LockMode, readonly number[]>> = {
 };
 /** Neither a reader nor a writer can stand somebody else's writes. */
 const UNSHARED: readonly number[] = [PERMISSION_WRITE, PERMISSION_RESIZE];
+
+function bytesOf(mode: LockMode): number[] {
+  return [...USED[mode].map((bit) => USED_BASE + bit), ...UNSHARED.map((bit) => UNSHARED_BASE + bit)];
+}
 
 /** struct flock of 64-bit Linux: type u16, whence u16, start i64 at 8, length i64 at 16, pid i32 at 24. */
 function flockRecord(type: number, start: number): Uint8Array {
@@ -78,11 +83,13 @@ async function loadNativeCalls(): Promise<NativeFileCalls> {
   };
 
   return {
-    lockDescriptor(descriptor, mode) {
+    lockDescriptor(descriptor, mode, held) {
       const used = USED[mode];
-      const mine = [...used.map((bit) => USED_BASE + bit), ...UNSHARED.map((bit) => UNSHARED_BASE + bit)];
+      const mine = bytesOf(mode);
+      // What the descriptor had before stays its own when more is refused.
+      const kept = held === undefined ? [] : bytesOf(held);
       const release = (result: LockResult): LockResult => {
-        for (const start of mine) setLock(descriptor, F_UNLCK, start);
+        for (const start of mine) if (!kept.includes(start)) setLock(descriptor, F_UNLCK, start);
         return result;
       };
       for (const start of mine) {
@@ -95,6 +102,8 @@ async function loadNativeCalls(): Promise<NativeFileCalls> {
         const held = heldByOther(descriptor, start);
         if (held !== false) return release(held === true ? 'busy' : 'unsupported');
       }
+      // A writer that becomes a reader lets others read from here on.
+      for (const start of kept) if (!mine.includes(start)) setLock(descriptor, F_UNLCK, start);
       return 'locked';
     },
     punchHole(descriptor, offset, length) {

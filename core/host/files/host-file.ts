@@ -28,6 +28,7 @@ export interface HostFile {
   punchHole(offset: number, length: number): Promise<boolean>;
   /**
    * Takes an advisory lock until `close`. Several readers share, one writer excludes all others, QEMU's tools included.
+   * Calling it again changes the mode; when that is refused the old lock stays.
    * @returns false where the host offers no locks (nothing is locked then)
    * @throws NestboxError kind `busy` when another program or VM holds it
    */

@@ -17,6 +17,7 @@ class NodeHostFile implements HostFile {
   readonly path: string;
   readonly readOnly: boolean;
   private handle: FileHandle | undefined;
+  private held: LockMode | undefined;
 
   constructor(path: string, readOnly: boolean, handle: FileHandle) {
     this.path = path;
@@ -92,13 +93,14 @@ class NodeHostFile implements HostFile {
 
   async lock(mode: LockMode): Promise<boolean> {
     const native = await nativeFileCalls();
-    const result = native.lockDescriptor(this.opened('lock file').fd, mode);
+    const result = native.lockDescriptor(this.opened('lock file').fd, mode, this.held);
     if (result === 'busy') {
       throw new NestboxError('busy', `${this.path}: in use by another virtual machine or program`, {
         op: 'lock file',
         context: { path: this.path },
       });
     }
+    if (result === 'locked') this.held = mode;
     return result === 'locked';
   }
 
