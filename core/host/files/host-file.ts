@@ -17,6 +17,8 @@ export interface HostFile {
   readonly readOnly: boolean;
   /** Fills `target` from byte `offset`; returns the bytes read, fewer than asked only at the end of the file. @throws NestboxError */
   read(offset: number, target: Uint8Array): Promise<number>;
+  /** The same without giving up the thread: for a guest that needs a page of memory now. */
+  readSync(offset: number, target: Uint8Array): number;
   /** Writes all of `source`; the file grows when needed. @throws NestboxError `io`, `no-space`, `permission` */
   write(offset: number, source: Uint8Array): Promise<void>;
   /** Returns when all completed writes are on stable storage. @throws NestboxError */
@@ -56,6 +58,10 @@ export interface HostFiles {
   createTemporary(): Promise<HostFile>;
   rename(from: string, to: string): Promise<void>;
   unlink(path: string): Promise<void>;
+  /** Names in a folder, in no order; empty when there is no such folder. */
+  list(path: string): Promise<string[]>;
+  /** Makes a folder and those above it, for the user only; nothing happens when it is there. */
+  makeFolder(path: string): Promise<void>;
   /** Makes renames, new files and removals in a folder durable. */
   syncDirectory(path: string): Promise<void>;
 }

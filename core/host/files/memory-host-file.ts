@@ -49,6 +49,10 @@ export class MemoryHostFile implements HostFile {
   }
 
   async read(offset: number, target: Uint8Array): Promise<number> {
+    return this.readSync(offset, target);
+  }
+
+  readSync(offset: number, target: Uint8Array): number {
     this.enter('read');
     const count = Math.max(0, Math.min(target.length, this.size - offset));
     target.set(this.bytes.subarray(offset, offset + count));

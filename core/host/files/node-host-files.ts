@@ -1,7 +1,7 @@
 // The real HostFiles, on Node's asynchronous file calls (libuv's thread pool), always with explicit positions.
 
-import { constants, fstatSync } from 'node:fs';
-import { type FileHandle, open, rename, stat, unlink } from 'node:fs/promises';
+import { constants, fstatSync, readSync } from 'node:fs';
+import { type FileHandle, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
@@ -32,6 +32,21 @@ class NodeHostFile implements HostFile {
       while (done < target.length) {
         const length = Math.min(target.length - done, MAX_TRANSFER_BYTES);
         const { bytesRead } = await handle.read(target, done, length, offset + done);
+        if (bytesRead === 0) break;
+        done += bytesRead;
+      }
+    } catch (error) {
+      throw hostFileError(error, 'read file', this.path);
+    }
+    return done;
+  }
+
+  readSync(offset: number, target: Uint8Array): number {
+    const { fd } = this.opened('read file');
+    let done = 0;
+    try {
+      while (done < target.length) {
+        const bytesRead = readSync(fd, target, done, target.length - done, offset + done);
         if (bytesRead === 0) break;
         done += bytesRead;
       }
@@ -199,6 +214,22 @@ class NodeHostFiles implements HostFiles {
 
   unlink(path: string): Promise<void> {
     return wrap('remove file', path, () => unlink(path));
+  }
+
+  async list(path: string): Promise<string[]> {
+    try {
+      return await readdir(path);
+    } catch (error) {
+      const problem = hostFileError(error, 'list folder', path);
+      if (problem.kind === 'not-found') return [];
+      throw problem;
+    }
+  }
+
+  makeFolder(path: string): Promise<void> {
+    return wrap('make folder', path, async () => {
+      await mkdir(path, { recursive: true, mode: 0o700 });
+    });
   }
 
   syncDirectory(path: string): Promise<void> {
