@@ -20,6 +20,7 @@ module.exports = {
     { name: 'only-machine-names-devices', severity: 'error', from: { path: '^core/', pathNot: '^core/(machine|vm-process|devices|firmware)/|\\.test\\.ts$' }, to: { path: '^core/devices/(?!device\\.ts|state\\.ts|display/fonts/|input/)' } },
     { name: 'only-registry-opens-sqlite', severity: 'error', from: { pathNot: '^core/registry/' }, to: { path: 'node_modules/better-sqlite3/' } },
     { name: 'only-host-and-kvm-use-ffi', severity: 'error', from: { pathNot: '^core/(host|cpu/kvm)/' }, to: { path: 'node_modules/koffi/' } },
+    { name: 'inspect-only-reads-files', severity: 'error', from: { path: '^core/inspect/' }, to: { path: '^core/(?!inspect/|base/|protocol/|block/(medium-kinds|floppy-sizes)\\.ts|host/files/host-file\\.ts|firmware/loaders/)' } },
     { name: 'machine-below-vm-process', severity: 'error', from: { path: '^core/machine/' }, to: { path: '^core/(vm-process|manager|registry|cli)/' } },
     { name: 'product-imports-no-tests', severity: 'error', from: { path: '^(core|electron|renderer)/', pathNot: '\\.test\\.ts$' }, to: { path: '^test/|\\.test\\.ts$' } },
   ],
