@@ -5,22 +5,16 @@ import { fileURLToPath } from 'node:url';
 import { NestboxError } from '../base/errors.ts';
 import type { VmHost, VmProcess } from '../manager/vm-host.ts';
 import { childProcessPort } from './child-port.ts';
+import { vmEnvironment } from './vm-environment.ts';
 
-/** What a VM process needs from the environment; everything else stays out. */
-const ENVIRONMENT = ['PATH', 'HOME', 'TMPDIR', 'TEMP', 'TMP', 'LANG', 'LC_ALL', 'TZ', 'SystemRoot', 'NESTBOX_LOG', 'XDG_RUNTIME_DIR'];
 const STDERR_TAIL_BYTES = 64 * 1024;
 const STDERR_GRACE_MS = 30;
 
 export class NodeVmHost implements VmHost {
   async launch(title: string): Promise<VmProcess> {
-    const env: Record<string, string> = {};
-    for (const name of ENVIRONMENT) {
-      const value = process.env[name];
-      if (value !== undefined) env[name] = value;
-    }
     const child = fork(fileURLToPath(new URL('../vm-process/main.ts', import.meta.url)), [title], {
       serialization: 'advanced',
-      env,
+      env: vmEnvironment(),
       execArgv: ['--disable-warning=ExperimentalWarning', '--stack-size=2000', `--title=${title}`],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
