@@ -22,6 +22,7 @@ module.exports = {
     { name: 'only-host-and-kvm-use-ffi', severity: 'error', from: { pathNot: '^core/(host|cpu/kvm)/' }, to: { path: 'node_modules/koffi/' } },
     { name: 'inspect-only-reads-files', severity: 'error', from: { path: '^core/inspect/' }, to: { path: '^core/(?!inspect/|base/|protocol/|block/(medium-kinds|floppy-sizes)\\.ts|host/files/host-file\\.ts|firmware/loaders/)' } },
     { name: 'machine-below-vm-process', severity: 'error', from: { path: '^core/machine/' }, to: { path: '^core/(vm-process|manager|registry|cli)/' } },
+    { name: 'state-store-sees-files-only', severity: 'error', from: { path: '^core/state-store/', pathNot: '\\.test\\.ts$' }, to: { path: '^core/(?!base/|state-store/|host/files/)' } },
     { name: 'product-imports-no-tests', severity: 'error', from: { path: '^(core|electron|renderer)/', pathNot: '\\.test\\.ts$' }, to: { path: '^test/|\\.test\\.ts$' } },
   ],
   options: {

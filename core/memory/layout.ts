@@ -29,7 +29,7 @@ export interface MemoryLayout {
   readonly vcpuAreaBytes: number;
   /** One u32 a guest physical page, see PAGE in core/cpu/isa/layout.ts. */
   readonly pageMapBase: number;
-  /** One byte a RAM/ROM/VRAM page from ramBase on: 1 = written since last cleared. */
+  /** One byte a RAM/ROM/VRAM page from ramBase on; its bits are DIRTY in core/memory/physical-memory.ts. */
   readonly dirtyBase: number;
   /** One u64 a RAM/ROM/VRAM page: 64-byte granules that hold decoded code. */
   readonly granuleBase: number;

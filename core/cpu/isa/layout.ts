@@ -296,4 +296,6 @@ export const PAGE = {
   WRITE: 2,
   /** The backing page has a dirty byte and code granules (it is RAM, index = (host address - RAM_BASE) >> 12). */
   RAM: 4,
+  /** The backing page has still to be filled from a saved state: the host is told before the first access. */
+  ABSENT: 8,
 } as const;

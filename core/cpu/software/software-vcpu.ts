@@ -32,6 +32,8 @@ const CODE_SIZE = [16, 32, 64] as const;
 const MOST_FAULTS = 20_000;
 /** hostNotify kinds. */
 const NOTIFY_FERR = 1;
+/** The page map has ABSENT for a page that is needed now. */
+const NOTIFY_ABSENT = 64;
 /** The last pages of the vCPU's area hold its CPUID table. */
 const CPUID_TABLE_BYTES = 0x2000;
 const SEGMENT_INDEX = { es: 0, cs: 1, ss: 2, ds: 3, fs: 4, gs: 5, ldtr: 6, tr: 7 } as const;
@@ -101,8 +103,9 @@ class SoftwareVcpu implements Vcpu {
       cr8Read: () => interrupts.readCr8(),
       cr8Write: (value) => interrupts.writeCr8(value),
       random32: () => options.random32(),
-      notify: (kind) => {
+      notify: (kind, a) => {
         if (kind === NOTIFY_FERR) options.onFerr?.(true);
+        else if (kind === NOTIFY_ABSENT) memory.fillPage(a);
       },
     });
     this.describeProcessor(base + layout.vcpuAreaBytes - CPUID_TABLE_BYTES);

@@ -2,15 +2,27 @@
 // No access here may cross a page. Writes mark the page dirty and tell the code cache when they hit decoded bytes.
 
 import { codeWritten } from './blocks';
-import { hostMmioRead, hostMmioWrite } from './env';
-import { PAGE_HOST_MASK, PAGE_PHYS_PAGES, PAGE_RAM, PAGE_READ, PAGE_WRITE } from './generated/layout';
+import { hostMmioRead, hostMmioWrite, hostNotify } from './env';
+import { PAGE_ABSENT, PAGE_HOST_MASK, PAGE_PHYS_PAGES, PAGE_RAM, PAGE_READ, PAGE_WRITE } from './generated/layout';
 import { dirtyBase, granuleBase, pageMapBase, ramBase } from './state';
 
-/** Page map entry of a guest physical page; 0 (MMIO) for pages above the map. */
+/** hostNotify kind: guest physical page `a` is needed and has still to be filled. */
+const NOTIFY_ABSENT: u32 = 64;
+/** A dirty byte when everyone who watches the page knows of a write: one bit for each of them. */
+const DIRTY_ALL: u8 = 0xff;
+
+/** Page map entry of a guest physical page, which is filled then; 0 (MMIO) for pages above the map. */
 // @ts-ignore: decorator
 @inline
 export function pageMapEntry(page: u64): u32 {
-  return page < <u64>PAGE_PHYS_PAGES ? load<u32>(pageMapBase + (<usize>page << 2)) : 0;
+  if (page >= <u64>PAGE_PHYS_PAGES) return 0;
+  const entry = load<u32>(pageMapBase + (<usize>page << 2));
+  return (entry & PAGE_ABSENT) == 0 ? entry : filledEntry(<u32>page);
+}
+
+function filledEntry(page: u32): u32 {
+  hostNotify(NOTIFY_ABSENT, page, 0);
+  return load<u32>(pageMapBase + (<usize>page << 2));
 }
 
 /** Granules (bits of 64 bytes) of a RAM page that hold decoded code. */
@@ -23,13 +35,14 @@ export function codeGranules(entry: u32): u64 {
 // @ts-ignore: decorator
 @inline
 export function markDirty(entry: u32): void {
-  store<u8>(dirtyBase + ((<usize>(entry & PAGE_HOST_MASK) - ramBase) >> 12), 1);
+  store<u8>(dirtyBase + ((<usize>(entry & PAGE_HOST_MASK) - ramBase) >> 12), DIRTY_ALL);
 }
 
+/** Whether a further write needs no new mark: nobody has cleared theirs. */
 // @ts-ignore: decorator
 @inline
 export function isDirty(entry: u32): bool {
-  return load<u8>(dirtyBase + ((<usize>(entry & PAGE_HOST_MASK) - ramBase) >> 12)) != 0;
+  return load<u8>(dirtyBase + ((<usize>(entry & PAGE_HOST_MASK) - ramBase) >> 12)) == DIRTY_ALL;
 }
 
 /** Before a write of `size` bytes to a page that may be written directly. */
