@@ -21,6 +21,8 @@ module.exports = {
     { name: 'only-registry-opens-sqlite', severity: 'error', from: { pathNot: '^core/registry/' }, to: { path: 'node_modules/better-sqlite3/' } },
     { name: 'only-host-and-kvm-use-ffi', severity: 'error', from: { pathNot: '^core/(host|cpu/kvm)/' }, to: { path: 'node_modules/koffi/' } },
     { name: 'inspect-only-reads-files', severity: 'error', from: { path: '^core/inspect/' }, to: { path: '^core/(?!inspect/|base/|protocol/|block/(medium-kinds|floppy-sizes)\\.ts|host/files/host-file\\.ts|firmware/loaders/)' } },
+    { name: 'preload-sees-protocol-only', severity: 'error', from: { path: '^electron/preload/', pathNot: '\\.test\\.ts$' }, to: { path: '^(core/(?!protocol/)|electron/(?!preload/)|renderer/)' } },
+    { name: 'electron-knows-no-renderer', severity: 'error', from: { path: '^electron/' }, to: { path: '^(renderer|build|test)/' } },
     { name: 'machine-below-vm-process', severity: 'error', from: { path: '^core/machine/' }, to: { path: '^core/(vm-process|manager|registry|cli)/' } },
     { name: 'state-store-sees-files-only', severity: 'error', from: { path: '^core/state-store/', pathNot: '\\.test\\.ts$' }, to: { path: '^core/(?!base/|state-store/|host/files/)' } },
     { name: 'product-imports-no-tests', severity: 'error', from: { path: '^(core|electron|renderer)/', pathNot: '\\.test\\.ts$' }, to: { path: '^test/|\\.test\\.ts$' } },

@@ -4,7 +4,7 @@ export default tseslint.config(
   { ignores: ['node_modules/**', 'dist/**', 'core/cpu/interp/assembly/**', '**/generated/**', '.cache/**', '**/*.svelte', '**/*.mjs', '**/*.cjs', '**/*.js'] },
   ...tseslint.configs.recommendedTypeChecked,
   {
-    languageOptions: { parserOptions: { project: ['./tsconfig.node.json'], tsconfigRootDir: import.meta.dirname } },
+    languageOptions: { parserOptions: { project: ['./tsconfig.node.json', './tsconfig.electron.json', './tsconfig.preload.json'], tsconfigRootDir: import.meta.dirname } },
     rules: {
       '@typescript-eslint/no-explicit-any': 'error',
       '@typescript-eslint/consistent-type-imports': 'error',

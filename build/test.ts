@@ -41,8 +41,10 @@ function check(label: string, script: string, args: readonly string[]): void {
 if (filters.length === 0 && !long) {
   check('types of the pure layers', bin('typescript/bin/tsc'), ['-p', 'tsconfig.devices.json']);
   check('types', bin('typescript/bin/tsc'), ['-p', 'tsconfig.node.json']);
+  check('types of the desktop shell', bin('typescript/bin/tsc'), ['-p', 'tsconfig.electron.json']);
+  check('types of the preload script', bin('typescript/bin/tsc'), ['-p', 'tsconfig.preload.json']);
   check('lint', bin('eslint/bin/eslint.js'), ['.']);
-  check('layers', bin('dependency-cruiser/bin/dependency-cruiser.mjs'), ['core', '--config', '.dependency-cruiser.cjs']);
+  check('layers', bin('dependency-cruiser/bin/dependency-cruiser.mjs'), ['core', 'electron', '--config', '.dependency-cruiser.cjs']);
 }
 
 const reportPath = `${root}.cache/test-report.json`;
