@@ -4,7 +4,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import type { ForkUtility, UtilityChild } from '../main/utility-vm-host.ts';
+import type { ForkUtility } from '../main/utility-vm-host.ts';
 
 class NodeUtility extends EventEmitter {
   private readonly child: ChildProcess;
