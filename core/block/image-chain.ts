@@ -3,13 +3,13 @@
 
 import { dirname, relative, resolve } from 'node:path';
 import { NestboxError } from '../base/errors.ts';
-import type { HostFile, HostFiles } from '../host/files/host-file.ts';
+import type { HostFiles } from '../host/files/host-file.ts';
 import { nodeHostFiles } from '../host/files/node-host-files.ts';
 import { roundUp } from './block-range.ts';
 import { type DiskFormat, makeFile, openImage } from './disk-files.ts';
 import { createQcow2, type Qcow2CreateOptions } from './qcow2/create-qcow2.ts';
 import { MAX_CHAIN_DEPTH } from './qcow2/layout.ts';
-import { openQcow2 } from './qcow2/open-qcow2.ts';
+import { type BackingResolver, openQcow2 } from './qcow2/open-qcow2.ts';
 import type { Qcow2Disk } from './qcow2/qcow2-disk.ts';
 import { RawDisk } from './raw-disk.ts';
 
@@ -56,26 +56,16 @@ async function openLink(
   const { file } = await openImage(files, link.path, link.format, readOnly);
   try {
     const { device, inode } = file.identity();
-    if (seen.has(`${device}:${inode}`)) throw mismatch(file, 'appears twice in its own chain');
+    if (seen.has(`${device}:${inode}`)) throw mismatch(link.path, 'appears twice in its own chain');
     seen.add(`${device}:${inode}`);
     if (link.format === 'raw') {
-      if (below !== undefined) throw mismatch(file, `is a raw image and cannot be on ${below.path}`);
+      if (below !== undefined) throw mismatch(link.path, `is a raw image and cannot be on ${below.path}`);
       return new RawDisk(file, roundUp(file.identity().sizeBytes, 512));
     }
-    const disk = await openQcow2(file, {
-      readOnly,
-      resolveBacking: async ({ name, format }) => {
-        if (below === undefined) throw mismatch(file, `needs ${JSON.stringify(name)}, which is not part of its chain`);
-        if (resolve(dirname(resolve(link.path)), name) !== resolve(below.path))
-          throw mismatch(file, `names ${JSON.stringify(name)} as its backing file, expected ${below.path}`);
-        if (format !== undefined && format !== below.format)
-          throw mismatch(file, `says that its backing file is ${JSON.stringify(format)}, expected ${below.format}`);
-        return openLink(files, links, index + 1, true, seen);
-      },
-    });
+    const disk = await openQcow2(file, { readOnly, resolveBacking: resolverFor(files, links, index, seen) });
     if (below !== undefined && disk.backing === undefined) {
       await disk.close();
-      throw mismatch(file, `has no backing file, expected ${below.path}`);
+      throw mismatch(link.path, `has no backing file, expected ${below.path}`);
     }
     return disk;
   } catch (error) {
@@ -84,8 +74,31 @@ async function openLink(
   }
 }
 
-function mismatch(file: HostFile, text: string): NestboxError {
-  return new NestboxError('bad-input', `${file.path}: ${text}`, { op: 'open chain', context: { path: file.path } });
+/** Opens the next link when its image asks for just that one. */
+function resolverFor(files: HostFiles, links: readonly ChainLink[], index: number, seen: Set<string>): BackingResolver {
+  const path = (links[index] as ChainLink).path;
+  const below = links[index + 1];
+  return async ({ name, format }) => {
+    if (below === undefined) throw mismatch(path, `needs ${JSON.stringify(name)}, which is not part of its chain`);
+    if (resolve(dirname(resolve(path)), name) !== resolve(below.path))
+      throw mismatch(path, `names ${JSON.stringify(name)} as its backing file, expected ${below.path}`);
+    if (format !== undefined && format !== below.format)
+      throw mismatch(path, `says that its backing file is ${JSON.stringify(format)}, expected ${below.format}`);
+    return openLink(files, links, index + 1, true, seen);
+  };
+}
+
+/** For an image that is opened otherwise: finds what lies below it. @param backing nearest first */
+export function knownBackingResolver(
+  path: string,
+  backing: readonly ChainLink[],
+  files: HostFiles = nodeHostFiles,
+): BackingResolver {
+  return resolverFor(files, [{ path, format: 'qcow2' }, ...backing], 0, new Set());
+}
+
+function mismatch(path: string, text: string): NestboxError {
+  return new NestboxError('bad-input', `${path}: ${text}`, { op: 'open chain', context: { path } });
 }
 
 export interface CreateOverlayOptions {

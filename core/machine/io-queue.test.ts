@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { NestboxError } from '../base/errors.ts';
 import { IoQueue } from './io-queue.ts';
 
 function later<T>(value: T, ms: number): Promise<T> {
@@ -48,5 +49,25 @@ describe('IoQueue with the instruction clock', () => {
     now = 120;
     await io.deliverDue(now);
     expect(done).toEqual(['slow', 'fast']);
+  });
+});
+
+describe('host work that cannot end for now', () => {
+  it('does not keep the machine from stopping, and fails whoever waits for all of it', async () => {
+    const queue = new IoQueue({ nowNs: () => 0, deterministic: true, wake: () => undefined });
+    let end = (): void => undefined;
+    let done = 0;
+    queue.submit(() => new Promise<void>((resolve) => (end = resolve)), () => done++, () => undefined, 0);
+    const delivered = queue.deliverDue(10);
+    queue.interrupt();
+    expect(await delivered).toBe(false);
+    const drained = queue.drain();
+    queue.block(new NestboxError('no-space', 'full'));
+    await expect(drained).rejects.toThrow('full');
+    await expect(queue.drain()).rejects.toThrow('full');
+    queue.unblock();
+    end();
+    await queue.drain();
+    expect(done).toBe(1);
   });
 });

@@ -2,6 +2,7 @@
 // Instruction clock: each request completes at a virtual time fixed when it was made; the machine waits for the host
 // there, so runs repeat exactly.
 
+import type { NestboxError } from '../base/errors.ts';
 import type { IoHandle, IoScheduler } from '../bus/io-scheduler.ts';
 
 interface Request {
@@ -20,6 +21,9 @@ export class IoQueue implements IoScheduler {
   private readonly deterministic: boolean;
   private readonly wake: () => void;
   private sequence = 0;
+  /** Why host work cannot end for now. */
+  private blocked: NestboxError | undefined;
+  private disturb: (() => void) | undefined;
 
   /** @param wake called (from the event loop) when a completion can be delivered */
   constructor(options: { nowNs: () => number; deterministic: boolean; wake: () => void }) {
@@ -78,20 +82,47 @@ export class IoQueue implements IoScheduler {
     return count;
   }
 
-  /** Instruction clock: waits for and runs the completions that are due at `nowNs`. */
-  async deliverDue(nowNs: number): Promise<void> {
+  /** Instruction clock: waits for and runs the completions that are due at `nowNs`. @returns false when interrupted */
+  async deliverDue(nowNs: number): Promise<boolean> {
     for (let request = this.outstanding[0]; request !== undefined && request.dueNs <= nowNs; request = this.outstanding[0]) {
-      await request.settled;
+      if (!(await this.settles(request))) return false;
       this.finish(request);
     }
+    return true;
   }
 
-  /** Waits until nothing is under way, delivering everything: before a state is saved. */
+  /** Lets `deliverDue` return early: the machine is to stop. */
+  interrupt(): void {
+    this.disturb?.();
+  }
+
+  /** Host work stands still until `unblock`: whoever waits for all of it fails with `error`. */
+  block(error: NestboxError): void {
+    this.blocked = error;
+    this.disturb?.();
+  }
+
+  unblock(): void {
+    this.blocked = undefined;
+  }
+
+  /** False when it was disturbed before the request settled. */
+  private async settles(request: Request): Promise<boolean> {
+    const disturbed = new Promise<false>((resolve) => {
+      this.disturb = () => resolve(false);
+    });
+    const result = await Promise.race([request.settled.then(() => true as const), disturbed]);
+    this.disturb = undefined;
+    return result;
+  }
+
+  /** Waits until nothing is under way, delivering everything: before a state is saved. @throws NestboxError what blocks it */
   async drain(): Promise<void> {
     while (this.outstanding.length > 0) {
       const request = this.outstanding[0];
       if (request === undefined) return;
-      await request.settled;
+      if (this.blocked !== undefined) throw this.blocked;
+      if (!(await this.settles(request))) continue;
       if (!this.deterministic) this.ready.splice(this.ready.indexOf(request), 1);
       this.finish(request);
     }

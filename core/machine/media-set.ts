@@ -3,7 +3,10 @@
 import { NestboxError, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { BlockDevice } from '../block/block-device.ts';
+import { knownBackingResolver } from '../block/image-chain.ts';
+import { LiveDisk } from '../block/live-disk.ts';
 import { openMedium } from '../block/open-medium.ts';
+import { SpaceWait, waitingForSpace } from '../block/space-wait.ts';
 import type { MediumConfig } from '../protocol/vm-config.ts';
 
 /** One drive of the board and what is in it. */
@@ -28,6 +31,9 @@ export class MediaSet {
   private readonly failures = new Set<string>();
   /** A host-side failure of an image, the first time it happens. */
   onFailure: ((error: unknown) => void) | undefined;
+  /** Writes that found the host's disk full. */
+  readonly space = new SpaceWait();
+  private readonly live = new WeakMap<BlockDevice, LiveDisk>();
   readBytes = 0;
   writtenBytes = 0;
 
@@ -73,9 +79,18 @@ export class MediaSet {
       format: config.format,
       readOnly: config.readOnly || config.kind === 'cdrom',
       snapshot: config.snapshot,
+      resolveBacking: config.backing === undefined ? undefined : knownBackingResolver(path, config.backing),
     });
     for (const note of medium.notes) this.log.log('info', note);
-    return this.counted(medium.device);
+    const live = new LiveDisk(medium.device);
+    const device = this.counted(waitingForSpace(live, this.space));
+    this.live.set(device, live);
+    return device;
+  }
+
+  /** The disk in a drive whose image can be exchanged while the guest uses it. */
+  liveDisk(drive: Drive): LiveDisk | undefined {
+    return drive.medium === undefined ? undefined : this.live.get(drive.medium);
   }
 
   /** Opens an image for a drive that the guest sees already. */
@@ -121,6 +136,7 @@ export class MediaSet {
   }
 
   async close(): Promise<void> {
+    this.space.close();
     for (const drive of this.drives()) {
       const medium = drive.medium;
       drive.medium = undefined;

@@ -62,6 +62,9 @@ export async function createPcMachine(config: VmConfig, log: Logger): Promise<Ma
 class PcMachine implements Machine {
   private readonly config: VmConfig;
   private readonly log: Logger;
+  /** Set while the machine stands still for lack of space on the host, and not because somebody asked. */
+  private pausedByFullDisk = false;
+  private fullDiskPause: Promise<void> = Promise.resolve();
   private readonly media: MediaSet;
   private readonly kernel: DirectBootFiles | undefined;
   private readonly external: ExternalFirmware | undefined;
@@ -159,6 +162,8 @@ class PcMachine implements Machine {
       debugOutput: debugLines(log),
     });
     media.onFailure = (error) => this.mediumFailed(error);
+    media.space.onFull = (error) => this.diskFull(error);
+    media.space.onSpace = () => void this.diskHasSpace();
     this.drives = new RemovableDrives(media, attachDisks({ board: this.board, memory, media, clock: this.timers, io: this.io, log }));
     this.vcpu = this.cpuIfMade = createSoftwareVcpu(wasm, memory, {
       index: 0,
@@ -293,10 +298,14 @@ class PcMachine implements Machine {
   }
 
   start(): void {
+    this.pausedByFullDisk = false;
+    this.io.unblock();
     this.life.start();
+    this.media.space.retryLoudly();
   }
 
   async pause(): Promise<void> {
+    this.pausedByFullDisk = false;
     await this.life.pause();
   }
 
@@ -315,6 +324,23 @@ class PcMachine implements Machine {
   async powerOff(): Promise<void> {
     await this.loop.stop();
     this.life.finish({ reason: 'host' });
+  }
+
+  /** The guest stands still until its write is done: a full disk of the host is not the guest's trouble. */
+  private diskFull(error: NestboxError): void {
+    this.log.log('error', `${error.message}; the machine is paused and goes on when there is space`);
+    this.io.block(error);
+    if (this.life.state !== 'running') return;
+    this.pausedByFullDisk = true;
+    this.fullDiskPause = this.life.pause();
+  }
+
+  private async diskHasSpace(): Promise<void> {
+    this.io.unblock();
+    await this.fullDiskPause;
+    if (!this.pausedByFullDisk || this.life.state !== 'paused') return;
+    this.log.log('info', 'There is space on the disk again; the machine goes on');
+    this.start();
   }
 
   /** An image that cannot be trusted any more ends the machine; other failures are the guest's to handle. */
@@ -426,6 +452,8 @@ class PcMachine implements Machine {
 
   async dispose(): Promise<void> {
     await this.loop.stop();
+    this.media.space.close();
+    this.io.unblock();
     await this.io.drain();
     this.input.dispose();
     this.board.dispose();

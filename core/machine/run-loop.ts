@@ -72,6 +72,7 @@ export class RunLoop {
   async stop(): Promise<void> {
     this.stopRequested = true;
     this.options.vcpu.requestYield();
+    this.options.io.interrupt();
     this.wake();
     await this.finished;
   }
@@ -93,8 +94,8 @@ export class RunLoop {
     let lastTurnMs = readHostMs();
     try {
       while (!this.stopRequested) {
-        if (this.deterministic !== undefined) await io.deliverDue(time.nowNs());
-        else io.deliverReady();
+        if (this.deterministic === undefined) io.deliverReady();
+        else if (!(await io.deliverDue(time.nowNs()))) continue;
         timers.runDue(time.nowNs());
         this.options.beforeSlice();
         if (this.stopRequested) return;
