@@ -1,149 +1,124 @@
-// `npm run bench`: Nestbox, QEMU's software CPU and v86 on the same guests, in turn, several times, with ratios.
-// Usage: node test/perf/bench.ts [--runs N] [--only 32|64|boot]
+// `npm run bench`: Nestbox, QEMU's software CPU (TCG) and v86 on the same guests, in turn, several times, with ratios.
+//   --only NAME[,NAME]  kernels32 kernels64 linux64 linux32 init login idle (default: all)
+//   --runs N            runs of each engine (default 3)
+//   --time wall|cpu     elapsed time, or processor time of all threads of an engine for machines that are not alone
+//   --jit on|off        of Nestbox (default on)
+//   --json PATH         also writes the figures of every run
+// Guests are made from Debian's packages and kept in .cache; what cannot be had is skipped with its reason. docs/performance.md
+// explains the method.
 
-import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { existsSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+import { NestboxError } from '../../core/base/errors.ts';
 import { debianKernel, shared } from '../support/guests.ts';
 import { busybox, busyboxInitrd } from '../support/initrd.ts';
-import { type KernelTimes, hasQemu, runQemu, runV86 } from './peers.ts';
+import { type EngineName, type Guest, type TimeKind, idleShare, timeMarks, timeToText, unavailable } from './engines.ts';
+import { LOGIN_PROMPT, guestSet, keep, loginGuest } from './guest-files.ts';
+import { linuxSetInit } from './linux-set.ts';
+import { Results } from './results.ts';
 
-const LIMIT_MS = 300_000;
-const option = (name: string): string | undefined => {
-  const at = process.argv.indexOf(name);
-  return at < 0 ? undefined : process.argv[at + 1];
-};
-const RUNS = Number(option('--runs') ?? 3);
-const only = option('--only');
+const { values } = parseArgs({
+  options: { only: { type: 'string' }, runs: { type: 'string', default: '3' }, time: { type: 'string', default: 'wall' }, jit: { type: 'string', default: 'on' }, json: { type: 'string' } },
+});
+const runs = Number(values.runs);
+if (!Number.isInteger(runs) || runs < 1) throw new NestboxError('usage', '--runs: expected a whole number above 0', { op: 'bench' });
+const kind: TimeKind = values.time === 'cpu' ? 'cpu' : 'wall';
+const ours = ['--jit', values.jit];
 
-interface NestboxKernel {
-  readonly name: string;
-  readonly ms: number;
-  readonly instructions: number;
-  readonly checksum: string;
+const INIT_TEXT = 'Run /init';
+const IDLE_SETTLE_MS = 5000;
+const IDLE_OVER_MS = 10_000;
+
+/** Every engine once, then again: slow changes of the machine's speed meet all alike. */
+async function inTurn(engines: readonly EngineName[], measure: (engine: EngineName) => Promise<void>): Promise<void> {
+  for (let run = 0; run < runs; run++) for (const engine of engines) await measure(engine);
 }
 
-function runNestbox(kernel: string): Promise<{ times: KernelTimes; instructions: Map<string, number> }> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', fileURLToPath(new URL('nestbox-child.ts', import.meta.url)), kernel], { stdio: ['ignore', 'pipe', 'inherit'] });
-    const limit = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS);
-    let text = '';
-    child.stdout.setEncoding('utf8').on('data', (part: string) => (text += part));
-    child.once('error', reject);
-    child.once('close', (code) => {
-      clearTimeout(limit);
-      if (code !== 0) {
-        reject(new Error('Nestbox did not finish the benchmark'));
-        return;
-      }
-      const rows = text.trim().split('\n').map((line) => JSON.parse(line) as NestboxKernel);
-      resolve({
-        times: { ms: new Map(rows.map((row) => [row.name, row.ms])), checksum: new Map(rows.map((row) => [row.name, row.checksum])) },
-        instructions: new Map(rows.map((row) => [row.name, row.instructions])),
-      });
-    });
+function present(engines: readonly EngineName[]): EngineName[] {
+  return engines.filter((engine) => {
+    const reason = unavailable(engine);
+    if (reason !== undefined) console.log(`${engine} left out: ${reason}`);
+    return reason === undefined;
   });
 }
 
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
-const geometricMean = (values: readonly number[]): number => Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
-const cell = (text: string | number, width = 10): string => String(typeof text === 'number' ? text.toFixed(2) : text).padStart(width);
+async function marks(title: string, guest: Guest, engines: readonly EngineName[]): Promise<Results> {
+  const results = new Results(title, kind, runs);
+  await inTurn(present(engines), async (engine) => results.take(engine, await timeMarks(engine, guest, kind, engine === 'nestbox' ? ours : [])));
+  return results;
+}
 
-async function benchKernels(bits: 32 | 64): Promise<void> {
+async function untilText(title: string, name: string, guest: Guest, engines: readonly EngineName[], text: string): Promise<Results> {
+  const results = new Results(title, kind, runs);
+  await inTurn(present(engines), async (engine) => results.add(engine, name, await timeToText(engine, guest, kind, text, engine === 'nestbox' ? ours : [])));
+  return results;
+}
+
+/** The reason why a section cannot run here. */
+class Skipped extends Error {}
+
+function kernels(bits: 32 | 64): Promise<Results> {
   const kernel = shared(`bench/bench${bits}.elf`);
-  if (kernel === undefined) {
-    console.log(`bench${bits}: skipped, the benchmark kernel is not beside the project`);
-    return;
-  }
-  const qemu = hasQemu();
-  const v86 = bits === 32;
-  const samples = new Map<string, { nestbox: number[]; mips: number[]; qemu: number[]; v86: number[] }>();
-  const sums = new Map<string, Set<string>>();
-  const take = (times: KernelTimes, field: 'nestbox' | 'qemu' | 'v86'): void => {
-    for (const [name, ms] of times.ms) {
-      const entry = samples.get(name) ?? { nestbox: [], mips: [], qemu: [], v86: [] };
-      entry[field].push(ms);
-      samples.set(name, entry);
-      sums.set(name, (sums.get(name) ?? new Set()).add(times.checksum.get(name) ?? ''));
-    }
-  };
-  for (let run = 0; run < RUNS; run++) {
-    const ours = await runNestbox(kernel);
-    take(ours.times, 'nestbox');
-    for (const [name, count] of ours.instructions) samples.get(name)?.mips.push(count / (ours.times.ms.get(name) ?? 1) / 1000);
-    if (qemu) take(await runQemu(kernel, LIMIT_MS), 'qemu');
-    if (v86) take(await runV86(kernel, LIMIT_MS), 'v86');
-  }
-  console.log(`\nbench${bits}.elf, median of ${RUNS} runs in turn; ratios above 1: Nestbox is faster`);
-  console.log(`${'kernel'.padEnd(10)}${cell('seconds')}${cell('M instr/s', 12)}${cell('QEMU TCG')}${cell('ratio')}${v86 ? cell('v86') + cell('ratio') : ''}`);
-  const against = { qemu: [] as number[], v86: [] as number[] };
-  for (const [name, entry] of samples) {
-    const ours = median(entry.nestbox);
-    let line = `${name.padEnd(10)}${cell(ours / 1000)}${cell(median(entry.mips), 12)}`;
-    for (const peer of ['qemu', 'v86'] as const) {
-      if (entry[peer].length === 0) continue;
-      const ratio = median(entry[peer]) / ours;
-      against[peer].push(ratio);
-      line += `${cell(median(entry[peer]) / 1000)}${cell(ratio)}`;
-    }
-    if ((sums.get(name)?.size ?? 0) > 1) line += '  CHECKSUMS DIFFER';
-    console.log(line);
-  }
-  if (against.qemu.length > 0) console.log(`geometric mean against QEMU TCG: ${geometricMean(against.qemu).toFixed(2)}`);
-  if (against.v86.length > 0) console.log(`geometric mean against v86: ${geometricMean(against.v86).toFixed(2)}`);
+  if (kernel === undefined) throw new Skipped('the benchmark kernels are not beside the project');
+  return marks(`kernels, ${bits}-bit code`, { kernel, memoryMib: 256 }, bits === 32 ? ['nestbox', 'qemu', 'v86'] : ['nestbox', 'qemu']);
 }
 
-/** Milliseconds from start to a text on the serial port. */
-function timeToText(command: string, args: readonly string[], text: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const started = performance.now();
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'] });
-    const limit = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS);
-    let seen = '';
-    let ms: number | undefined;
-    child.stdout.setEncoding('latin1').on('data', (part: string) => {
-      seen = (seen + part).slice(-100_000);
-      if (ms !== undefined || !seen.includes(text)) return;
-      ms = performance.now() - started;
-      child.kill('SIGTERM');
-    });
-    child.once('error', reject);
-    child.once('close', () => {
-      clearTimeout(limit);
-      if (ms === undefined) reject(new Error(`${command} did not show ${text}`));
-      else resolve(ms);
-    });
-  });
+function linuxSet(bits: 32 | 64): Promise<Results> {
+  const prepared = guestSet(bits === 64 ? 'amd64' : 'i386', linuxSetInit());
+  if ('missing' in prepared) throw new Skipped(prepared.missing);
+  const guest: Guest = { ...prepared.files, commandLine: 'console=ttyS0 quiet panic=-1', memoryMib: 512 };
+  return marks(`Linux guest set, Debian ${bits === 64 ? 'cloud-amd64' : '686'} kernel`, guest, bits === 64 ? ['nestbox', 'qemu'] : ['nestbox', 'qemu', 'v86']);
 }
 
-async function benchBoot(): Promise<void> {
+/** The cloud kernel with a RAM disk that does nothing. */
+function bareBoot(): Guest {
   const kernel = debianKernel('cloud-amd64');
-  const program = busybox('amd64');
-  if (kernel === undefined || program === undefined || !hasQemu()) {
-    console.log("boot: skipped, Debian's kernel and busybox packages or QEMU are missing");
-    return;
-  }
-  const folder = mkdtempSync(join(tmpdir(), 'nestbox-bench-'));
-  try {
-    const initrd = join(folder, 'initrd.gz');
-    writeFileSync(initrd, busyboxInitrd(program, 'sleep 1000'));
-    const append = 'console=ttyS0';
-    const command = fileURLToPath(new URL('../../core/cli/main.ts', import.meta.url));
-    const ours: number[] = [];
-    const theirs: number[] = [];
-    for (let run = 0; run < RUNS; run++) {
-      ours.push(await timeToText(process.execPath, ['--disable-warning=ExperimentalWarning', command, 'run', '--kernel', kernel, '--initrd', initrd, '--append', append, '--memory', '256', '--serial', 'stdio'], 'Run /init'));
-      theirs.push(await timeToText('qemu-system-x86_64', ['-accel', 'tcg', '-m', '256', '-kernel', kernel, '-initrd', initrd, '-append', append, '-display', 'none', '-serial', 'stdio', '-net', 'none'], 'Run /init'));
-    }
-    console.log(`\nDebian cloud-amd64 kernel to "Run /init", median of ${RUNS} runs in turn: Nestbox ${(median(ours) / 1000).toFixed(2)} s, QEMU TCG ${(median(theirs) / 1000).toFixed(2)} s, wall time ${(median(ours) / median(theirs)).toFixed(2)} of QEMU's`);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  const tools = busybox('amd64');
+  if (kernel === undefined || tools === undefined) throw new Skipped("Debian's kernel and busybox packages cannot be downloaded");
+  return { kernel, initrd: keep('sleeping.cpio.gz', busyboxInitrd(tools, 'echo IDLE >/dev/ttyS0; exec sleep 1000000')), commandLine: 'console=ttyS0', memoryMib: 256 };
 }
 
-if (!existsSync(new URL('../../dist/interp.wasm', import.meta.url))) throw new Error('run npm run build first');
-if (only === undefined || only === '32') await benchKernels(32);
-if (only === undefined || only === '64') await benchKernels(64);
-if (only === undefined || only === 'boot') await benchBoot();
+function loginBoot(): Guest {
+  const prepared = loginGuest();
+  if ('missing' in prepared) throw new Skipped(prepared.missing);
+  return { ...prepared.files, commandLine: 'console=ttyS0', memoryMib: 512 };
+}
+
+async function idle(): Promise<Results> {
+  const results = new Results('idle guests: share of one host core, in percent', 'share', runs);
+  const guests: (readonly [string, () => Guest, string])[] = [['kernel', bareBoot, 'IDLE'], ['login', loginBoot, LOGIN_PROMPT]];
+  for (const [name, guest, text] of guests) {
+    await inTurn(present(['nestbox', 'qemu']), async (engine) => results.add(engine, name, 100 * (await idleShare(engine, guest(), text, IDLE_SETTLE_MS, IDLE_OVER_MS))));
+  }
+  return results;
+}
+
+const SECTIONS: Readonly<Record<string, () => Promise<Results>>> = {
+  kernels32: () => kernels(32),
+  kernels64: () => kernels(64),
+  linux64: () => linuxSet(64),
+  linux32: () => linuxSet(32),
+  init: () => untilText(`Debian cloud-amd64 kernel to "${INIT_TEXT}"`, 'boot', bareBoot(), ['nestbox', 'qemu'], INIT_TEXT),
+  login: () => untilText('Debian 12 with systemd to its login prompt', 'boot', loginBoot(), ['nestbox', 'qemu'], LOGIN_PROMPT),
+  idle,
+};
+
+if (!existsSync(new URL('../../dist/interp.wasm', import.meta.url))) throw new NestboxError('usage', 'run npm run build first', { op: 'bench' });
+const wanted = values.only?.split(',') ?? Object.keys(SECTIONS);
+for (const name of wanted) if (SECTIONS[name] === undefined) throw new NestboxError('usage', `--only ${name}: expected ${Object.keys(SECTIONS).join(', ')}`, { op: 'bench' });
+console.log(`${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${cpus().length} cores, Node ${process.versions.node}; ${runs} runs of each in turn, medians, ${kind === 'wall' ? 'elapsed time' : 'processor time of all threads'}`);
+const record: Record<string, unknown> = {};
+for (const name of wanted) {
+  try {
+    const results = await SECTIONS[name]?.();
+    if (results === undefined) continue;
+    results.print();
+    record[name] = results.record();
+  } catch (error) {
+    if (!(error instanceof Skipped)) throw error;
+    console.log(`\n${name}: skipped, ${error.message}`);
+    record[name] = { skipped: error.message };
+  }
+}
+if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ processor: cpus()[0]?.model, cores: cpus().length, node: process.versions.node, time: kind, runs, sections: record }, undefined, 2)}\n`);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { debianPackage } from './guests.ts';
 
-interface Entry {
+export interface CpioEntry {
   readonly name: string;
   readonly mode: number;
   readonly content?: Uint8Array;
@@ -19,10 +19,10 @@ const LINK = 0o120777;
 const CHARACTER = 0o020600;
 
 /** Archive in the "newc" format of cpio(5). */
-export function cpio(entries: readonly Entry[]): Uint8Array {
+export function cpio(entries: readonly CpioEntry[]): Uint8Array {
   const parts: Buffer[] = [];
   const pad = (length: number): Buffer => Buffer.alloc((4 - (length & 3)) & 3);
-  const add = (entry: Entry, inode: number): void => {
+  const add = (entry: CpioEntry, inode: number): void => {
     const name = Buffer.from(`${entry.name}\0`);
     const content = Buffer.from(entry.content ?? new Uint8Array());
     const [major, minor] = entry.device ?? [0, 0];
@@ -46,7 +46,7 @@ export function busybox(architecture: 'amd64' | 'i386'): Uint8Array | undefined 
  * An initrd whose init runs `script` with busybox's shell.
  * @param script lines after mounting /proc, /sys and /dev
  */
-export function busyboxInitrd(program: Uint8Array, script: string, extra: readonly Entry[] = []): Uint8Array {
+export function busyboxInitrd(program: Uint8Array, script: string, extra: readonly CpioEntry[] = []): Uint8Array {
   const applets = ['sh', 'mount', 'poweroff', 'reboot', 'cat', 'echo', 'ls', 'uname', 'sleep', 'dmesg', 'setsid', 'cttyhack', 'insmod', 'grep', 'dd', 'md5sum', 'sha256sum', 'stty', 'tty', 'mknod', 'sync', 'head', 'free', 'date', 'acpid'];
   const init = `#!/bin/sh\nmount -t proc proc /proc\nmount -t sysfs sys /sys\nmount -t devtmpfs dev /dev 2>/dev/null\n${script}\n`;
   return gzipSync(
