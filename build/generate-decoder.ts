@@ -405,6 +405,8 @@ writeFileSync(
 export const FEATURES: readonly string[] = ${JSON.stringify(features)};
 /** Dispatch number of each handler variant, by name: "ADD_EG 32 mem". */
 export const HANDLER_NUMBERS: Readonly<Record<string, number>> = ${JSON.stringify(Object.fromEntries(live.map((entry) => [entry.name + variantOf(entry), finalNumbers[entry.number]])))};
+/** Numbers of the instructions inside the groups, by name. */
+export const SUB_NUMBERS: Readonly<Record<string, Readonly<Record<string, number>>>> = ${JSON.stringify(Object.fromEntries([...subs].map(([group, names]) => [group, Object.fromEntries(names)])))};
 export const HOT_HANDLERS = ${hotCases.length};
 export const HANDLER_COUNT = ${live.length};
 export const ENCODED_ROWS = ${table.length / ROW_BYTES - 1};

@@ -11,8 +11,10 @@ import {
   EVENTS, EVENT_CODE_CHANGED, EVENT_SINGLE_STEP, EXIT_BUDGET, GPR, OP_BYTES, OP_DISP, OP_END, OP_FLAGS, OP_LENGTH,
   OP_SUB, OPF_LAST, OPF_LINKED, PAGE_HOST_MASK, PAGE_RAM, PAGE_READ, RIP, SEG_BASE, SEG_LIMIT,
 } from './generated/layout';
+import { hostNotify } from './env';
 import { serviceEvents } from './events';
 import { isProtected } from './modes';
+import { currentRip } from './op';
 import { pageMapEntry } from './physical';
 import { cpu, get32, get64, granuleBase, ramBase, set32, set64 } from './state';
 import { setOneIteration } from './string';
@@ -29,6 +31,14 @@ const PAGE_HASH_MASK: u32 = 0x3fff;
 /** Why run() returns, valid when nextBlock() gave 0. */
 export let exitReason: i32 = 0;
 let poolNext: usize = 0;
+/** Look-ups after which the host hears of a block (0: never); only then direct links to it are made. */
+let jitThreshold: u32 = 0;
+/** Instructions that compiled regions have retired. */
+export let jitRetired: f64 = 0;
+/** hostNotify kinds. */
+const NOTIFY_HOT: u32 = 2;
+const NOTIFY_KILLED: u32 = 3;
+const NOTIFY_FLUSHED: u32 = 4;
 /** Counts flushes: a link must not be written into a block that was dropped meanwhile. */
 let flushes: u32 = 0;
 /** Block found by the last enter(), or 0 when it was a staged copy. */
@@ -100,64 +110,134 @@ export function continueAt(op: usize, slot: usize, target: u64): usize {
   const linkable = inPage && (load<u32>(running, BLOCK_KEY) & KEY_PARTIAL) == 0;
   const flushesBefore = flushes;
   const next = enter(false);
-  if (linkable && entered != 0 && next != 0 && flushes == flushesBefore) {
+  if (linkable && entered != 0 && next != 0 && flushes == flushesBefore && load<u32>(entered, BLOCK_COUNTER) >= jitThreshold) {
     if (pageOfBlock(entered) == pageOfBlock(running)) store<u32>(op + slot, <u32>entered);
   }
   return next;
 }
 
-/** Looks up or decodes the block at RIP and makes it the running one. */
+/** Looks up or decodes the block at RIP and makes it the running one; runs compiled regions on the way. */
 function enter(single: bool): usize {
-  const left = <i32>get32(BUDGET);
-  if (left <= 0) {
-    exitReason = EXIT_BUDGET;
-    return 0;
+  let first = true;
+  let interpret = false;
+  while (true) {
+    const left = <i32>get32(BUDGET);
+    if (left <= 0) {
+      exitReason = EXIT_BUDGET;
+      return 0;
+    }
+    entered = 0;
+    const rip = get64(RIP);
+    const mode = get32(CODE_MODE);
+    let linear = rip;
+    if ((mode & 3) != 2) {
+      if (rip > <u64>load<u32>(cpu + 4, SEG_LIMIT)) raiseGp0();
+      linear = (rip + load<u64>(cpu + 8, SEG_BASE)) & 0xffffffff;
+    }
+    const phys = translateFetch(linear);
+    const pageRip = rip - (linear & 0xfff);
+    let key = mode | (<u32>(phys >> 32) << 8);
+    let limit: u64 = ~(<u64>0);
+    if ((mode & 3) != 2) {
+      limit = <u64>load<u32>(cpu + 4, SEG_LIMIT);
+      if (<i64>pageRip < 0 || pageRip + 0xfff > limit) key |= KEY_PARTIAL;
+      if (!isProtected()) key |= KEY_UNPROTECTED;
+    }
+    let block = <usize>load<u32>(hashOf(<u32>phys));
+    while (block != 0) {
+      if (load<u32>(block, BLOCK_PHYS) == <u32>phys && load<u32>(block, BLOCK_KEY) == key) break;
+      block = <usize>load<u32>(block, BLOCK_HASH_NEXT);
+    }
+    if (block == 0) block = decodeBlock(phys, key, linear);
+    set64(GPR + 17 * 8, pageRip);
+    const ops = <u32>load<u16>(block, BLOCK_OPS);
+    const staged = block == cpu + AREA_STAGING;
+    if (staged || (key & KEY_PARTIAL) != 0) {
+      if (rip + <u64>load<u16>(block, BLOCK_BYTES) - 1 > limit) {
+        const whole = opsWithin(block, limit - rip);
+        if (whole == 0) raiseGp0();
+        block = stage(block, single ? 1 : min(whole, <u32>left));
+        set32(BLOCK_RUNNING, <u32>block);
+        return block + BLOCK_HEADER_BYTES;
+      }
+    }
+    if (single) {
+      if (!staged) block = stage(block, 1);
+    } else if (!staged) {
+      const count = load<u32>(block, BLOCK_COUNTER) + 1;
+      store<u32>(block, count, BLOCK_COUNTER);
+      if (count == jitThreshold && (key & KEY_PARTIAL) == 0) hostNotify(NOTIFY_HOT, <u32>block, 0);
+      const compiled = load<u32>(block, BLOCK_JIT);
+      if (compiled != 0 && !interpret && left >= <i32>(load<u32>(block, BLOCK_FLAGS) & NEED_MASK)) {
+        const next = call_indirect<usize>(compiled);
+        first = false;
+        if (next != 0) {
+          // In the middle of a block: the interpreter goes on from there, unless the budget ends within the block.
+          jitRetired += <f64>(left - <i32>get32(BUDGET));
+          const running = <usize>get32(BLOCK_RUNNING);
+          if (<i32>get32(BUDGET) >= <i32>load<u16>(running, BLOCK_OPS)) return next;
+          set32(CURRENT_OP, <u32>next);
+          set64(RIP, currentRip());
+          set32(BUDGET, get32(BUDGET) - (((<u32>next - <u32>running) >> 5) - 1));
+          set32(BLOCK_RUNNING, 0);
+          interpret = true;
+          continue;
+        }
+        jitRetired += <f64>(left - <i32>get32(BUDGET));
+        if (load<i32>(cpu, EVENTS) != 0) {
+          entered = 0;
+          return nextSlow();
+        }
+        continue;
+      }
+      if (left < <i32>ops) block = stage(block, <u32>left);
+      else if (first) entered = block;
+    } else if (left < <i32>ops) {
+      block = stage(block, <u32>left);
+    }
+    set32(BLOCK_RUNNING, <u32>block);
+    return block + BLOCK_HEADER_BYTES;
   }
-  entered = 0;
-  const rip = get64(RIP);
-  const mode = get32(CODE_MODE);
-  let linear = rip;
-  if ((mode & 3) != 2) {
-    if (rip > <u64>load<u32>(cpu + 4, SEG_LIMIT)) raiseGp0();
-    linear = (rip + load<u64>(cpu + 8, SEG_BASE)) & 0xffffffff;
-  }
-  const phys = translateFetch(linear);
-  const pageRip = rip - (linear & 0xfff);
-  let key = mode | (<u32>(phys >> 32) << 8);
-  let limit: u64 = ~(<u64>0);
-  if ((mode & 3) != 2) {
-    limit = <u64>load<u32>(cpu + 4, SEG_LIMIT);
-    if (<i64>pageRip < 0 || pageRip + 0xfff > limit) key |= KEY_PARTIAL;
-    if (!isProtected()) key |= KEY_UNPROTECTED;
-  }
-  let block = <usize>load<u32>(hashOf(<u32>phys));
+  return 0;
+}
+
+// --- Compiled regions. BLOCK_JIT of a region's head is the table index of its function, () => op record to go on with
+// (the function has made its block the running one) or 0 (everything is settled). BLOCK_FLAGS of a head is the most that
+// the function retires between two looks at the budget; every block of a region has MEMBER set there.
+
+const MEMBER: u32 = 0x80000000;
+const NEED_MASK: u32 = 0x7fffffff;
+
+/** 0 turns compiling off. */
+export function setJitThreshold(value: u32): void {
+  jitThreshold = value;
+}
+
+/** The block belongs to a region that is being compiled: the host hears when it dies. */
+export function jitWatch(block: usize): void {
+  store<u32>(block, load<u32>(block, BLOCK_FLAGS) | MEMBER, BLOCK_FLAGS);
+}
+
+/** Makes a region's function the way to execute its head; direct links would lead past it. */
+export function jitInstall(head: usize, index: u32, need: u32): void {
+  store<u32>(head, index, BLOCK_JIT);
+  store<u32>(head, need | MEMBER, BLOCK_FLAGS);
+  cutLinks(pageOfBlock(head));
+}
+
+export function jitRemove(head: usize): void {
+  store<u32>(head, 0, BLOCK_JIT);
+  store<u32>(head, 0, BLOCK_FLAGS);
+}
+
+/** Block for a physical address and mode key, 0 when none is decoded. */
+export function jitFind(physLow: u32, key: u32): usize {
+  let block = <usize>load<u32>(hashOf(physLow));
   while (block != 0) {
-    if (load<u32>(block, BLOCK_PHYS) == <u32>phys && load<u32>(block, BLOCK_KEY) == key) break;
+    if (load<u32>(block, BLOCK_PHYS) == physLow && load<u32>(block, BLOCK_KEY) == key) return block;
     block = <usize>load<u32>(block, BLOCK_HASH_NEXT);
   }
-  if (block == 0) block = decodeBlock(phys, key, linear);
-  set64(GPR + 17 * 8, pageRip);
-  const ops = <u32>load<u16>(block, BLOCK_OPS);
-  const staged = block == cpu + AREA_STAGING;
-  if (staged || (key & KEY_PARTIAL) != 0) {
-    if (rip + <u64>load<u16>(block, BLOCK_BYTES) - 1 > limit) {
-      const whole = opsWithin(block, limit - rip);
-      if (whole == 0) raiseGp0();
-      block = stage(block, single ? 1 : min(whole, <u32>left));
-      set32(BLOCK_RUNNING, <u32>block);
-      return block + BLOCK_HEADER_BYTES;
-    }
-  }
-  if (single) {
-    if (!staged) block = stage(block, 1);
-  } else if (left < <i32>ops) {
-    block = stage(block, <u32>left);
-  } else if (!staged) {
-    entered = block;
-    store<u32>(block, load<u32>(block, BLOCK_COUNTER) + 1, BLOCK_COUNTER);
-  }
-  set32(BLOCK_RUNNING, <u32>block);
-  return block + BLOCK_HEADER_BYTES;
+  return 0;
 }
 
 /** Number of leading ops whose last byte is at most `reach` bytes behind the block's first. */
@@ -315,6 +395,11 @@ function kill(block: usize): void {
   }
   store<u32>(block, DEAD, BLOCK_PHYS);
   blocksKilled++;
+  if ((load<u32>(block, BLOCK_FLAGS) & MEMBER) != 0) {
+    hostNotify(NOTIFY_KILLED, <u32>block, 0);
+    // A region may be running: it looks at EVENTS after everything that can lead here.
+    atomic.or<i32>(cpu + EVENTS, EVENT_CODE_CHANGED);
+  }
 }
 
 /** Unlinks the branches of all blocks of a page. */
@@ -348,5 +433,6 @@ export function stopRunning(): void {
 /** Drops all blocks: the pool is full, or the physical memory map changed. */
 export function flushAllBlocks(): void {
   clearTables();
+  if (jitThreshold != 0) hostNotify(NOTIFY_FLUSHED, 0, 0);
   stopRunning();
 }

@@ -1,11 +1,19 @@
 // What the host sees of the interpreter (core/cpu/software/interpreter-module.ts binds these).
 
-import { blocksDecoded, blocksKilled, codeWritten, flushAllBlocks, invalidatePage } from './blocks';
+import {
+  blocksDecoded, blocksKilled, codeWritten, flushAllBlocks, invalidatePage, jitFind, jitInstall, jitRemove, jitRetired, jitWatch, setJitThreshold,
+} from './blocks';
 import { updateBreakpoints } from './debug';
 import { FLAGS_ALL, writeEflags } from './eflags';
 import { readEflags } from './flags';
 import { deliverFault } from './interrupt';
 import { refreshDerived } from './modes';
+import { executeMmx } from './mmx';
+import { executeSse } from './sse';
+import { executeX87 } from './x87';
+import {
+  jitFlags32, jitFlags64, jitMulHighSigned, jitMulHighUnsigned, jitRead, jitReadSegment, jitSetCarry, jitSetCarryOverflow, jitWrite, jitWriteSegment,
+} from './jit';
 import { resetCpu } from './reset';
 import { currentInstructionCount, initRun, resume, run, settleFault } from './run';
 import { initTlb, pageMapChanged, translateDebug } from './tlb';
@@ -13,6 +21,11 @@ import { initTlb, pageMapChanged, translateDebug } from './tlb';
 export {
   codeWritten, currentInstructionCount, deliverFault, flushAllBlocks, invalidatePage, pageMapChanged, readEflags, refreshDerived, resetCpu, resume, run,
   settleFault, translateDebug, updateBreakpoints,
+};
+// For the JIT and the code that it makes.
+export {
+  executeMmx, executeSse, executeX87, jitFind, jitFlags32, jitFlags64, jitInstall, jitMulHighSigned, jitMulHighUnsigned, jitRead, jitReadSegment, jitRemove,
+  jitSetCarry, jitSetCarryOverflow, jitWatch, jitWrite, jitWriteSegment, setJitThreshold,
 };
 
 /** Once, after the module is instantiated over a cleared vCPU area. */
@@ -32,4 +45,9 @@ export function blocksDecodedCount(): u32 {
 
 export function blocksKilledCount(): u32 {
   return blocksKilled;
+}
+
+/** Instructions that compiled regions retired. */
+export function jitRetiredCount(): f64 {
+  return jitRetired;
 }

@@ -42,7 +42,7 @@ function topTwo<T>(value: u64): u64 {
 /** `count` is masked and not 0. */
 // @ts-ignore: decorator
 @inline
-function shifted<T>(kind: i32, value: T, count: u64): T {
+export function shifted<T>(kind: i32, value: T, count: u64): T {
   const a = <u64>value;
   const bits = bitsOf<T>();
   if (kind == SHL) {
