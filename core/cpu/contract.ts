@@ -106,7 +106,7 @@ export interface FaultReport {
 export interface EngineStats {
   readonly instructions: number;
   readonly exits: Readonly<Record<string, number>>;
-  readonly jit: { readonly blocks: number; readonly compiles: number; readonly compileMs: number; readonly compiledShare: number };
+  readonly jit: { readonly blocks: number; readonly compiles: number; readonly compileMs: number; readonly cacheBytes: number; readonly compiledShare: number };
 }
 
 export interface Vcpu extends Disposable {

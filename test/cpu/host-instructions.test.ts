@@ -15,14 +15,17 @@ const GROUPS = ['integer', 'X87', 'MMX', 'SSE'] as const;
 
 const problem = hostOracleProblem() ?? (existsSync(WASM) ? undefined : 'dist/interp.wasm is not built');
 
-describe.skipIf(problem !== undefined)(`instructions agree with the host CPU${problem === undefined ? '' : ` (skipped: ${problem})`}`, () => {
+/** The JIT compiles each case before it runs. */
+const ENGINES = [{ name: 'interpreter', jit: false, compiled: 0 }, { name: 'JIT', jit: true, compiled: 30_000 }] as const;
+
+describe.skipIf(problem !== undefined).each(ENGINES)(`$name: instructions agree with the host CPU${problem === undefined ? '' : ` (skipped: ${problem})`}`, ({ jit, compiled }) => {
   let host: HostCpu;
   let engine: InterpreterEngine;
   let clean = 0;
 
   beforeAll(() => {
     host = new HostCpu();
-    engine = new InterpreterEngine(WASM);
+    engine = new InterpreterEngine(WASM, jit);
   });
 
   afterAll(() => host.dispose());
@@ -35,6 +38,8 @@ describe.skipIf(problem !== undefined)(`instructions agree with the host CPU${pr
   for (const mode of [64, 32, 16] as const) {
     // 16-bit code differs in addresses, segments and operand sizes, not in what instructions compute.
     const casesPerRow = mode === 64 ? CASES_PER_ROW : mode === 32 ? 40 : 20;
+    // 16-bit code is never compiled.
+    if (jit && mode === 16) continue;
     for (const group of GROUPS) {
       it(`${group} instructions in ${mode}-bit code, ${casesPerRow} cases a row`, () => {
         const reports = run(group, mode, casesPerRow);
@@ -53,6 +58,11 @@ describe.skipIf(problem !== undefined)(`instructions agree with the host CPU${pr
       expect(failures.slice(0, 5).join('\n\n')).toBe('');
     });
   }
+
+  it('runs what it says', () => {
+    if (compiled === 0) expect(engine.compiledInstructions).toBe(0);
+    else expect(engine.compiledInstructions).toBeGreaterThan(compiled);
+  });
 
   it('covers at least 200 instruction forms with 100 operand sets each', () => {
     expect(clean).toBeGreaterThanOrEqual(200);

@@ -6,6 +6,7 @@ import { EXIT } from '../../core/cpu/isa/layout.ts';
 import { bareInterpreter } from '../cpu/interpreter/bare-interpreter.ts';
 
 const bits = process.argv[2] === '32' ? 32 : 64;
+const jitThreshold = Number(process.env['JIT'] ?? 0);
 const only = process.argv.slice(3);
 const elf = readFileSync(new URL(`../../../shared/bench/bench${bits}.elf`, import.meta.url));
 
@@ -25,6 +26,7 @@ let totalMs = 0;
 
 const cpu = bareInterpreter({
   ramMib: 256,
+  jitThreshold,
   portIn: (port) => (port === 0x3fd ? 0x60 : 0xffffffff),
   portOut: (port, _size, value) => {
     if (port === 0xf4) done = true;

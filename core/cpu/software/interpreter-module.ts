@@ -2,9 +2,10 @@
 
 import { readFileSync } from 'node:fs';
 import type { MemoryLayout } from '../../memory/layout.ts';
+import type { JitExports } from '../jit/jit-engine.ts';
 
 /** Exports of core/cpu/interp/assembly/index.ts. */
-export interface InterpreterExports {
+export interface InterpreterExports extends JitExports {
   init(): void;
   /** Runs exactly `budget` instructions unless something ends it sooner; returns EXIT.*. May unwind. */
   run(budget: number): number;

@@ -5,6 +5,8 @@ import type { PhysicalMemory } from '../../memory/physical-memory.ts';
 import type { CpuState, EngineStats, FaultReport, RunExit, Vcpu, VcpuOptions } from '../contract.ts';
 import { CPUID_ENTRY_BYTES, type CpuFeature, DEFAULT_FEATURES, buildCpuid, encodeCpuid, featureBits } from '../isa/cpuid.ts';
 import { disassemble } from '../isa/disassembler.ts';
+import { JitEngine } from '../jit/jit-engine.ts';
+import { WorkerCompiler } from '../jit/worker-compiler.ts';
 import { FEATURES } from '../isa/generated/decoder.ts';
 import { EVENT, EXIT, offsetOf } from '../isa/layout.ts';
 import { type InterpreterExports, UNWOUND, instantiateInterpreter } from './interpreter-module.ts';
@@ -30,10 +32,12 @@ const RUN_EXIT: Readonly<Record<number, RunExit>> = {
 const CODE_SIZE = [16, 32, 64] as const;
 /** Faults of one run() after which it comes back early. */
 const MOST_FAULTS = 20_000;
-/** hostNotify kinds. */
+/** hostNotify kinds; the others are for the JIT. */
 const NOTIFY_FERR = 1;
 /** The page map has ABSENT for a page that is needed now. */
 const NOTIFY_ABSENT = 64;
+/** Look-ups after which a block is compiled. */
+const JIT_THRESHOLD = 64;
 /** The last pages of the vCPU's area hold its CPUID table. */
 const CPUID_TABLE_BYTES = 0x2000;
 const SEGMENT_INDEX = { es: 0, cs: 1, ss: 2, ds: 3, fs: 4, gs: 5, ldtr: 6, tr: 7 } as const;
@@ -62,6 +66,7 @@ class SoftwareVcpu implements Vcpu {
   private mmioAccesses = 0;
   private faults = 0;
   private a20Open = true;
+  private readonly jit: JitEngine | undefined;
 
   constructor(wasm: WebAssembly.Memory, memory: PhysicalMemory, options: SoftwareVcpuOptions) {
     this.index = options.index;
@@ -106,12 +111,16 @@ class SoftwareVcpu implements Vcpu {
       notify: (kind, a) => {
         if (kind === NOTIFY_FERR) options.onFerr?.(true);
         else if (kind === NOTIFY_ABSENT) memory.fillPage(a);
+        else this.jit?.notify(kind, a);
       },
     });
     this.describeProcessor(base + layout.vcpuAreaBytes - CPUID_TABLE_BYTES);
     this.file.set64('A20_MASK', ALL_ONES);
     this.interpreter.init();
     this.interpreter.resetCpu(0);
+    if (options.jit) {
+      this.jit = new JitEngine({ memory: wasm, cpu: base, exports: this.interpreter, compiler: new WorkerCompiler(wasm), threshold: JIT_THRESHOLD });
+    }
   }
 
   private describeProcessor(table: number): void {
@@ -133,6 +142,7 @@ class SoftwareVcpu implements Vcpu {
 
   run(maxInstructions: number): RunExit {
     const { interpreter } = this;
+    this.jit?.poll();
     let reason = -1;
     let fresh = true;
     let faults = 0;
@@ -315,10 +325,18 @@ class SoftwareVcpu implements Vcpu {
   }
 
   stats(): EngineStats {
+    const instructions = this.instructionCount();
+    const jit = this.jit?.stats();
     return {
-      instructions: this.instructionCount(),
+      instructions,
       exits: { ...this.exits, port: this.portAccesses, mmio: this.mmioAccesses, faults: this.faults },
-      jit: { blocks: this.interpreter.blocksDecodedCount(), compiles: 0, compileMs: 0, compiledShare: 0 },
+      jit: {
+        blocks: this.interpreter.blocksDecodedCount(),
+        compiles: jit?.compiles ?? 0,
+        compileMs: jit?.compileMs ?? 0,
+        cacheBytes: jit?.cacheBytes ?? 0,
+        compiledShare: jit === undefined || instructions === 0 ? 0 : jit.retired / instructions,
+      },
     };
   }
 
@@ -335,5 +353,6 @@ class SoftwareVcpu implements Vcpu {
 
   dispose(): void {
     // The memory and the instance go with the machine.
+    this.jit?.dispose();
   }
 }

@@ -8,6 +8,8 @@ import {
   UNWOUND,
   instantiateInterpreter,
 } from '../../../core/cpu/software/interpreter-module.ts';
+import { DirectCompiler } from '../../../core/cpu/jit/direct-compiler.ts';
+import { JitEngine } from '../../../core/cpu/jit/jit-engine.ts';
 import { RegisterFile } from '../../../core/cpu/software/vcpu-state.ts';
 import { layOutMemory } from '../../../core/memory/layout.ts';
 import { PhysicalMemory } from '../../../core/memory/physical-memory.ts';
@@ -22,9 +24,12 @@ export interface BareInterpreter {
   run(budget: number): number;
   /** Faults delivered since the start, with vector and RIP. */
   readonly faults: { vector: number; error: number; rip: bigint }[];
+  readonly jit: JitEngine | undefined;
 }
 
 export interface BareOptions {
+  /** Look-ups after which a block is compiled, at once and synchronously; 0 or nothing leaves the JIT out. */
+  readonly jitThreshold?: number;
   readonly ramMib?: number;
   readonly portIn?: (port: number, size: number) => number;
   readonly portOut?: (port: number, size: number, value: number) => void;
@@ -48,8 +53,9 @@ export function bareInterpreter(options: BareOptions = {}): BareInterpreter {
     cr8Read: () => 0,
     cr8Write: () => undefined,
     random32: () => 4,
-    notify: () => undefined,
+    notify: (kind, block) => jit?.notify(kind, block),
   });
+  let jit: JitEngine | undefined;
   // Every feature that the decoder knows.
   FEATURES.forEach((_name, bit) =>
     file.set32('FEATURE_BITS', (file.get32('FEATURE_BITS', bit >> 5) | (1 << (bit & 31))) >>> 0, bit >> 5),
@@ -62,6 +68,8 @@ export function bareInterpreter(options: BareOptions = {}): BareInterpreter {
   file.set64('A20_MASK', 0xffff_ffff_ffff_ffffn);
   exports.init();
   exports.resetCpu(0);
+  const { jitThreshold = 0 } = options;
+  if (jitThreshold > 0) jit = new JitEngine({ memory: wasm, cpu: layout.vcpuBase, exports, compiler: new DirectCompiler(wasm), threshold: jitThreshold });
   const faults: { vector: number; error: number; rip: bigint }[] = [];
   const run = (budget: number): number => {
     let fresh = true;
@@ -85,7 +93,7 @@ export function bareInterpreter(options: BareOptions = {}): BareInterpreter {
       }
     }
   };
-  return { exports, file, memory, ram: memory.ram, run, faults };
+  return { exports, file, memory, ram: memory.ram, run, faults, jit };
 }
 
 /** Puts the processor into real mode segments: selector and base of one register. */

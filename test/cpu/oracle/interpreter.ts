@@ -4,6 +4,8 @@
 import { readFileSync } from 'node:fs';
 import { offsetOf, PAGE } from '../../../core/cpu/isa/layout.ts';
 import type { OpcodeRow } from '../../../core/cpu/isa/opcode-row.ts';
+import { DirectCompiler } from '../../../core/cpu/jit/direct-compiler.ts';
+import { JitEngine, type JitExports } from '../../../core/cpu/jit/jit-engine.ts';
 import { layOutMemory } from '../../../core/memory/layout.ts';
 import type { TestCase } from './cases.ts';
 import type { Engine } from './oracle.ts';
@@ -96,7 +98,12 @@ export class InterpreterEngine implements Engine {
   #segmentsTouched = false;
   #alignmentChecked = false;
 
-  constructor(wasm: URL | string) {
+  #jit: JitEngine | undefined;
+  /** Instructions that the next run() is for. */
+  #steps = 1;
+
+  /** With `jit`, every case is compiled before it runs. */
+  constructor(wasm: URL | string, jit = false) {
     const layout = layOutMemory({ ramBytes: RAM_BYTES, romBytes: 0x1000, vramBytes: 0x1000, vcpus: 1 });
     const memory = new WebAssembly.Memory({ initial: layout.totalBytes / 65536, maximum: 65536, shared: true });
     this.#bytes = new Uint8Array(memory.buffer);
@@ -124,12 +131,16 @@ export class InterpreterEngine implements Engine {
       unwind: () => {
         throw this.#fault;
       },
-      notify: () => undefined,
+      notify: (kind: number, block: number) => this.#jit?.notify(kind, block),
       cr8Read: () => 0,
     };
     for (const name of HOST_CALLS) env[name] = refuse(name);
     this.#exports = new WebAssembly.Instance(module, { env }).exports as unknown as Exports;
     this.#call('init');
+    if (jit) {
+      const exports = this.#exports as unknown as JitExports;
+      this.#jit = new JitEngine({ memory, cpu: this.#cpu, exports, compiler: new DirectCompiler(memory), threshold: 1, mostInstructions: () => this.#steps });
+    }
     this.#buildPageTables(layout.ramBase);
     this.#setControlState();
   }
@@ -234,6 +245,11 @@ export class InterpreterEngine implements Engine {
     this.#call('refreshDerived');
   }
 
+  /** Instructions that compiled code has retired. */
+  get compiledInstructions(): number {
+    return this.#jit?.stats().retired ?? 0;
+  }
+
   run(test: TestCase): Result {
     const bytes = this.#bytes;
     const view = this.#view;
@@ -327,6 +343,7 @@ export class InterpreterEngine implements Engine {
 
   /** Runs some instructions: exception vector, or NO_FAULT. */
   #step(count: number): number {
+    this.#steps = count;
     try {
       this.#call('run', count);
       return NO_FAULT;

@@ -1,0 +1,236 @@
+// The JIT of one vCPU: hears of hot blocks, requests regions, installs what was compiled, removes regions whose code was
+// written. Runs on the vCPU's thread and never waits; compiling happens behind RegionCompiler.
+
+import { BLOCK, offsetOf } from '../isa/layout.ts';
+import { compilable, discover } from './discovery.ts';
+import { IMPORTS } from './region-code.ts';
+import type { RegionRequest, RegionResult } from './region-module.ts';
+
+/** Exports of the interpreter that the JIT uses (core/cpu/interp/assembly/index.ts). */
+export interface JitExports {
+  readonly table: WebAssembly.Table;
+  setJitThreshold(value: number): void;
+  jitFind(physLow: number, key: number): number;
+  jitWatch(block: number): void;
+  jitInstall(head: number, index: number, need: number): void;
+  jitRemove(head: number): void;
+  jitRetiredCount(): number;
+}
+
+export interface CompiledBatch {
+  readonly module: WebAssembly.Module | undefined;
+  readonly results: readonly RegionResult[];
+  /** Milliseconds that emitting and compiling took. */
+  readonly ms: number;
+  readonly bytes: number;
+  /** Why a region could not be made, when that is a mistake of the JIT. */
+  readonly problem?: string;
+}
+
+/** Compiles regions, at once or on another thread. */
+export interface RegionCompiler {
+  submit(request: RegionRequest): void;
+  /** A finished batch, undefined when there is none. */
+  take(): CompiledBatch | undefined;
+  dispose(): void;
+}
+
+export interface JitOptions {
+  readonly memory: WebAssembly.Memory;
+  /** Address of the vCPU's register file. */
+  readonly cpu: number;
+  readonly exports: JitExports;
+  readonly compiler: RegionCompiler;
+  /** Look-ups that make a block hot. */
+  readonly threshold: number;
+  /** Most instructions of a region, for tests that count exactly: then a region is the beginning of one block. */
+  readonly mostInstructions?: () => number;
+}
+
+export interface JitStats {
+  readonly regions: number;
+  readonly compiles: number;
+  readonly compileMs: number;
+  readonly cacheBytes: number;
+  readonly retired: number;
+}
+
+/** hostNotify kinds, see core/cpu/interp/assembly/blocks.ts. */
+const NOTIFY = { HOT: 2, KILLED: 3, FLUSHED: 4 } as const;
+const DEAD = 0xffff_ffff;
+const FLAT_END = 0x1_0000_0000n;
+/** Bytes of WebAssembly after which everything is thrown away: V8 holds several times as much machine code. */
+const MOST_CACHE_BYTES = 48 << 20;
+
+interface Region {
+  readonly head: number;
+  readonly blocks: readonly number[];
+  readonly generation: number;
+  /** Table index, 0 while it is being compiled. */
+  index: number;
+  dead: boolean;
+}
+
+export class JitEngine {
+  private readonly options: JitOptions;
+  private readonly bytes: Uint8Array;
+  private readonly view: DataView;
+  private readonly imports: WebAssembly.Imports;
+  private readonly freeIndices: number[] = [];
+  private readonly pending = new Map<number, Region>();
+  private readonly regionsOf = new Map<number, Set<Region>>();
+  private nextId = 1;
+  private generation = 0;
+  private regions = 0;
+  private compiles = 0;
+  private compileMs = 0;
+  private cacheBytes = 0;
+
+  constructor(options: JitOptions) {
+    this.options = options;
+    const { buffer } = options.memory;
+    this.bytes = new Uint8Array(buffer);
+    this.view = new DataView(buffer);
+    const env: Record<string, WebAssembly.ImportValue> = { memory: options.memory };
+    for (const name of IMPORTS) env[name] = (options.exports as unknown as Record<string, WebAssembly.ImportValue>)[name] as WebAssembly.ImportValue;
+    this.imports = { env };
+    options.exports.setJitThreshold(options.threshold);
+  }
+
+  /** The interpreter's hostNotify. */
+  notify(kind: number, block: number): void {
+    if (kind === NOTIFY.HOT) this.request(block >>> 0);
+    else if (kind === NOTIFY.KILLED) this.killed(block >>> 0);
+    else if (kind === NOTIFY.FLUSHED) this.flushed();
+  }
+
+  private request(head: number): void {
+    const { view } = this;
+    if (!compilable(view.getUint32(head + BLOCK.KEY, true))) return;
+    const { key, blocks } = discover(this.bytes, view, this.options.exports, head, this.options.mostInstructions?.());
+    const wide = (key & 3) === 2;
+    const region: Region = { head, blocks: blocks.map((block) => block.address), generation: this.generation, index: 0, dead: false };
+    const id = this.nextId++;
+    this.pending.set(id, region);
+    for (const block of region.blocks) {
+      const list = this.regionsOf.get(block);
+      if (list === undefined) this.regionsOf.set(block, new Set([region]));
+      else list.add(region);
+      this.options.exports.jitWatch(block);
+    }
+    this.options.compiler.submit({ id, setup: { cpu: this.options.cpu, wide, flatSegments: wide ? 0 : this.flatSegments() }, blocks });
+    this.poll();
+  }
+
+  /** Segments with base 0 that may be read and written up to 4 GiB. */
+  private flatSegments(): number {
+    const { view } = this;
+    const { cpu } = this.options;
+    let flat = 0;
+    for (let segment = 0; segment < 6; segment++) {
+      const value = (name: string): bigint => view.getBigUint64(cpu + offsetOf(name, segment), true);
+      if (value('SEG_BASE') === 0n && value('SEG_READ_END') === FLAT_END && value('SEG_WRITE_END') === FLAT_END) flat |= 1 << segment;
+    }
+    return flat;
+  }
+
+  /** Installs what has been compiled; to be called between runs. */
+  poll(): void {
+    for (let batch = this.options.compiler.take(); batch !== undefined; batch = this.options.compiler.take()) this.install(batch);
+  }
+
+  private install(batch: CompiledBatch): void {
+    this.compileMs += batch.ms;
+    if (this.cacheBytes > MOST_CACHE_BYTES) this.evict();
+    const wanted = batch.results.filter(({ id, need }) => {
+      const region = this.pending.get(id);
+      this.pending.delete(id);
+      if (region === undefined) return false;
+      const alive = need > 0 && !region.dead && region.generation === this.generation && region.blocks.every((block) => this.view.getUint32(block + BLOCK.PHYS, true) !== DEAD);
+      if (alive) this.installed.push(region);
+      else this.forget(region);
+      return alive;
+    });
+    const regions = this.installed.splice(0);
+    if (batch.module === undefined || wanted.length === 0) return;
+    const instance = new WebAssembly.Instance(batch.module, this.imports);
+    this.compiles++;
+    this.cacheBytes += batch.bytes;
+    wanted.forEach((result, i) => {
+      const region = regions[i] as Region;
+      region.index = this.newIndex();
+      this.options.exports.table.set(region.index, instance.exports[result.name] as () => number);
+      this.options.exports.jitInstall(region.head, region.index, result.need);
+      this.regions++;
+    });
+  }
+
+  private readonly installed: Region[] = [];
+
+  private newIndex(): number {
+    const free = this.freeIndices.pop();
+    if (free !== undefined) return free;
+    const first = this.options.exports.table.grow(256);
+    for (let i = 255; i > 0; i--) this.freeIndices.push(first + i);
+    return first;
+  }
+
+  private forget(region: Region): void {
+    region.dead = true;
+    for (const block of region.blocks) {
+      const list = this.regionsOf.get(block);
+      list?.delete(region);
+      if (list?.size === 0) this.regionsOf.delete(block);
+    }
+    this.release(region);
+  }
+
+  private release(region: Region): void {
+    if (region.index === 0) return;
+    this.options.exports.table.set(region.index, null);
+    this.freeIndices.push(region.index);
+    region.index = 0;
+    this.regions--;
+  }
+
+  private killed(block: number): void {
+    for (const region of [...(this.regionsOf.get(block) ?? [])]) {
+      if (region.index !== 0) this.options.exports.jitRemove(region.head);
+      this.forget(region);
+    }
+  }
+
+  /** The pool of blocks was dropped: nothing refers to the regions any more. */
+  private flushed(): void {
+    this.generation++;
+    for (const list of this.regionsOf.values()) for (const region of list) this.release(region);
+    this.regionsOf.clear();
+    this.cacheBytes = 0;
+  }
+
+  /** Throws the compiled code away; blocks become hot again when they are. */
+  private evict(): void {
+    for (const list of this.regionsOf.values()) {
+      for (const region of list) {
+        region.dead = true;
+        if (region.index === 0) continue;
+        this.options.exports.jitRemove(region.head);
+        this.view.setUint32(region.head + BLOCK.COUNTER, 0, true);
+        this.release(region);
+      }
+    }
+    this.regionsOf.clear();
+    this.cacheBytes = 0;
+  }
+
+  stats(): JitStats {
+    return {
+      regions: this.regions, compiles: this.compiles, compileMs: this.compileMs, cacheBytes: this.cacheBytes, retired: this.options.exports.jitRetiredCount(),
+    };
+  }
+
+  dispose(): void {
+    this.options.exports.setJitThreshold(0);
+    this.options.compiler.dispose();
+  }
+}

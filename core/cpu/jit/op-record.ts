@@ -1,0 +1,128 @@
+// Decoded instructions as the JIT sees them: op records (core/cpu/isa/layout.ts OP) of the interpreter's blocks, read out
+// of a copy, with the handler's name, operand size and form instead of its number.
+
+import { HANDLER_NUMBERS } from '../isa/generated/decoder.ts';
+import { BLOCK, OP, OPF } from '../isa/layout.ts';
+
+export interface Handler {
+  readonly name: string;
+  /** Log2 of the operand size in bytes of handlers with variants by size, else 0. */
+  readonly size: number;
+  readonly isMem: boolean;
+  readonly rep: boolean;
+}
+
+export interface Op {
+  /** Address of the record in WebAssembly memory. */
+  readonly address: number;
+  readonly handler: Handler;
+  readonly length: number;
+  readonly flags: number;
+  readonly reg: number;
+  readonly rm: number;
+  readonly base: number;
+  readonly index: number;
+  readonly scale: number;
+  readonly seg: number;
+  /** Log2 of operand and address size in bytes. */
+  readonly size: number;
+  readonly addressSize: number;
+  readonly rep: number;
+  readonly disp: number;
+  readonly immLow: number;
+  readonly immHigh: number;
+  readonly sub: number;
+  /** Page offset of the next instruction. */
+  readonly end: number;
+}
+
+/** A copy of one of the interpreter's blocks. */
+export interface BlockCopy {
+  readonly address: number;
+  /** Header, op records and the END record. */
+  readonly bytes: Uint8Array;
+}
+
+export interface Block {
+  readonly address: number;
+  /** Page offset of the first instruction. */
+  readonly start: number;
+  readonly ops: readonly Op[];
+  /** Page offset behind the last instruction. */
+  readonly end: number;
+}
+
+const LOG2: Readonly<Record<string, number>> = { 8: 0, 16: 1, 32: 2, 64: 3 };
+const handlers: Handler[] = [];
+for (const [key, number] of Object.entries(HANDLER_NUMBERS)) {
+  const [name = '', bits = '', form = ''] = key.split(' ');
+  handlers[number] = { name, size: LOG2[bits] ?? 0, isMem: bits === 'mem' || form === 'mem', rep: form === 'rep' };
+}
+const UNKNOWN: Handler = { name: 'UD', size: 0, isMem: false, rep: false };
+
+function readOp(view: DataView, at: number, address: number): Op {
+  const sizes = view.getUint8(at + OP.SIZE);
+  return {
+    address,
+    handler: handlers[view.getUint16(at + OP.HANDLER, true)] ?? UNKNOWN,
+    length: view.getUint8(at + OP.LENGTH),
+    flags: view.getUint8(at + OP.FLAGS),
+    reg: view.getUint8(at + OP.REG),
+    rm: view.getUint8(at + OP.RM),
+    base: view.getUint8(at + OP.BASE),
+    index: view.getUint8(at + OP.INDEX),
+    scale: view.getUint8(at + OP.SCALE),
+    seg: view.getUint8(at + OP.SEG),
+    size: sizes & 3,
+    addressSize: sizes >> 4,
+    rep: view.getUint8(at + OP.REP),
+    disp: view.getInt32(at + OP.DISP, true),
+    immLow: view.getInt32(at + OP.IMM, true),
+    immHigh: view.getInt32(at + OP.IMM + 4, true),
+    sub: view.getUint32(at + OP.SUB, true),
+    end: view.getUint16(at + OP.END, true),
+  };
+}
+
+export function readBlock(copy: BlockCopy): Block {
+  const { bytes, address } = copy;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const count = view.getUint16(BLOCK.OPS, true);
+  const ops: Op[] = [];
+  for (let i = 0; i < count; i++) {
+    const at = BLOCK.HEADER_BYTES + i * OP.BYTES;
+    ops.push(readOp(view, at, address + at));
+  }
+  return { address, start: view.getUint32(BLOCK.PHYS, true) & 0xfff, ops, end: ops.at(-1)?.end ?? 0 };
+}
+
+export const isMemory = (op: Op): boolean => (op.flags & OPF.MEM) !== 0;
+export const isFlat = (op: Op): boolean => (op.flags & OPF.FLAT) !== 0;
+
+const CONDITIONS = ['O', 'NO', 'B', 'AE', 'E', 'NE', 'BE', 'A', 'S', 'NS', 'P', 'NP', 'L', 'GE', 'LE', 'G'];
+const jumps = new Map(CONDITIONS.map((name, cc) => [`J${name}`, cc]));
+
+/** Condition code of Jcc, -1 of everything else. */
+export const conditionOfJump = (op: Op): number => jumps.get(op.handler.name) ?? -1;
+
+export type Terminator = 'jump' | 'branch' | 'call' | 'return' | 'next' | 'leave';
+
+/** How a block ends as far as the JIT follows it; `leave` is everything else. */
+export function terminatorOf(block: Block): Terminator {
+  const last = block.ops.at(-1);
+  if (last === undefined) return 'leave';
+  if ((last.flags & OPF.LAST) === 0) return 'next';
+  const { name, size } = last.handler;
+  if (size === 1) return 'leave';
+  if (conditionOfJump(last) >= 0) return 'branch';
+  if (name === 'JMP_J') return 'jump';
+  if (name === 'CALL_J') return 'call';
+  if (name === 'RET') return 'return';
+  return 'leave';
+}
+
+/** Page offset of a direct branch's target; outside [0, 4096) it lies in another page. */
+export function targetOf(op: Op): number {
+  // A displacement that does not fit 32 bits does not exist; the sum may leave the page in either direction.
+  return op.end + op.immLow;
+}

@@ -1,0 +1,255 @@
+// The function of one region while it is being written: locals, labels, guest registers, constants, the register file.
+// Guest registers live in locals, 64 bits wide in 64-bit code, else 32. Memory operands are in emit-memory.ts, flags in
+// emit-flags.ts, instructions in emit-*.ts, the frame around everything in region-emitter.ts.
+
+import { offsetOf } from '../isa/layout.ts';
+import { STORED } from './flag-kinds.ts';
+import type { Op } from './op-record.ts';
+import { I32, I64, VOID, W, WasmWriter } from './wasm-encoder.ts';
+
+/** Function indices of the imports of every module, in the order of IMPORTS. */
+export const IMPORTS = [
+  'jitRead', 'jitReadSegment', 'jitWrite', 'jitWriteSegment', 'jitFlags32', 'jitFlags64', 'jitSetCarry', 'jitSetCarryOverflow', 'jitMulHighUnsigned',
+  'jitMulHighSigned', 'executeSse', 'executeX87', 'executeMmx',
+] as const;
+export type ImportName = (typeof IMPORTS)[number];
+const importIndex = new Map<ImportName, number>(IMPORTS.map((name, i) => [name, i]));
+
+/** What is fixed when a region is requested. */
+export interface RegionSetup {
+  /** Address of the vCPU's register file. */
+  readonly cpu: number;
+  /** 64-bit code; else 32-bit. */
+  readonly wide: boolean;
+  /** Bit per segment register whose base is 0 and whose limit covers everything; checked at entry. */
+  readonly flatSegments: number;
+}
+
+const GPRS = 16;
+/** Locals after the 16 guest registers. */
+const L = {
+  pageRip: 16,
+  rip: 17,
+  tlb: 18, budget: 19, flagKind: 20, flagC: 21, flagA: 22, flagB: 23, host: 24, entry: 25, how: 26, linear32: 27, t0: 28, t1: 29, t2: 30,
+  linear64: 31, flagA64: 32, flagB64: 33, q0: 34, q1: 35, q2: 36,
+  v0: 37, v1: 38,
+} as const;
+
+export class RegionCode {
+  readonly setup: RegionSetup;
+  readonly wide: boolean;
+  readonly w = new WasmWriter(1 << 14);
+  readonly local = L;
+  /** Guest registers that are read or written anywhere, by bit: complete after the first of two passes. */
+  used = 0;
+  written = 0;
+  /** Segments whose flatness the code relies on. */
+  assumed = 0;
+  /** What the flags are at this point of the emission. */
+  flags: number = STORED;
+  /** Block whose code is being written, and the instruction. */
+  blockAddress = 0;
+  depth = 0;
+  exitLabel = 0;
+  bailLabel = 0;
+
+  constructor(setup: RegionSetup) {
+    this.setup = setup;
+    this.wide = setup.wide;
+  }
+
+  /** Forgets the code, keeps what was learnt about registers. */
+  restart(): void {
+    this.w.reset();
+    this.depth = 0;
+  }
+
+  locals(): { count: number; type: number }[] {
+    const word = this.wide ? I64 : I32;
+    return [{ count: 18, type: word }, { count: 13, type: I32 }, { count: 6, type: I64 }, { count: 2, type: 0x7b }];
+  }
+
+  // --- Labels.
+
+  /** Opens block, loop, if or try; returns its label for br(). */
+  open(opcode: number, type: number = VOID): number {
+    this.w.open(opcode, type);
+    return this.depth++;
+  }
+
+  else(): void {
+    this.w.op(W.else);
+  }
+
+  end(): void {
+    this.w.op(W.end);
+    this.depth--;
+  }
+
+  br(label: number): void {
+    this.w.br(this.depth - 1 - label);
+  }
+
+  brIf(label: number): void {
+    this.w.brIf(this.depth - 1 - label);
+  }
+
+  // --- Shorthands.
+
+  op(...opcodes: number[]): void {
+    for (const opcode of opcodes) this.w.op(opcode);
+  }
+
+  get(local: number): void {
+    this.w.get(local);
+  }
+
+  set(local: number): void {
+    this.w.set(local);
+  }
+
+  tee(local: number): void {
+    this.w.tee(local);
+  }
+
+  i32(value: number): void {
+    this.w.i32(value);
+  }
+
+  i64(low: number, high = low < 0 ? -1 : 0): void {
+    this.w.i64(low, high);
+  }
+
+  /** A constant of the width of guest registers. */
+  word(value: number): void {
+    if (this.wide) this.i64(value);
+    else this.i32(value);
+  }
+
+  call(name: ImportName): void {
+    this.w.call(importIndex.get(name) as number);
+  }
+
+  /** Offset of a field in the register file. */
+  offset(field: string, index = 0): number {
+    return offsetOf(field, index);
+  }
+
+  /** Loads from the register file; `opcode` is the load. */
+  loadField(opcode: number, field: string, index = 0): void {
+    this.i32(0);
+    this.w.memory(opcode, 0, this.setup.cpu + offsetOf(field, index));
+  }
+
+  /** Stores what `value` pushes into the register file. */
+  storeField(opcode: number, field: string, value: () => void, index = 0): void {
+    this.i32(0);
+    value();
+    this.w.memory(opcode, 0, this.setup.cpu + offsetOf(field, index));
+  }
+
+  // --- Guest registers. Sizes are log2 of bytes; values of 8, 16 and 32 bits are i32 (zero-extended), of 64 bits i64.
+
+  /** A whole register in the width of the code. */
+  getWord(register: number): void {
+    this.used |= 1 << register;
+    this.get(register);
+  }
+
+  setWord(register: number): void {
+    this.used |= 1 << register;
+    this.written |= 1 << register;
+    this.set(register);
+  }
+
+  getRegister(register: number, size: number): void {
+    if (size === 0) {
+      // A byte offset into the registers: AH is 1.
+      this.getWord(register >> 3);
+      if (this.wide) this.op(W.i32_wrap_i64);
+      if ((register & 1) !== 0) {
+        this.i32(8);
+        this.op(W.i32_shr_u);
+      }
+      this.i32(0xff);
+      this.op(W.i32_and);
+      return;
+    }
+    this.getWord(register);
+    if (size === 3) return;
+    if (this.wide) this.op(W.i32_wrap_i64);
+    if (size === 1) {
+      this.i32(0xffff);
+      this.op(W.i32_and);
+    }
+  }
+
+  /** Takes the value from the stack; 8- and 16-bit values may have rubbish above. */
+  setRegister(register: number, size: number): void {
+    if (size === 3) {
+      this.setWord(register);
+      return;
+    }
+    if (size === 2) {
+      if (this.wide) this.op(W.i64_extend_i32_u);
+      this.setWord(register);
+      return;
+    }
+    const number = size === 0 ? register >> 3 : register;
+    const shift = size === 0 && (register & 1) !== 0 ? 8 : 0;
+    const mask = (size === 0 ? 0xff : 0xffff) << shift;
+    if (shift !== 0) {
+      this.i32(8);
+      this.op(W.i32_shl);
+    }
+    this.i32(mask);
+    this.op(W.i32_and);
+    if (this.wide) this.op(W.i64_extend_i32_u);
+    this.getWord(number);
+    this.word(~mask);
+    this.op(this.wide ? W.i64_and : W.i32_and, this.wide ? W.i64_or : W.i32_or);
+    this.written |= 1 << number;
+    this.set(number);
+  }
+
+  loadRegisters(): void {
+    for (let r = 0; r < GPRS; r++) {
+      if (((this.used >> r) & 1) === 0) continue;
+      this.loadField(this.wide ? W.i64_load : W.i32_load, 'GPR', r);
+      this.set(r);
+    }
+  }
+
+  /** In 32-bit code the upper halves are 0 before and after, see pushUpperHalves(). */
+  storeRegisters(): void {
+    for (let r = 0; r < GPRS; r++) {
+      if (((this.written >> r) & 1) === 0) continue;
+      this.storeField(this.wide ? W.i64_store : W.i32_store, 'GPR', () => this.get(r), r);
+    }
+  }
+
+  /** Not 0 when a register that 32-bit code writes has something left over from 64-bit code in its upper half. */
+  pushUpperHalves(): void {
+    this.i32(0);
+    for (let r = 0; r < GPRS; r++) {
+      if (((this.written >> r) & 1) === 0) continue;
+      this.i32(0);
+      this.w.memory(W.i32_load, 0, this.setup.cpu + offsetOf('GPR', r) + 4);
+      this.op(W.i32_or);
+    }
+  }
+
+  // --- Immediates.
+
+  immediate(op: Op, size: number): void {
+    if (size === 3) this.w.i64(op.immLow, op.immHigh);
+    else this.i32(size === 0 ? op.immLow & 0xff : size === 1 ? op.immLow & 0xffff : op.immLow);
+  }
+
+  /** RIP of a page offset, in the width of registers. */
+  ripAt(offset: number): void {
+    this.get(L.pageRip);
+    this.word(offset);
+    this.op(this.wide ? W.i64_add : W.i32_add);
+  }
+}

@@ -1,0 +1,334 @@
+// Writes the function of a region: guest registers come into locals, the blocks follow as structured control flow made of
+// the dominator tree (Norman Ramsey, "Beyond Relooper", ICFP 2022), and everything that leaves goes through one frame:
+//
+//   block $exit
+//     try
+//       block $bail … code … end
+//       how = 1; br $exit
+//     catch_all                   ;; a guest fault: the host's exception passes through
+//       registers and flags back; rethrow
+//     end
+//   end
+//   registers and flags back
+//   how ? (return CURRENT_OP) : (RIP, BUDGET back; BLOCK_RUNNING = 0; return 0)
+
+import { pushCondition, storeKind } from './emit-flags.ts';
+import { bail, bailIf, loadHost, noteFlags } from './emit-memory.ts';
+import { emitDrop, emitPush, emitTop } from './emit-stack.ts';
+import { DYNAMIC } from './flag-kinds.ts';
+import { conditionOfJump, type Op, type BlockCopy, targetOf } from './op-record.ts';
+import { RegionCode, type RegionSetup } from './region-code.ts';
+import { buildGraph, followed, kindAfter, liveAtEnd, liveBefore, type Node, type RegionGraph } from './region-graph.ts';
+import { type FunctionBody, W } from './wasm-encoder.ts';
+
+const CS = 1;
+const FLAT_END_HIGH = 1;
+
+export interface EmittedRegion {
+  readonly body: FunctionBody;
+  readonly need: number;
+  /** Instructions in it that are translated. */
+  readonly translated: number;
+}
+
+/** @returns undefined when the region's first instruction already is one for the interpreter */
+export function emitRegion(setup: RegionSetup, copies: readonly BlockCopy[], name: string): EmittedRegion | undefined {
+  const c = new RegionCode(setup);
+  const graph = buildGraph(c, copies);
+  const head = graph.nodes[0];
+  if (head === undefined || (head.body.length === 0 && head.terminator === 'leave')) return undefined;
+  // The first pass learns which registers are used and written.
+  for (let pass = 0; pass < 2; pass++) {
+    c.restart();
+    new Emitter(c, graph).write();
+  }
+  const translated = graph.flow.order.reduce((sum, node) => sum + (graph.nodes[node]?.body.length ?? 0), 0);
+  return { body: { type: 0, name, locals: c.locals(), code: c.w }, need: Math.max(1, graph.need), translated };
+}
+
+class Emitter {
+  private readonly c: RegionCode;
+  private readonly graph: RegionGraph;
+  /** Labels of the blocks behind which merge nodes stand, and of loops. */
+  private readonly forward: number[] = [];
+  private readonly loops: number[] = [];
+
+  constructor(c: RegionCode, graph: RegionGraph) {
+    this.c = c;
+    this.graph = graph;
+  }
+
+  write(): void {
+    const { c } = this;
+    const { local } = c;
+    this.checkAssumptions();
+    c.exitLabel = c.open(W.block);
+    const tryLabel = c.open(W.try);
+    c.bailLabel = c.open(W.block);
+    c.loadRegisters();
+    c.loadField(c.wide ? W.i64_load : W.i32_load, 'GPR', 17);
+    c.set(local.pageRip);
+    c.loadField(W.i32_load, 'TLB_ACTIVE');
+    c.set(local.tlb);
+    c.loadField(W.i32_load, 'BUDGET');
+    c.set(local.budget);
+    this.tree(0);
+    c.op(W.unreachable);
+    c.end();
+    c.i32(1);
+    c.set(local.how);
+    c.br(c.exitLabel);
+    c.op(W.catch_all);
+    c.storeRegisters();
+    storeKind(c, DYNAMIC);
+    c.op(W.rethrow);
+    c.w.u32(c.depth - 1 - tryLabel);
+    c.end();
+    c.op(W.unreachable);
+    c.end();
+    c.storeRegisters();
+    storeKind(c, DYNAMIC);
+    c.get(local.how);
+    c.open(W.if);
+    c.loadField(W.i32_load, 'CURRENT_OP');
+    c.op(W.return);
+    c.end();
+    c.storeField(W.i64_store, 'RIP', () => {
+      c.get(local.rip);
+      if (!c.wide) c.op(W.i64_extend_i32_u);
+    });
+    c.storeField(W.i32_store, 'BUDGET', () => c.get(local.budget));
+    c.storeField(W.i32_store, 'BLOCK_RUNNING', () => c.i32(0));
+    c.i32(0);
+  }
+
+  /** In 32-bit code: the segments are flat, and no written register has an upper half. Else the interpreter runs the block. */
+  private checkAssumptions(): void {
+    const { c } = this;
+    if (c.wide) return;
+    c.pushUpperHalves();
+    for (let segment = 0; segment < 6; segment++) {
+      if (((c.assumed >> segment) & 1) === 0) continue;
+      c.loadField(W.i32_load, 'SEG_BASE', segment);
+      c.op(W.i32_or);
+      // Readable and writable up to 2^32: the upper words of both ends are 1.
+      for (const end of ['SEG_READ_END', 'SEG_WRITE_END']) {
+        c.i32(0);
+        c.w.memory(W.i32_load, 0, c.setup.cpu + c.offset(end, segment) + 4);
+        c.i32(FLAT_END_HIGH);
+        c.op(W.i32_xor, W.i32_or);
+      }
+    }
+    const head = this.graph.nodes[0] as Node;
+    c.open(W.if);
+    c.storeField(W.i32_store, 'BLOCK_RUNNING', () => c.i32(head.block.address | 0));
+    c.i32((head.block.ops[0] as Op).address | 0);
+    c.op(W.return);
+    c.end();
+  }
+
+  // --- Structure.
+
+  private tree(node: number): void {
+    const { c, graph } = this;
+    const merges = (graph.flow.children[node] ?? []).filter((child) => graph.flow.isMerge[child]).reverse();
+    if (graph.flow.isLoopHead[node] === true) {
+      this.loops[node] = c.open(W.loop);
+      this.within(node, merges);
+      c.end();
+    } else {
+      this.within(node, merges);
+    }
+  }
+
+  private within(node: number, merges: readonly number[]): void {
+    const { c } = this;
+    const [last, ...rest] = merges;
+    if (last === undefined) {
+      this.node(this.graph.nodes[node] as Node);
+      return;
+    }
+    this.forward[last] = c.open(W.block);
+    this.within(node, rest);
+    c.end();
+    this.tree(last);
+  }
+
+  private node(node: Node): void {
+    const { c, graph } = this;
+    c.blockAddress = node.block.address;
+    c.flags = graph.kindIn[node.index] as number;
+    // Liveness after each instruction, backwards.
+    const live: boolean[] = [];
+    let after = node.leavesAt !== undefined || liveAtEnd(node, graph.flow, graph.liveIn);
+    for (let i = node.body.length - 1; i >= 0; i--) {
+      const { op, translation } = node.body[i] as Node['body'][number];
+      live[i] = after;
+      after = liveBefore(op, translation, after);
+    }
+    node.body.forEach(({ op, translation }, i) => {
+      const expected = kindAfter(op, translation, c.flags);
+      translation.emit(c, op, live[i] as boolean);
+      if (live[i] === true && c.flags !== expected) throw new Error(`${op.handler.name}: flags are ${c.flags}, not ${expected}`);
+      c.flags = expected;
+    });
+    this.terminate(node);
+  }
+
+  // --- How blocks end.
+
+  private terminate(node: Node): void {
+    const { c } = this;
+    const last = node.block.ops.at(-1) as Op;
+    if (node.leavesAt !== undefined) {
+      bail(c, node.leavesAt);
+      return;
+    }
+    switch (node.terminator) {
+      case 'next':
+        this.spend(node);
+        this.edge(node, node.next, node.block.end);
+        break;
+      case 'jump':
+        this.checkTarget(last, targetOf(last));
+        this.spend(node);
+        this.edge(node, node.taken, targetOf(last));
+        break;
+      case 'branch':
+        this.branch(node, last);
+        break;
+      case 'call':
+        this.checkTarget(last, targetOf(last));
+        emitPush(c, last, () => c.ripAt(last.end));
+        this.spend(node);
+        this.edge(node, node.taken, targetOf(last));
+        break;
+      default:
+        this.leaveByReturn(node, last);
+    }
+  }
+
+  private branch(node: Node, last: Op): void {
+    const { c } = this;
+    pushCondition(c, conditionOfJump(last));
+    const { flags } = c;
+    c.open(W.if);
+    this.checkTarget(last, targetOf(last));
+    this.spend(node);
+    this.edge(node, node.taken, targetOf(last));
+    c.else();
+    c.flags = flags;
+    c.blockAddress = node.block.address;
+    // Only a fall-through into the next page can be beyond the limit; the interpreter finds that at the next fetch.
+    this.checkTarget(last, last.end);
+    this.spend(node);
+    this.edge(node, node.next, last.end);
+    c.end();
+  }
+
+  private leaveByReturn(node: Node, last: Op): void {
+    const { c } = this;
+    const { local } = c;
+    emitTop(c, last);
+    loadHost(c, c.wide ? 3 : 2);
+    c.set(local.rip);
+    this.checkRip(last);
+    emitDrop(c, c.wide ? 8 : 4);
+    this.spend(node);
+    for (const target of node.returns) {
+      if (!followed(this.graph.flow, node.index, target)) continue;
+      const { flags, blockAddress } = c;
+      const offset = (this.graph.nodes[target] as Node).block.start;
+      c.get(local.rip);
+      c.ripAt(offset);
+      c.op(c.wide ? W.i64_eq : W.i32_eq);
+      c.open(W.if);
+      this.edge(node, target, offset);
+      c.end();
+      c.flags = flags;
+      c.blockAddress = blockAddress;
+    }
+    noteFlags(c);
+    c.br(c.exitLabel);
+  }
+
+  /** The block's instructions are retired. */
+  private spend(node: Node): void {
+    const { c } = this;
+    c.get(c.local.budget);
+    c.i32(node.block.ops.length);
+    c.op(W.i32_sub);
+    c.set(c.local.budget);
+  }
+
+  /** A target in another page may be beyond the CS limit or not canonical: the branch itself faults. */
+  private checkTarget(op: Op, offset: number): void {
+    const { c } = this;
+    if (offset >= 0 && offset < 0x1000) return;
+    c.ripAt(offset);
+    c.set(c.local.rip);
+    this.checkRip(op);
+  }
+
+  private checkRip(op: Op): void {
+    const { c } = this;
+    const { local } = c;
+    if (c.wide) {
+      c.get(local.rip);
+      c.i64(16);
+      c.op(W.i64_shl);
+      c.i64(16);
+      c.op(W.i64_shr_s);
+      c.get(local.rip);
+      c.op(W.i64_ne);
+    } else {
+      c.get(local.rip);
+      c.loadField(W.i32_load, 'SEG_LIMIT', CS);
+      c.op(W.i32_gt_u);
+    }
+    bailIf(c, op);
+  }
+
+  private edge(from: Node, target: number, offset: number): void {
+    const { c, graph } = this;
+    const { flow } = graph;
+    if (!followed(flow, from.index, target)) {
+      this.leaveTo(offset);
+      return;
+    }
+    if (graph.kindIn[target] === DYNAMIC) noteFlags(c);
+    if ((flow.position[target] as number) <= (flow.position[from.index] as number)) {
+      this.lookUp(offset);
+      c.br(this.loops[target] as number);
+    } else if (flow.isMerge[target] === true) {
+      c.br(this.forward[target] as number);
+    } else {
+      this.tree(target);
+    }
+  }
+
+  /** At the end of each round of a loop: leaves when the budget may not last for another, or something has happened. */
+  private lookUp(offset: number): void {
+    const { c } = this;
+    const stay = c.open(W.block);
+    const leave = c.open(W.block);
+    c.get(c.local.budget);
+    c.i32(this.graph.need);
+    c.op(W.i32_lt_s);
+    c.brIf(leave);
+    c.loadField(W.i32_load, 'EVENTS');
+    c.op(W.i32_eqz);
+    c.brIf(stay);
+    c.end();
+    this.leaveTo(offset);
+    c.end();
+  }
+
+  private leaveTo(offset: number): void {
+    const { c } = this;
+    noteFlags(c);
+    c.ripAt(offset);
+    c.set(c.local.rip);
+    c.br(c.exitLabel);
+  }
+}

@@ -1,0 +1,157 @@
+// A region as a graph: the blocks that were decoded, how control goes between them, which flags matter where.
+
+import { analyseFlow, type FlowGraph, longestPath } from './control-flow.ts';
+import { kindAfterRead } from './emit-flags.ts';
+import { DYNAMIC, STORED } from './flag-kinds.ts';
+import { type Block, conditionOfJump, isMemory, type Op, readBlock, type BlockCopy, targetOf, type Terminator, terminatorOf } from './op-record.ts';
+import type { RegionCode } from './region-code.ts';
+import type { Translation } from './translation.ts';
+import { translationOf } from './translations.ts';
+
+export interface Node {
+  readonly index: number;
+  readonly block: Block;
+  readonly terminator: Terminator;
+  /** Instructions that are translated in line, before the terminator or the first that is left to the interpreter. */
+  readonly body: readonly { readonly op: Op; readonly translation: Translation }[];
+  /** The first instruction for the interpreter, when the block does not end as the JIT wants. */
+  readonly leavesAt: Op | undefined;
+  /** Nodes by role, -1 outside the region. */
+  readonly taken: number;
+  readonly next: number;
+  /** Where a RET may go inside the region: nodes behind calls. */
+  readonly returns: readonly number[];
+}
+
+export interface RegionGraph {
+  readonly nodes: readonly Node[];
+  readonly flow: FlowGraph;
+  /** Most instructions retired between two looks at the budget. */
+  readonly need: number;
+  /** Flags before each node may be looked at; what they are. */
+  readonly liveIn: readonly boolean[];
+  readonly kindIn: readonly number[];
+}
+
+const MOST_RETURNS = 4;
+
+export function buildGraph(c: RegionCode, copies: readonly BlockCopy[]): RegionGraph {
+  const blocks = copies.map(readBlock);
+  const byStart = new Map(blocks.map((block, i) => [block.start, i]));
+  const find = (offset: number): number => byStart.get(offset) ?? -1;
+  const shapes = blocks.map((block) => shapeOf(c, block));
+  // Calls whose callee is inside: their RETs come back here.
+  const returns = blocks
+    .flatMap((block, i) => (shapes[i]?.terminator === 'call' && find(targetOf(block.ops.at(-1) as Op)) >= 0 ? [find(block.end)] : []))
+    .filter((node, i, all) => node >= 0 && all.indexOf(node) === i)
+    .slice(0, MOST_RETURNS);
+  const nodes = blocks.map((block, index): Node => {
+    const shape = shapes[index] as Shape;
+    const last = block.ops.at(-1) as Op;
+    const { terminator } = shape;
+    const direct = terminator === 'jump' || terminator === 'branch' || terminator === 'call';
+    return {
+      index,
+      block,
+      ...shape,
+      taken: direct ? find(targetOf(last)) : -1,
+      next: terminator === 'branch' || terminator === 'next' ? find(block.end) : -1,
+      returns: terminator === 'return' ? returns : [],
+    };
+  });
+  const flow = analyseFlow(nodes.map((node) => [node.taken, node.next, ...node.returns].filter((target) => target >= 0)));
+  const need = longestPath(flow, nodes.map((node) => node.block.ops.length));
+  const liveIn = liveness(nodes, flow);
+  return { nodes, flow, need, liveIn, kindIn: kinds(nodes, flow) };
+}
+
+interface Shape {
+  readonly terminator: Terminator;
+  readonly body: Node['body'];
+  readonly leavesAt: Op | undefined;
+}
+
+function shapeOf(c: RegionCode, block: Block): Shape {
+  const terminator = terminatorOf(block);
+  const count = terminator === 'next' ? block.ops.length : block.ops.length - 1;
+  const body: { op: Op; translation: Translation }[] = [];
+  for (let i = 0; i < count; i++) {
+    const op = block.ops[i] as Op;
+    const translation = translationOf(c, op);
+    if (translation === undefined) return { terminator: 'leave', body, leavesAt: op };
+    body.push({ op, translation });
+  }
+  return { terminator, body, leavesAt: terminator === 'leave' ? block.ops.at(-1) : undefined };
+}
+
+/** Flags before an instruction matter, given that those after it do or do not. */
+export function liveBefore(op: Op, translation: Translation, liveAfter: boolean): boolean {
+  let live = liveAfter;
+  if (translation.overwrites?.(op) === true) live = false;
+  if (translation.reads !== undefined || translation.exits === true || isMemory(op)) live = true;
+  return live;
+}
+
+/** Kind of the flags after an instruction. */
+export function kindAfter(op: Op, translation: Translation, before: number): number {
+  let kind = before;
+  if (translation.reads !== undefined) kind = kindAfterRead(kind, translation.reads(op));
+  return translation.kind?.(op) ?? kind;
+}
+
+/** Flags at a node's end matter: it may leave the region there, or a successor looks. */
+export function liveAtEnd(node: Node, flow: FlowGraph, liveIn: readonly boolean[]): boolean {
+  if (node.terminator !== 'jump' && node.terminator !== 'next' && node.terminator !== 'branch') return true;
+  if (node.terminator === 'branch') return true;
+  const target = node.terminator === 'jump' ? node.taken : node.next;
+  if (!followed(flow, node.index, target)) return true;
+  const backwards = (flow.position[target] as number) <= (flow.position[node.index] as number);
+  return backwards || (liveIn[target] ?? true);
+}
+
+/** The edge stays inside the region. */
+export function followed(flow: FlowGraph, from: number, to: number): boolean {
+  return to >= 0 && flow.successors[from]?.includes(to) === true;
+}
+
+function liveness(nodes: readonly Node[], flow: FlowGraph): boolean[] {
+  const liveIn = new Array<boolean>(nodes.length).fill(true);
+  for (let i = flow.order.length - 1; i >= 0; i--) {
+    const node = nodes[flow.order[i] as number] as Node;
+    let live = liveAtEnd(node, flow, liveIn);
+    for (let j = node.body.length - 1; j >= 0; j--) {
+      const { op, translation } = node.body[j] as Node['body'][number];
+      live = liveBefore(op, translation, live);
+    }
+    liveIn[node.index] = live;
+  }
+  return liveIn;
+}
+
+/** Kind of the flags when a node's terminator begins to leave it. */
+export function kindAtEnd(node: Node, before: number): number {
+  let kind = before;
+  for (const { op, translation } of node.body) kind = kindAfter(op, translation, kind);
+  if (node.terminator === 'branch') kind = kindAfterRead(kind, conditionOfJump(node.block.ops.at(-1) as Op));
+  return kind;
+}
+
+function kinds(nodes: readonly Node[], flow: FlowGraph): number[] {
+  const UNKNOWN = -2;
+  const kindIn = new Array<number>(nodes.length).fill(UNKNOWN);
+  kindIn[0] = STORED;
+  for (let changed = true; changed; ) {
+    changed = false;
+    for (const index of flow.order) {
+      const out = kindAtEnd(nodes[index] as Node, kindIn[index] as number);
+      for (const target of flow.successors[index] ?? []) {
+        const known = kindIn[target] as number;
+        const met = known === UNKNOWN || known === out ? out : DYNAMIC;
+        if (met === known) continue;
+        kindIn[target] = met;
+        changed = true;
+      }
+    }
+  }
+  return kindIn;
+}

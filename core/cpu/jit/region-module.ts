@@ -1,0 +1,65 @@
+// Makes one WebAssembly module of a batch of regions.
+
+import type { BlockCopy } from './op-record.ts';
+import { type EmittedRegion, emitRegion } from './region-emitter.ts';
+import { IMPORTS, type ImportName, type RegionSetup } from './region-code.ts';
+import { encodeModule, type FunctionType, I32, I64 } from './wasm-encoder.ts';
+
+export interface RegionRequest {
+  readonly id: number;
+  readonly setup: RegionSetup;
+  /** The head first. */
+  readonly blocks: readonly BlockCopy[];
+}
+
+/** What became of a request: exported as `name`, or nothing. */
+export interface RegionResult {
+  readonly id: number;
+  readonly name: string;
+  /** Most instructions retired between two looks at the budget; 0 when the region could not be made. */
+  readonly need: number;
+  readonly translated: number;
+}
+
+const SIGNATURES: Readonly<Record<ImportName, FunctionType>> = {
+  jitRead: { params: [I64, I32, I32, I32, I32], results: [I32] },
+  jitReadSegment: { params: [I64, I32, I32, I32, I32, I32], results: [I32] },
+  jitWrite: { params: [I64, I32, I32, I32, I32], results: [I32] },
+  jitWriteSegment: { params: [I64, I32, I32, I32, I32, I32], results: [I32] },
+  jitFlags32: { params: [I32, I32, I32, I32], results: [] },
+  jitFlags64: { params: [I32, I64, I64, I32], results: [] },
+  jitSetCarry: { params: [I32], results: [] },
+  jitSetCarryOverflow: { params: [I32, I32], results: [] },
+  jitMulHighUnsigned: { params: [I64, I64], results: [I64] },
+  jitMulHighSigned: { params: [I64, I64], results: [I64] },
+  executeSse: { params: [I32], results: [] },
+  executeX87: { params: [I32], results: [] },
+  executeMmx: { params: [I32], results: [] },
+};
+
+/** Types by index: 0 is that of regions. */
+const types: FunctionType[] = [{ params: [], results: [I32] }];
+const imports = IMPORTS.map((name) => {
+  types.push(SIGNATURES[name]);
+  return { module: 'env', name, type: types.length - 1 };
+});
+
+export interface RegionModule {
+  readonly bytes: Uint8Array<ArrayBuffer> | undefined;
+  readonly results: readonly RegionResult[];
+}
+
+/** `pages`: size of the memory in 64 KiB pages. */
+export function buildModule(requests: readonly RegionRequest[], pages: number): RegionModule {
+  const regions: EmittedRegion[] = [];
+  const results = requests.map(({ id, setup, blocks }): RegionResult => {
+    const name = `r${regions.length}`;
+    const region = emitRegion(setup, blocks, name);
+    if (region === undefined) return { id, name: '', need: 0, translated: 0 };
+    regions.push(region);
+    return { id, name, need: region.need, translated: region.translated };
+  });
+  if (regions.length === 0) return { bytes: undefined, results };
+  const bytes = encodeModule({ types, imports, memory: { initial: pages, maximum: 65536 }, functions: regions.map((region) => region.body) });
+  return { bytes, results };
+}

@@ -1,0 +1,41 @@
+// Compiles regions on a thread of their own. The vCPU's thread never waits: it looks for finished modules between runs.
+
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import type { CompiledBatch, RegionCompiler } from './jit-engine.ts';
+import type { RegionRequest } from './region-module.ts';
+
+export class WorkerCompiler implements RegionCompiler {
+  private readonly worker: Worker;
+  private readonly port: MessagePort;
+  private outstanding = 0;
+
+  constructor(memory: WebAssembly.Memory) {
+    const { port1, port2 } = new MessageChannel();
+    this.port = port1;
+    this.worker = new Worker(new URL('./compile-worker.ts', import.meta.url), {
+      workerData: { pages: memory.buffer.byteLength / 65536, port: port2 },
+      transferList: [port2],
+      name: 'jit',
+    });
+    this.worker.unref();
+    this.port.unref();
+  }
+
+  submit(request: RegionRequest): void {
+    this.outstanding++;
+    this.port.postMessage(request);
+  }
+
+  take(): CompiledBatch | undefined {
+    if (this.outstanding === 0) return undefined;
+    const received = receiveMessageOnPort(this.port) as { readonly message: CompiledBatch } | undefined;
+    if (received === undefined) return undefined;
+    this.outstanding -= received.message.results.length;
+    return received.message;
+  }
+
+  dispose(): void {
+    this.port.close();
+    void this.worker.terminate();
+  }
+}
