@@ -1,16 +1,12 @@
 // The `nestbox` command. Contract: docs/cli.md. Data goes to stdout, messages to stderr.
 
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addDemoCommand } from './demo-command.ts';
 import { addDiskCommand } from './disk-command.ts';
 import { EXIT_OK, EXIT_USAGE, reportFailure } from './exit-codes.ts';
 import { addRunCommand } from './run-command.ts';
-
-function version(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
-}
+import { addServeCommand } from './serve-command.ts';
+import { version } from './version.ts';
 
 async function main(): Promise<number> {
   let code = EXIT_OK;
@@ -26,6 +22,7 @@ async function main(): Promise<number> {
   addRunCommand(program, finish);
   addDemoCommand(program, finish);
   addDiskCommand(program, finish);
+  addServeCommand(program, finish);
   for (const command of program.commands) {
     command.copyInheritedSettings(program);
     for (const sub of command.commands) sub.copyInheritedSettings(program);

@@ -33,6 +33,12 @@ export function peakRssMib(): number {
   return Math.round(process.resourceUsage().maxRSS / 1024);
 }
 
+/** What this VM's process has used of the host. */
+export function processUsage(): { readonly cpuMs: number; readonly rssMib: number } {
+  const { user, system } = process.cpuUsage();
+  return { cpuMs: (user + system) / 1000, rssMib: Math.round(process.memoryUsage.rss() / 1048576) };
+}
+
 /** A file for `--trace`. @throws NestboxError `bad-input` when it cannot be written */
 export function traceFile(path: string): { write(line: string): void; close(): void } {
   let fd: number;

@@ -48,6 +48,7 @@ export interface Machine {
   mouse(dx: number, dy: number, dz: number, buttons: number): void;
   serialInput(bytes: Uint8Array): void;
 
+  readonly keyboardLeds: { readonly numLock: boolean; readonly capsLock: boolean; readonly scrollLock: boolean };
   textScreen(): TextScreenMessage | undefined;
   refresh(): { readonly frame: Frame; readonly damage: readonly Rect[] };
 

@@ -20,6 +20,7 @@ export interface Drive {
 
 const FLOPPY_DRIVES = 2;
 const IDE_UNITS = 4;
+const IDE_SLOTS: readonly string[] = ['ide0', 'ide1', 'ide2', 'ide3'];
 /** Where a CD drive stands when a place is free: secondary master, as PCs are built. */
 const CD_FIRST_UNIT = 2;
 
@@ -36,6 +37,8 @@ export class MediaSet {
   private readonly live = new WeakMap<BlockDevice, LiveDisk>();
   readBytes = 0;
   writtenBytes = 0;
+  reads = 0;
+  writes = 0;
 
   private constructor(log: Logger) {
     this.log = log;
@@ -67,7 +70,8 @@ export class MediaSet {
       if (this.floppies.length >= FLOPPY_DRIVES) throw new NestboxError('usage', 'A PC has two floppy drives at most', { op: 'open medium' });
       return this.floppies.length;
     }
-    const order = config.kind === 'cdrom' ? [CD_FIRST_UNIT, 3, 1, 0] : [0, 1, 3, CD_FIRST_UNIT];
+    const wish = config.slot === undefined ? -1 : IDE_SLOTS.indexOf(config.slot);
+    const order = wish >= 0 ? [wish] : config.kind === 'cdrom' ? [CD_FIRST_UNIT, 3, 1, 0] : [0, 1, 3, CD_FIRST_UNIT];
     const place = order.find((unit) => this.ide[unit] === undefined);
     if (place === undefined) throw new NestboxError('usage', `A PC has ${IDE_UNITS} IDE devices at most`, { op: 'open medium' });
     return place;
@@ -104,10 +108,12 @@ export class MediaSet {
       readOnly: device.readOnly,
       read: async (offset, target) => {
         this.readBytes += target.length;
+        this.reads++;
         await this.told(device.read(offset, target));
       },
       write: async (offset, source) => {
         this.writtenBytes += source.length;
+        this.writes++;
         await this.told(device.write(offset, source));
       },
       flush: () => this.told(device.flush()),

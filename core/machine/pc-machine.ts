@@ -19,7 +19,7 @@ import { attachDisks } from './disks.ts';
 import { type BuiltInFirmware, bootPaths, createBuiltInFirmware } from './built-in-firmware.ts';
 import { guestFault } from './fault-text.ts';
 import { type ExternalFirmware, type TableOptions, fillFwCfg, readFirmware } from './firmware-setup.ts';
-import { monotonicMs, newUuid, peakRssMib, randomSeed, traceFile, wallClockMs } from './host-services.ts';
+import { monotonicMs, newUuid, peakRssMib, processUsage, randomSeed, traceFile, wallClockMs } from './host-services.ts';
 import { IoQueue } from './io-queue.ts';
 import type { Machine, MachineState, MachineView } from './machine.ts';
 import { MachineInput } from './machine-input.ts';
@@ -385,6 +385,11 @@ class PcMachine implements Machine {
     return this.board.vga.adapter.textScreen();
   }
 
+  get keyboardLeds(): { readonly numLock: boolean; readonly capsLock: boolean; readonly scrollLock: boolean } {
+    const lights = this.board.keyboard.keyboard.lights;
+    return { scrollLock: (lights & 1) !== 0, numLock: (lights & 2) !== 0, capsLock: (lights & 4) !== 0 };
+  }
+
   refresh(): { readonly frame: Frame; readonly damage: readonly Rect[] } {
     return this.board.vga.adapter.refresh();
   }
@@ -413,6 +418,12 @@ class PcMachine implements Machine {
       peakRssMib: peakRssMib(),
       diskReadBytes: this.media.readBytes,
       diskWrittenBytes: this.media.writtenBytes,
+      diskReads: this.media.reads,
+      diskWrites: this.media.writes,
+      netPackets: 0,
+      netReceivedBytes: 0,
+      netSentBytes: 0,
+      ...processUsage(),
     };
   }
 

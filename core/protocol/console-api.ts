@@ -3,6 +3,9 @@
 
 import type { FrameMessage, TextScreenMessage, VmExit, VmState } from './vm-messages.ts';
 
+/** Names a window's channel among the channels of a VM process. */
+export const CONSOLE_PURPOSE = 'console';
+
 export interface ConsoleStatus {
   readonly state: VmState;
   readonly engine: string;

@@ -39,6 +39,12 @@ export interface ChosenFile {
   readonly sizeBytes: number;
 }
 
+/** A `File` of the page; this layer knows no DOM. */
+export interface PageFileObject {
+  readonly name: string;
+  readonly size: number;
+}
+
 export interface DesktopBridge {
   readonly platform: string;
   /** Asks for a channel; it arrives as a ChannelMessage with the same id. */
@@ -46,7 +52,7 @@ export interface DesktopBridge {
   /** The system's dialog for opening a medium, disk or kernel. */
   pickFile(): Promise<ChosenFile | undefined>;
   /** A handle for a file that was dropped on the page or chosen in it. @throws when the system gives no path for it */
-  adoptFile(file: File): Promise<ChosenFile>;
+  adoptFile(file: PageFileObject): Promise<ChosenFile>;
   /** The system's save dialog. @returns false when the user cancelled */
   saveFile(suggestedName: string, bytes: Uint8Array): Promise<boolean>;
   openVmWindow(vmId: string, view: VmWindowView): Promise<void>;

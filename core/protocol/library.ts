@@ -86,6 +86,8 @@ export interface VmDetail extends VmSummary {
   readonly notes: string;
   readonly hardware: HardwareConfig;
   readonly drives: readonly DriveInfo[];
+  /** Starts this kernel instead of a boot medium. File names for display. */
+  readonly directBoot?: { readonly kernelName: string; readonly initrdName?: string; readonly commandLine: string };
   readonly hasSavedState: boolean;
   readonly currentSnapshotId?: string;
   readonly snapshotCount: number;

@@ -20,7 +20,8 @@ function fromWire(value: unknown): unknown {
 
 /** Wraps every method so that what it throws crosses the channel as data. */
 function guarded(methods: object): Record<string, (...args: never[]) => Promise<unknown>> {
-  const wrapped: Record<string, (...args: never[]) => Promise<unknown>> = {};
+  // Without a prototype: "constructor" and the like are not methods.
+  const wrapped = Object.create(null) as Record<string, (...args: never[]) => Promise<unknown>>;
   for (const [name, method] of Object.entries(methods) as [string, (...args: never[]) => unknown][]) {
     wrapped[name] = async (...args) => {
       try {
@@ -34,14 +35,36 @@ function guarded(methods: object): Record<string, (...args: never[]) => Promise<
   return wrapped;
 }
 
+export interface RpcOptions {
+  /** Pending calls fail when the port closes; without it the caller watches the other side itself. */
+  readonly failOnClose?: boolean;
+}
+
+/** What birpc sends; anything else is not passed to it. */
+function isCall(message: object): boolean {
+  if (!('t' in message)) return false;
+  if (message.t !== 'q') return message.t === 's' && 'i' in message && typeof message.i === 'string';
+  return 'm' in message && typeof message.m === 'string' && 'a' in message && Array.isArray(message.a);
+}
+
+/** What a call of an event looks like on the port: for those who speak in the place of a side that has gone. */
+export function eventMessage(name: string, ...args: readonly unknown[]): unknown {
+  return { m: name, a: args, t: 'q' };
+}
+
+export function isEventMessage(message: unknown, name: string): boolean {
+  return typeof message === 'object' && message !== null && 'm' in message && message.m === name;
+}
+
 /** Serves `local` and calls the other side's methods. */
-export function connectRpc<Remote extends object, Local extends object>(port: Port, local: Local): BirpcReturn<Remote, Local> {
-  return createBirpc<Remote, Local>(guarded(local) as unknown as Local, {
+export function connectRpc<Remote extends object, Local extends object>(port: Port, local: Local, options: RpcOptions = {}): BirpcReturn<Remote, Local> {
+  const rpc = createBirpc<Remote, Local>(guarded(local) as unknown as Local, {
     post: (data: unknown) => port.post(data),
     on: (receive: (data: unknown) => void) => {
       port.onMessage((message) => {
+        if (typeof message !== 'object' || message === null || !isCall(message)) return;
         // birpc puts what a method threw into `e`; revive it before it reaches the caller.
-        if (typeof message === 'object' && message !== null && 'e' in message) {
+        if ('e' in message) {
           receive({ ...message, e: fromWire(message.e) });
         } else {
           receive(message);
@@ -50,4 +73,8 @@ export function connectRpc<Remote extends object, Local extends object>(port: Po
     },
     timeout: -1,
   });
+  if (options.failOnClose === true) {
+    port.onClose(() => rpc.$close(new NestboxError('io', 'The connection has been closed', { op: 'call', context: { code: 'connection-closed' } })));
+  }
+  return rpc;
 }

@@ -31,6 +31,17 @@ export interface VmStats {
   readonly peakRssMib: number;
   readonly diskReadBytes: number;
   readonly diskWrittenBytes: number;
+  /** Transfers since power-on. */
+  readonly diskReads: number;
+  readonly diskWrites: number;
+  /** Frames and bytes of all network adapters; 0 without one. */
+  readonly netPackets: number;
+  readonly netReceivedBytes: number;
+  readonly netSentBytes: number;
+  /** Processor time of the VM process, user and system. */
+  readonly cpuMs: number;
+  /** Memory that the VM process holds now. */
+  readonly rssMib: number;
 }
 
 export interface TextScreenMessage {
@@ -123,6 +134,8 @@ export interface VmCommands {
   textScreen(): Promise<TextScreenMessage | undefined>;
   /** PNG of the screen. */
   screenshot(): Promise<Uint8Array>;
+  /** A small PNG of the screen that fits the given size; undefined when nothing has changed since the last one. */
+  thumbnail(widthMax: number, heightMax: number): Promise<Uint8Array | undefined>;
   /** Everything that changed since the last call, or all of it with `full`. */
   frame(full: boolean): Promise<FrameMessage>;
   insertMedium(kind: 'floppy' | 'cdrom', index: number, path: string): Promise<void>;

@@ -92,4 +92,12 @@ export const MIGRATIONS: readonly string[] = [
     value TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  ALTER TABLE vms ADD COLUMN os_id TEXT NOT NULL DEFAULT 'unknown';
+  -- The last power-on.
+  ALTER TABLE vms ADD COLUMN started_ms INTEGER;
+  -- JSON of a VmExit and of a Notice: why it stopped, what is wrong with it.
+  ALTER TABLE vms ADD COLUMN last_exit TEXT;
+  ALTER TABLE vms ADD COLUMN notice TEXT;
+  `,
 ];

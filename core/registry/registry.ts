@@ -1,9 +1,15 @@
 // The registry: typed queries over VMs, media, snapshots, the journal and settings. Every method is one transaction.
 
+import type { z } from 'zod';
 import type { Disposable } from '../base/disposable.ts';
 import { NestboxError, messageOf } from '../base/errors.ts';
+import type { Notice } from '../protocol/library.ts';
+import type { VmExit } from '../protocol/vm-messages.ts';
 import { type Connection, openRegistryDatabase } from './open-registry.ts';
-import { type DriveRow, type MediumRow, type OperationRow, type SnapshotKind, type SnapshotRow, type StoredConfig, type VmRow, mediumRowSchema, storedConfigSchema } from './rows.ts';
+import { type DriveRow, type MediumRow, type OperationRow, type SnapshotKind, type SnapshotRow, type StoredConfig, type VmRow, mediumRowSchema, exitSchema, noticeSchema, storedConfigSchema } from './rows.ts';
+
+/** All but the picture, which may be large. */
+const VM_COLUMNS = 'id, name, config, notes, group_path, current_snapshot_id, saved_state_id, os_id, started_ms, last_exit, notice, thumbnail IS NOT NULL AS has_thumbnail, created_ms, changed_ms';
 
 type Row = Record<string, unknown>;
 
@@ -17,6 +23,7 @@ export interface NewVm {
   readonly id: string;
   readonly name: string;
   readonly config: StoredConfig;
+  readonly osId?: string;
   readonly notes?: string;
   readonly groupPath?: string;
   readonly tags?: readonly string[];
@@ -86,11 +93,11 @@ export class Registry implements Disposable {
   vms(): VmRow[] {
     const tags = groupBy(this.all('SELECT vm_id, tag FROM vm_tags ORDER BY tag'), 'vm_id');
     const drives = groupBy(this.all('SELECT * FROM vm_media ORDER BY slot'), 'vm_id');
-    return this.all('SELECT * FROM vms ORDER BY name COLLATE NOCASE').map((row) => vmOf(row, tags.get(String(row.id)) ?? [], drives.get(String(row.id)) ?? []));
+    return this.all(`SELECT ${VM_COLUMNS} FROM vms ORDER BY name COLLATE NOCASE`).map((row) => vmOf(row, tags.get(String(row.id)) ?? [], drives.get(String(row.id)) ?? []));
   }
 
   vm(id: string): VmRow | undefined {
-    const row = this.get('SELECT * FROM vms WHERE id = ?', id);
+    const row = this.get(`SELECT ${VM_COLUMNS} FROM vms WHERE id = ?`, id);
     if (row === undefined) return undefined;
     return vmOf(row, this.all('SELECT tag FROM vm_tags WHERE vm_id = ? ORDER BY tag', id), this.all('SELECT * FROM vm_media WHERE vm_id = ? ORDER BY slot', id));
   }
@@ -104,7 +111,7 @@ export class Registry implements Disposable {
   addVm(vm: NewVm): void {
     this.transaction(() => {
       const now = this.nowMs();
-      this.run('INSERT INTO vms (id, name, config, notes, group_path, created_ms, changed_ms) VALUES (?, ?, ?, ?, ?, ?, ?)', vm.id, vm.name, JSON.stringify(vm.config), vm.notes ?? '', vm.groupPath ?? '', now, now);
+      this.run('INSERT INTO vms (id, name, config, notes, group_path, os_id, created_ms, changed_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)', vm.id, vm.name, JSON.stringify(vm.config), vm.notes ?? '', vm.groupPath ?? '', vm.osId ?? 'unknown', now, now);
       this.setTags(vm.id, vm.tags ?? []);
       this.setDrives(vm.id, vm.drives);
     });
@@ -115,6 +122,7 @@ export class Registry implements Disposable {
       if (change.name !== undefined) this.run('UPDATE vms SET name = ? WHERE id = ?', change.name, id);
       if (change.config !== undefined) this.run('UPDATE vms SET config = ? WHERE id = ?', JSON.stringify(change.config), id);
       if (change.notes !== undefined) this.run('UPDATE vms SET notes = ? WHERE id = ?', change.notes, id);
+      if (change.osId !== undefined) this.run('UPDATE vms SET os_id = ? WHERE id = ?', change.osId, id);
       if (change.groupPath !== undefined) this.run('UPDATE vms SET group_path = ? WHERE id = ?', change.groupPath, id);
       if (change.tags !== undefined) this.setTags(id, change.tags);
       if (change.drives !== undefined) this.setDrives(id, change.drives);
@@ -139,6 +147,16 @@ export class Registry implements Disposable {
       // Children refer to parents: take them all at once.
       this.run('UPDATE snapshots SET parent_id = NULL WHERE vm_id = ?', id);
       this.run('DELETE FROM vms WHERE id = ?', id);
+    });
+  }
+
+  /** What a run left behind. `null` clears, a field that is left out stays. */
+  noteRun(id: string, note: { startedMs?: number; lastExit?: VmExit | null; notice?: Notice | null }): void {
+    const json = (value: unknown): string | null => (value === null ? null : JSON.stringify(value));
+    this.transaction(() => {
+      if (note.startedMs !== undefined) this.run('UPDATE vms SET started_ms = ? WHERE id = ?', note.startedMs, id);
+      if (note.lastExit !== undefined) this.run('UPDATE vms SET last_exit = ? WHERE id = ?', json(note.lastExit), id);
+      if (note.notice !== undefined) this.run('UPDATE vms SET notice = ? WHERE id = ?', json(note.notice), id);
     });
   }
 
@@ -298,6 +316,16 @@ function textOrNull(value: unknown): string | null {
   return typeof value === 'string' ? value : null;
 }
 
+/** Remarks about the past: one that cannot be read is no reason to refuse the VM. */
+function jsonOrNull<T>(text: unknown, schema: z.ZodType<T>): T | null {
+  if (typeof text !== 'string') return null;
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch {
+    return null;
+  }
+}
+
 function vmOf(row: Row, tags: readonly Row[], drives: readonly Row[]): VmRow {
   return {
     id: String(row.id),
@@ -314,6 +342,11 @@ function vmOf(row: Row, tags: readonly Row[], drives: readonly Row[]): VmRow {
     })),
     currentSnapshotId: textOrNull(row.current_snapshot_id),
     savedStateId: textOrNull(row.saved_state_id),
+    osId: String(row.os_id),
+    startedMs: row.started_ms === null ? null : Number(row.started_ms),
+    lastExit: jsonOrNull(row.last_exit, exitSchema),
+    notice: jsonOrNull(row.notice, noticeSchema),
+    hasThumbnail: row.has_thumbnail === 1,
     createdMs: Number(row.created_ms),
     changedMs: Number(row.changed_ms),
   };

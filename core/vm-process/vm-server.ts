@@ -1,14 +1,20 @@
-// Answers VmCommands for one machine and reports its events: the logic of a VM process, whatever process hosts it.
+// Answers VmCommands for one machine and reports its events: the logic of a VM process, whatever process hosts it. Beside
+// the owner's commands it serves any number of windows, each on a channel of its own.
 
 import { NestboxError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Port } from '../base/port.ts';
+import { PortMux } from '../base/port-mux.ts';
 import { encodePng } from '../display/png.ts';
-import type { Frame, Rect } from '../display/frame-source.ts';
+import { scaleToFit } from '../display/scale-frame.ts';
 import type { Machine, MachineState } from '../machine/machine.ts';
+import { CONSOLE_PURPOSE } from '../protocol/console-api.ts';
 import { connectRpc } from '../protocol/rpc.ts';
 import { type VmConfig, type VmConfigInput, vmConfigSchema } from '../protocol/vm-config.ts';
-import type { FrameMessage, TextScreenMessage, VmCommands, VmEvents, VmStats } from '../protocol/vm-messages.ts';
+import type { FrameMessage, TextScreenMessage, VmCommands, VmEvents, VmExit, VmStats } from '../protocol/vm-messages.ts';
+import { ConsoleServer } from './console-server.ts';
+import { ScreenHub, type ScreenViewer } from './screen-hub.ts';
+import { SerialHistory } from './serial-history.ts';
 
 export type MachineFactory = (config: VmConfig, log: Logger) => Promise<Machine>;
 
@@ -20,11 +26,23 @@ export class VmServer implements VmCommands {
   private readonly events: EventSink;
   private machine: Machine | undefined;
   private readonly savedStates = new Map<string, MachineState>();
+  private readonly screen = new ScreenHub(() => this.present);
+  /** The owner's own view of the screen, and the one that thumbnails are made from. */
+  private readonly ownView: ScreenViewer = this.screen.open();
+  private readonly thumbnailView: ScreenViewer = this.screen.open();
+  private readonly history = new SerialHistory();
+  private readonly consoles = new Set<ConsoleServer>();
+  private exit: VmExit | undefined;
 
   constructor(port: Port, createMachine: MachineFactory) {
     this.createMachine = createMachine;
     const local: VmCommands = commandsOf(this);
-    const remote = connectRpc<VmEvents, VmCommands>(port, local);
+    const mux = new PortMux(port, 'owned');
+    mux.onOpen(({ purpose, port: channel }) => {
+      if (purpose === CONSOLE_PURPOSE) this.serveConsole(channel);
+      else channel.dispose();
+    });
+    const remote = connectRpc<VmEvents, VmCommands>(mux.main, local);
     const send = <Name extends keyof VmEvents>(name: Name) => (...args: Parameters<VmEvents[Name]>): void => {
       void remote.$callEvent(name, ...args).catch(() => undefined);
     };
@@ -46,9 +64,29 @@ export class VmServer implements VmCommands {
     const machine = await this.createMachine(parsed.data, this.logger('vm'));
     this.machine = machine;
     machine.onStateChanged((state) => this.events.stateChanged(state));
-    machine.onExit((exit) => this.events.exited(exit));
-    machine.onSerialOutput((bytes) => this.events.serialOutput(bytes));
+    machine.onExit((exit) => this.ended(exit));
+    machine.onSerialOutput((bytes) => {
+      this.history.add(bytes);
+      this.events.serialOutput(bytes);
+      for (const console of this.consoles) console.serialOutput(bytes);
+    });
     machine.start();
+  }
+
+  private ended(exit: VmExit): void {
+    this.exit = exit;
+    for (const console of [...this.consoles]) console.end(exit);
+    this.events.exited(exit);
+  }
+
+  private serveConsole(port: Port): void {
+    const console = new ConsoleServer(port, { machine: () => this.present, screen: this.screen, history: this.history });
+    this.consoles.add(console);
+    port.onClose(() => {
+      this.consoles.delete(console);
+      console.dispose();
+    });
+    if (this.exit !== undefined) console.end(this.exit);
   }
 
   private logger(source: string): Logger {
@@ -108,13 +146,17 @@ export class VmServer implements VmCommands {
   }
 
   async screenshot(): Promise<Uint8Array> {
-    return encodePng(this.present.refresh().frame);
+    return encodePng(this.screen.refresh());
+  }
+
+  async thumbnail(widthMax: number, heightMax: number): Promise<Uint8Array | undefined> {
+    const frame = this.screen.refresh();
+    if (!this.thumbnailView.takeChanged()) return undefined;
+    return encodePng(scaleToFit(frame, Math.min(Math.max(widthMax, 16), 1024), Math.min(Math.max(heightMax, 16), 1024)));
   }
 
   async frame(full: boolean): Promise<FrameMessage> {
-    const { frame, damage } = this.present.refresh();
-    const rects = full ? [{ x: 0, y: 0, width: frame.width, height: frame.height }] : damage;
-    return { width: frame.width, height: frame.height, damage: rects, pixels: cutOut(frame, rects) };
+    return this.ownView.take(full);
   }
 
   async insertMedium(kind: 'floppy' | 'cdrom', index: number, path: string): Promise<void> {
@@ -148,28 +190,16 @@ export class VmServer implements VmCommands {
   }
 
   async dispose(): Promise<void> {
+    for (const console of this.consoles) console.dispose();
+    this.consoles.clear();
     await this.machine?.dispose();
     this.machine = undefined;
   }
 }
 
-/** The pixels of some rectangles, one after the other. */
-function cutOut(frame: Frame, rects: readonly Rect[]): Uint8Array {
-  const out = new Uint8Array(rects.reduce((sum, rect) => sum + rect.width * rect.height * 4, 0));
-  let at = 0;
-  for (const rect of rects) {
-    for (let y = rect.y; y < rect.y + rect.height; y++) {
-      const from = (y * frame.width + rect.x) * 4;
-      out.set(frame.pixels.subarray(from, from + rect.width * 4), at);
-      at += rect.width * 4;
-    }
-  }
-  return out;
-}
-
 const COMMANDS = [
   'start', 'pause', 'resume', 'reset', 'powerButton', 'powerOff', 'key', 'keyCombination', 'typeText', 'mouse', 'serialInput',
-  'textScreen', 'screenshot', 'frame', 'insertMedium', 'ejectMedium', 'stats', 'stateHash', 'runUntil', 'saveState', 'loadState',
+  'textScreen', 'screenshot', 'thumbnail', 'frame', 'insertMedium', 'ejectMedium', 'stats', 'stateHash', 'runUntil', 'saveState', 'loadState',
 ] as const satisfies readonly (keyof VmCommands)[];
 
 /** Only the commands may be called from outside. */

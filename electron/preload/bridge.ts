@@ -13,6 +13,7 @@ import {
   type DesktopCall,
   FILE_OPENED,
   OPEN_CHANNEL,
+  type PageFileObject,
   callChannel,
 } from '../../core/protocol/desktop-bridge.ts';
 
@@ -25,7 +26,7 @@ export interface PreloadHost {
     listener: (event: { readonly ports: readonly MessagePort[] }, ...args: unknown[]) => void,
   ): () => void;
   /** Empty when the file has no path: made by a script, or dragged out of another program. */
-  pathOf(file: File): string;
+  pathOf(file: PageFileObject): string;
   postToPage(message: ChannelMessage, ports: readonly MessagePort[]): void;
 }
 

@@ -15,7 +15,7 @@ contextBridge.exposeInMainWorld(
       ipcRenderer.on(channel, listener);
       return () => void ipcRenderer.removeListener(channel, listener);
     },
-    pathOf: (file) => webUtils.getPathForFile(file),
+    pathOf: (file) => webUtils.getPathForFile(file as File),
     postToPage: (message, ports) => window.postMessage(message, '/', [...ports]),
   }),
 );

@@ -237,6 +237,11 @@ export class Ps2Keyboard {
     this.onData();
   }
 
+  /** Bit 0 scroll lock, 1 num lock, 2 caps lock, as command EDh sets them. */
+  get lights(): number {
+    return this.leds;
+  }
+
   private setLeds(leds: number): void {
     this.leds = leds;
     this.onLeds?.(leds);
