@@ -16,6 +16,7 @@ export function addRunCommand(program: Command, finish: (code: number) => void):
     .command('run')
     .description('run a throw-away virtual machine, or check that one shows what is expected')
     .option('--engine <auto|software|kvm>', 'CPU engine; auto takes KVM where it works', 'auto')
+    .option('--kvm-hand-off <when-faster|when-needed>', "KVM: let the software CPU take over what this host's KVM interprets itself, or only what it cannot do", 'when-faster')
     .option('--jit <on|off>', 'translate hot guest code', 'on')
     .option('--memory <MIB>', 'guest memory in MiB', '256')
     .option('--cpus <N>', 'number of virtual CPUs', '1')
@@ -50,7 +51,8 @@ export async function runCommand(flags: RunFlags): Promise<number> {
   const plan = planOf(flags);
   const serial = serialTargetOf(flags.serial);
   const session = await VmSession.launch(new NodeVmHost(), 'nestbox-vm run', (level, source, message) => {
-    if (level === 'error' || level === 'warn') process.stderr.write(`nestbox: ${source}: ${message}\n`);
+    // Which engine runs the machine and why is worth a line to somebody who looks on.
+    if (level === 'error' || level === 'warn' || (level === 'info' && process.stderr.isTTY)) process.stderr.write(`nestbox: ${source}: ${message}\n`);
   });
   const quit = (): void => {
     void session.vm.powerOff().catch(() => undefined);

@@ -10,6 +10,7 @@ import { readScript } from './script.ts';
 /** As commander hands them over. */
 export interface RunFlags {
   engine: string;
+  kvmHandOff?: string;
   jit: string;
   memory: string;
   cpus: string;
@@ -102,10 +103,10 @@ export function configOf(flags: RunFlags): VmConfigInput {
   if (flags.append !== undefined && flags.kernel === undefined) bad('--append needs --kernel');
   if (flags.net !== 'none') throw new NestboxError('unsupported', `--net ${flags.net}: networking has not landed yet; use --net none`, { op: 'read options' });
   const engine = choice('engine', flags.engine, ['auto', 'software', 'kvm'] as const);
-  if (engine === 'kvm') throw new NestboxError('unsupported', '--engine kvm: the KVM engine has not landed yet; use --engine software', { op: 'read options' });
   return {
     name: 'run',
     engine,
+    kvmHandOff: choice('kvm-hand-off', flags.kvmHandOff ?? 'when-faster', ['when-faster', 'when-needed']),
     jit: choice('jit', flags.jit, ['on', 'off']) === 'on',
     memoryMib: memoryMib(flags.memory),
     cpus: integer('cpus', flags.cpus, 1, CPUS_MAX, ''),

@@ -92,6 +92,23 @@ export interface CpuState {
   readonly nmiPending: boolean;
   readonly instructions: number;
   readonly cpl: number;
+  /** What CPUID showed the guest; a machine that goes on elsewhere must show the same. */
+  readonly identity?: CpuIdentity | undefined;
+}
+
+export interface CpuIdentity {
+  /** Names of core/cpu/isa/cpuid.ts, sorted. */
+  readonly features: readonly string[];
+  /** Ticks of the TSC a second. */
+  readonly tscHz: number;
+}
+
+/** What a debugger asks of a vCPU; run() then comes back with `debug`. */
+export interface DebugSettings {
+  /** After every instruction. */
+  readonly singleStep: boolean;
+  /** Before the instruction at each of these linear addresses, unless run() starts there. */
+  readonly breakpoints: readonly bigint[];
 }
 
 /** What the guest did last, for reports of triple faults and lock-ups. */
@@ -125,8 +142,14 @@ export interface Vcpu extends Disposable {
   requestYield(): void;
   reset(): void;
   getState(): CpuState;
-  /** @throws NestboxError kind `bad-input` before anything changes */
-  setState(state: CpuState): void;
+  /**
+   * @param options `handOff`: the state comes from another engine that worked on the same memory and has told what it
+   *   wrote there, so it is not checked and decoded code stays valid
+   * @throws NestboxError kind `bad-input` before anything changes
+   */
+  setState(state: CpuState, options?: { readonly handOff: boolean }): void;
+  /** Undefined ends debugging. */
+  setDebug(settings: DebugSettings | undefined): void;
   /** Reads or writes guest memory at linear addresses as supervisor, for the BIOS and debuggers; false when not mapped. */
   readLinear(address: number, target: Uint8Array): boolean;
   writeLinear(address: number, source: Uint8Array): boolean;
@@ -139,6 +162,10 @@ export interface Vcpu extends Disposable {
   setA20(enabled: boolean): void;
   /** Guest physical memory was written from outside (DMA): cached code there is dropped. */
   memoryWritten(address: number, length: number): void;
+  /** An engine that logs writes to guest memory elsewhere brings the machine's dirty bytes up to date. */
+  collectDirty?(): void;
+  /** Writes to RAM must be noticed from now on, not only those to video memory. */
+  watchRam?(): void;
   faultReport(): FaultReport;
   stats(): EngineStats;
   /** Disassembles the next instruction, for traces. */

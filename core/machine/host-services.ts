@@ -1,7 +1,7 @@
 // What a machine takes from its host besides media: monotonic time, the date, random seeds, the trace file. Kept in one
 // place, so that nothing else in the machine reads the host.
 
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { randomBytes } from 'node:crypto';
 import { NestboxError, messageOf } from '../base/errors.ts';
@@ -16,6 +16,15 @@ export const monotonicMs = (): number => performance.now();
 /** Milliseconds since 1970 UTC. */
 // eslint-disable-next-line no-restricted-syntax -- the one place where the date enters a machine
 export const wallClockMs = (): number => Date.now();
+
+/** Instruction sets of the host's processor by Linux's names; empty elsewhere. */
+export function hostProcessorFlags(): readonly string[] {
+  try {
+    return /^flags\s*:\s*(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1]?.split(' ') ?? [];
+  } catch {
+    return [];
+  }
+}
 
 export function randomSeed(): number {
   return randomBytes(4).readUInt32LE(0);

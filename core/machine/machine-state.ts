@@ -12,12 +12,14 @@ import type { IoQueue } from './io-queue.ts';
 import type { MachineState } from './machine.ts';
 import { checkPages, packPages, unpackPages } from './page-store.ts';
 import type { MachineRandom } from './random.ts';
+import { TSC_HZ, type TscClock } from './tsc-clock.ts';
 import type { TimeSource } from './virtual-clock.ts';
 
 export interface StateParts {
   readonly config: VmConfig;
   readonly memory: PhysicalMemory;
   readonly time: TimeSource;
+  readonly tsc: TscClock;
   readonly random: MachineRandom;
   readonly vcpu: Vcpu;
   readonly devices: readonly Device[];
@@ -105,6 +107,7 @@ export async function loadMachineState(parts: StateParts, input: unknown): Promi
 function apply(parts: StateParts, timeNs: number, cpu: CpuState, devices: Readonly<Record<string, DeviceState>>): void {
   parts.vcpu.setState(cpu);
   parts.time.restore(timeNs);
+  parts.tsc.hz = cpu.identity?.tscHz ?? TSC_HZ;
   for (const device of parts.devices) {
     const state = devices[device.id];
     if (state !== undefined) device.load(state);

@@ -5,7 +5,6 @@ import { NestboxError, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { TimerQueue } from '../base/timer-queue.ts';
 import type { RunExit, Vcpu } from '../cpu/contract.ts';
-import { createSoftwareVcpu } from '../cpu/software/software-vcpu.ts';
 import type { Frame, Rect } from '../display/frame-source.ts';
 import type { EntryState } from '../firmware/loaders/entry-state.ts';
 import { pcMemoryMap } from '../firmware/loaders/memory-map.ts';
@@ -17,6 +16,7 @@ import { debugLines, ferrLine } from './board-lines.ts';
 import { type DirectBootFiles, enterKernel, loadDirectBoot, readDirectBootFiles } from './direct-boot.ts';
 import { attachDisks } from './disks.ts';
 import { type BuiltInFirmware, bootPaths, createBuiltInFirmware } from './built-in-firmware.ts';
+import { type EngineChoice, chooseEngine, createVcpu } from './engine.ts';
 import { guestFault } from './fault-text.ts';
 import { type ExternalFirmware, type TableOptions, fillFwCfg, readFirmware } from './firmware-setup.ts';
 import { monotonicMs, newUuid, peakRssMib, processUsage, randomSeed, traceFile, wallClockMs } from './host-services.ts';
@@ -33,13 +33,12 @@ import { RemovableDrives } from './removable-drives.ts';
 import { ResetLine } from './reset-line.ts';
 import { RunLoop } from './run-loop.ts';
 import { SerialOutput } from './serial-output.ts';
+import { TscClock } from './tsc-clock.ts';
 import { HostTime, InstructionTime, type TimeSource } from './virtual-clock.ts';
 
 const MIB = 1 << 20;
 const VRAM_BYTES = 16 * MIB;
 const BUILT_IN_ROM_BYTES = 128 * 1024;
-/** One TSC tick is one nanosecond of virtual time. */
-export const TSC_HZ = 1_000_000_000;
 /** Power-on date with the instruction clock, so that runs repeat: 2026-01-01 00:00 UTC. */
 const FIXED_EPOCH_MS = Date.UTC(2026, 0, 1);
 const NOT_APPLICABLE_PORT = 1;
@@ -50,11 +49,14 @@ export async function createPcMachine(config: VmConfig, log: Logger): Promise<Ma
   if (kernel !== undefined && external !== undefined) {
     throw new NestboxError('unsupported', '--kernel boots through the built-in BIOS; leave out --firmware', { op: 'make machine' });
   }
-  const media = await MediaSet.open(config.media, log);
+  const engine = await chooseEngine(config, log);
+  let media: MediaSet | undefined;
   try {
-    return await PcMachine.create(config, log, media, external, kernel);
+    media = await MediaSet.open(config.media, log);
+    return await PcMachine.create(config, log, media, external, kernel, engine);
   } catch (error) {
-    await media.close();
+    if (engine.kind === 'kvm') engine.device.dispose();
+    await media?.close();
     throw error;
   }
 }
@@ -71,6 +73,8 @@ class PcMachine implements Machine {
   private readonly memory: PhysicalMemory;
   private readonly timers: TimerQueue;
   private readonly time: TimeSource;
+  private readonly engine: EngineChoice;
+  private readonly tsc: TscClock;
   private readonly io: IoQueue;
   private readonly random: MachineRandom;
   private readonly board: PcBoard;
@@ -93,7 +97,7 @@ class PcMachine implements Machine {
   readonly onExit: Event<VmExit>;
   readonly onSerialOutput = this.serialEmitter.event;
 
-  static async create(config: VmConfig, log: Logger, media: MediaSet, external: ExternalFirmware | undefined, kernel: DirectBootFiles | undefined): Promise<PcMachine> {
+  static async create(config: VmConfig, log: Logger, media: MediaSet, external: ExternalFirmware | undefined, kernel: DirectBootFiles | undefined, engine: EngineChoice): Promise<PcMachine> {
     const layout = layOutMemory({
       ramBytes: config.memoryMib * MIB,
       romBytes: external?.rom.length ?? BUILT_IN_ROM_BYTES,
@@ -107,7 +111,7 @@ class PcMachine implements Machine {
     } catch (cause) {
       throw new NestboxError('usage', `This host cannot give ${config.memoryMib} MiB of guest memory`, { op: 'make machine', cause });
     }
-    const machine = new PcMachine(config, log, media, external, kernel, new PhysicalMemory(wasm.buffer as SharedArrayBuffer, layout), wasm);
+    const machine = new PcMachine(config, log, media, external, kernel, new PhysicalMemory(wasm.buffer as SharedArrayBuffer, layout), wasm, engine);
     machine.powerOn();
     return Promise.resolve(machine);
   }
@@ -120,7 +124,9 @@ class PcMachine implements Machine {
     kernel: DirectBootFiles | undefined,
     memory: PhysicalMemory,
     wasm: WebAssembly.Memory,
+    engine: EngineChoice,
   ) {
+    this.engine = engine;
     this.config = config;
     this.log = log;
     this.media = media;
@@ -129,6 +135,7 @@ class PcMachine implements Machine {
     this.memory = memory;
     const deterministic = config.clock === 'instructions';
     this.time = deterministic ? new InstructionTime(() => this.cpuIfMade?.instructionCount() ?? 0) : new HostTime(monotonicMs);
+    this.tsc = new TscClock(this.time, engine.tscHz);
     this.timers = new TimerQueue(() => this.time.nowNs());
     this.io = new IoQueue({ nowNs: () => this.time.nowNs(), deterministic, wake: () => this.loop.wake() });
     this.random = new MachineRandom(config.seed ?? (deterministic ? 1 : randomSeed()));
@@ -143,7 +150,7 @@ class PcMachine implements Machine {
       io: this.io,
       log,
       epochMsAtPowerOn: config.rtcEpochMs ?? (deterministic ? FIXED_EPOCH_MS : wallClockMs()),
-      tscToNs: (tsc) => tsc,
+      tscToNs: (tsc) => this.tsc.toNs(tsc),
       floppyDrives: media.floppies.length,
       vgaRom: external?.vgaRom,
       debugExit: config.debugExit,
@@ -165,11 +172,13 @@ class PcMachine implements Machine {
     media.space.onFull = (error) => this.diskFull(error);
     media.space.onSpace = () => void this.diskHasSpace();
     this.drives = new RemovableDrives(media, attachDisks({ board: this.board, memory, media, clock: this.timers, io: this.io, log }));
-    this.vcpu = this.cpuIfMade = createSoftwareVcpu(wasm, memory, {
+    this.vcpu = this.cpuIfMade = createVcpu(engine, {
       index: 0,
-      jit: config.jit,
-      tscHz: TSC_HZ,
-      processorCount: config.cpus,
+      wasm,
+      memory,
+      config,
+      log,
+      readNs: () => this.time.nowNs(),
       io: {
         portRead: (port, size) => this.board.ports.read(port, size),
         portWrite: (port, size, value) => this.board.ports.write(port, size, value),
@@ -181,7 +190,7 @@ class PcMachine implements Machine {
         read: (index, out) => this.board.localApic.readMsr(index, out),
         write: (index, low, high) => this.board.localApic.writeMsr(index, low, high),
       },
-      clock: { readTsc: () => this.time.nowNs() },
+      clock: { readTsc: () => this.tsc.now() },
       random32: () => this.random.next32(),
       onFerr: ferrLine(this.board),
     });
@@ -189,6 +198,8 @@ class PcMachine implements Machine {
       mapChanged: () => this.vcpu.memoryMapChanged(),
       written: (address, length) => this.vcpu.memoryWritten(address, length),
       dirtyCleared: () => this.vcpu.memoryMapChanged(),
+      collectDirty: () => this.vcpu.collectDirty?.(),
+      watchRam: () => this.vcpu.watchRam?.(),
     });
     this.trace = config.tracePath === undefined ? undefined : traceFile(config.tracePath);
     this.loop = new RunLoop({
@@ -408,7 +419,8 @@ class PcMachine implements Machine {
     const engine = this.vcpu.stats();
     const guestMs = this.loop.guestMs;
     return {
-      engine: 'software',
+      engine: this.engine.kind,
+      engineReason: this.engine.reason,
       instructions: engine.instructions,
       wallMs: monotonicMs() - this.startedMs,
       guestMs,
@@ -432,6 +444,7 @@ class PcMachine implements Machine {
       config: this.config,
       memory: this.memory,
       time: this.time,
+      tsc: this.tsc,
       random: this.random,
       vcpu: this.vcpu,
       devices: this.board.devicesToLoad,

@@ -45,6 +45,7 @@ export class PhysicalMemory implements DmaMemory {
   private readonly dirty: Uint8Array;
   private readonly granules: Uint32Array;
   private readonly listeners: PhysicalMemoryListener[] = [];
+  private mapChanges = 0;
   /** 1 for each RAM page that is still to be filled; undefined when there is none. */
   private absent: Uint8Array | undefined;
   private absentLeft = 0;
@@ -86,6 +87,16 @@ export class PhysicalMemory implements DmaMemory {
     return this.bytes.subarray(this.layout.vramBase, this.layout.vramBase + this.layout.vramBytes);
   }
 
+  /** The page map, one word a guest page (PAGE in core/cpu/isa/layout.ts), to be read only. */
+  get pageMapWords(): Uint32Array {
+    return this.pageMap;
+  }
+
+  /** Counts calls of map() and unmap(). */
+  get mapRevision(): number {
+    return this.mapChanges;
+  }
+
   addListener(listener: PhysicalMemoryListener): void {
     this.listeners.push(listener);
   }
@@ -99,6 +110,7 @@ export class PhysicalMemory implements DmaMemory {
   map(address: number, length: number, host: number, flags: number): void {
     const first = address / PAGE_BYTES;
     const pages = length / PAGE_BYTES;
+    this.mapChanges++;
     for (let page = 0; page < pages && first + page < PAGE.PHYS_PAGES; page++) {
       const backing = host + page * PAGE_BYTES;
       this.pageMap[first + page] = backing | flags | (this.isAbsent(backing) ? PAGE.ABSENT : 0);
@@ -108,6 +120,7 @@ export class PhysicalMemory implements DmaMemory {
   /** Gives the range to MMIO. */
   unmap(address: number, length: number): void {
     const first = address / PAGE_BYTES;
+    this.mapChanges++;
     this.pageMap.fill(0, first, Math.min(first + Math.ceil(length / PAGE_BYTES), PAGE.PHYS_PAGES));
   }
 
@@ -229,6 +242,23 @@ export class PhysicalMemory implements DmaMemory {
   noteWritten(address: number, length: number): void {
     const entry = this.pageMap[Math.floor(address / PAGE_BYTES)] ?? 0;
     if ((entry & PAGE.RAM) !== 0) this.touched(address, ((entry & PAGE.HOST_MASK) >>> 0) + (address % PAGE_BYTES), length);
+  }
+
+  /**
+   * The processor of an engine with a write log of its own wrote to guest physical [address, address + length), which lies
+   * at `host` in emulator memory.
+   */
+  noteHostWrite(address: number, host: number, length: number): void {
+    this.touched(address, host, length);
+  }
+
+  /** Nobody knows what was written: every RAM page counts, and no code decoded from RAM is valid. */
+  markAllRamDirty(): void {
+    this.dirty.fill(DIRTY.ALL, 0, this.layout.ramBytes / PAGE_BYTES);
+    for (const listener of this.listeners) {
+      listener.written(0, this.lowRamBytes);
+      if (this.highRamBytes > 0) listener.written(FOUR_GIB, this.highRamBytes);
+    }
   }
 
   /** All of memory was replaced (a state was loaded): everything is dirty and no decoded code is valid. */

@@ -43,6 +43,8 @@ export const vmConfigSchema = z.strictObject({
   name: z.string().min(1).max(200),
   engine: z.enum(['auto', 'software', 'kvm']).default('auto'),
   jit: z.boolean().default(true),
+  /** KVM: what the interpreter takes over: all that it does faster than this host's KVM, or only what KVM cannot do. */
+  kvmHandOff: z.enum(['when-faster', 'when-needed']).optional(),
   memoryMib: z.int().min(MEMORY_MIB_MIN).max(MEMORY_MIB_MAX).default(256),
   cpus: z.int().min(1).max(CPUS_MAX).default(1),
   machine: z.enum(['pc']).default('pc'),

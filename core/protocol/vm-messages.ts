@@ -22,6 +22,8 @@ export interface VmExit {
 
 export interface VmStats {
   readonly engine: string;
+  /** Why this engine. */
+  readonly engineReason?: string;
   readonly instructions: number;
   readonly wallMs: number;
   readonly guestMs: number;

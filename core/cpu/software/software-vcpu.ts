@@ -2,7 +2,7 @@
 // symbol; run() catches it, has the fault delivered and goes on.
 
 import type { PhysicalMemory } from '../../memory/physical-memory.ts';
-import type { CpuState, EngineStats, FaultReport, RunExit, Vcpu, VcpuOptions } from '../contract.ts';
+import type { CpuIdentity, CpuState, DebugSettings, EngineStats, FaultReport, RunExit, Vcpu, VcpuOptions } from '../contract.ts';
 import { CPUID_ENTRY_BYTES, type CpuFeature, DEFAULT_FEATURES, buildCpuid, encodeCpuid, featureBits } from '../isa/cpuid.ts';
 import { disassemble } from '../isa/disassembler.ts';
 import { JitEngine } from '../jit/jit-engine.ts';
@@ -10,6 +10,7 @@ import { WorkerCompiler } from '../jit/worker-compiler.ts';
 import { FEATURES } from '../isa/generated/decoder.ts';
 import { EVENT, EXIT, offsetOf } from '../isa/layout.ts';
 import { type InterpreterExports, UNWOUND, instantiateInterpreter } from './interpreter-module.ts';
+import { runDebugged } from './debug-run.ts';
 import { RegisterFile, checkCpuState, readCpuState, writeCpuState } from './vcpu-state.ts';
 
 export interface SoftwareVcpuOptions extends VcpuOptions {
@@ -67,6 +68,8 @@ class SoftwareVcpu implements Vcpu {
   private faults = 0;
   private a20Open = true;
   private readonly jit: JitEngine | undefined;
+  private identity: CpuIdentity;
+  private debug: DebugSettings | undefined;
 
   constructor(wasm: WebAssembly.Memory, memory: PhysicalMemory, options: SoftwareVcpuOptions) {
     this.index = options.index;
@@ -114,7 +117,8 @@ class SoftwareVcpu implements Vcpu {
         else this.jit?.notify(kind, a);
       },
     });
-    this.describeProcessor(base + layout.vcpuAreaBytes - CPUID_TABLE_BYTES);
+    this.identity = { features: [...(options.features ?? DEFAULT_FEATURES)].sort(), tscHz: options.tscHz };
+    this.describeProcessor();
     this.file.set64('A20_MASK', ALL_ONES);
     this.interpreter.init();
     this.interpreter.resetCpu(0);
@@ -123,14 +127,15 @@ class SoftwareVcpu implements Vcpu {
     }
   }
 
-  private describeProcessor(table: number): void {
+  private describeProcessor(): void {
     const { options, file, memory } = this;
-    const features = options.features ?? DEFAULT_FEATURES;
+    const features = this.identity.features as readonly CpuFeature[];
+    const table = file.base + memory.layout.vcpuAreaBytes - CPUID_TABLE_BYTES;
     const entries = buildCpuid({
       apicId: options.index,
       processorCount: options.processorCount,
       features,
-      tscHz: options.tscHz,
+      tscHz: this.identity.tscHz,
       ...(options.brand === undefined ? {} : { brand: options.brand }),
     });
     if (entries.length * CPUID_ENTRY_BYTES > CPUID_TABLE_BYTES) throw new RangeError('CPUID table too long');
@@ -141,6 +146,19 @@ class SoftwareVcpu implements Vcpu {
   }
 
   run(maxInstructions: number): RunExit {
+    return this.debug === undefined ? this.runFreely(maxInstructions) : runDebugged(this.debug, maxInstructions, () => this.runFreely(1), () => this.nextAddress());
+  }
+
+  /** Linear address of the next instruction. */
+  private nextAddress(): bigint {
+    return (this.file.get64('SEG_BASE', SEGMENT_INDEX.cs) + this.file.get64('RIP')) & ALL_ONES;
+  }
+
+  setDebug(settings: DebugSettings | undefined): void {
+    this.debug = settings;
+  }
+
+  private runFreely(maxInstructions: number): RunExit {
     const { interpreter } = this;
     this.jit?.poll();
     let reason = -1;
@@ -213,17 +231,22 @@ class SoftwareVcpu implements Vcpu {
   }
 
   getState(): CpuState {
-    return readCpuState(this.file, this.interpreter.readEflags(), this.instructionCount());
+    return { ...readCpuState(this.file, this.interpreter.readEflags(), this.instructionCount()), identity: this.identity };
   }
 
-  setState(input: CpuState): void {
-    const state = checkCpuState(input);
+  setState(input: CpuState, options?: { readonly handOff: boolean }): void {
+    const handOff = options?.handOff === true;
+    const state = handOff ? input : checkCpuState(input);
+    if (!handOff && state.identity !== undefined) {
+      this.identity = state.identity;
+      this.describeProcessor();
+    }
     writeCpuState(this.file, state);
     this.interpreter.setEflags(Number(state.rflags & 0xffff_ffffn));
     this.interpreter.refreshDerived();
     this.interpreter.updateBreakpoints();
     this.interpreter.pageMapChanged();
-    this.interpreter.flushAllBlocks();
+    if (!handOff) this.interpreter.flushAllBlocks();
     Atomics.and(this.events, 0, ~(EVENT.NMI | EVENT.INIT | EVENT.SIPI));
     if (state.nmiPending) Atomics.or(this.events, 0, EVENT.NMI);
   }

@@ -3,6 +3,7 @@
 import { NestboxError } from '../../base/errors.ts';
 import { z } from 'zod';
 import type { CpuState, SegmentState } from '../contract.ts';
+import { ALL_FEATURES } from '../isa/cpuid.ts';
 import { EVENT, offsetOf } from '../isa/layout.ts';
 import { CORE_MSRS } from '../isa/msr.ts';
 
@@ -42,6 +43,7 @@ const stateSchema = z.strictObject({
   nmiPending: z.boolean(),
   instructions: z.number().int().min(0).max(2 ** 53),
   cpl: z.int().min(0).max(3),
+  identity: z.strictObject({ features: z.array(z.enum(ALL_FEATURES)).max(ALL_FEATURES.length), tscHz: z.int().min(1e6).max(1e11) }).optional(),
 });
 
 /** Register file of one vCPU as typed fields. */

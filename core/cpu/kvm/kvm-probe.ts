@@ -1,0 +1,131 @@
+// Tries each processor mode on a scratch virtual machine and measures it. Takes a few tens of milliseconds; the result
+// holds for the life of the process.
+
+import { layOutMemory } from '../../memory/layout.ts';
+import { PhysicalMemory } from '../../memory/physical-memory.ts';
+import type { CpuState } from '../contract.ts';
+import { buildCpuid } from '../isa/cpuid.ts';
+import { KVM } from './ioctl.ts';
+import { kvmFeatures, setCpuid } from './kvm-cpuid.ts';
+import { KvmCore } from './kvm-core.ts';
+import type { KvmDevice } from './kvm-device.ts';
+import { KvmVm } from './kvm-vm.ts';
+import { LONG_TRIAL, MODE_TITLES, SHORT_TRIAL, TRIAL_CODE_ADDRESS, TRIAL_MEMORY_BYTES, TRIAL_MODES, TRIAL_PORT, TRIAL_VALUE, type TrialMode, trialOf, writeTrialTables } from './mode-trials.ts';
+import { SliceTimer } from './slice-timer.ts';
+
+/** `native`: on the processor; `emulated`: interpreted by the kernel, slower than our own engine; `missing`: fails. */
+export type ModeSupport = 'native' | 'emulated' | 'missing';
+
+export interface ModeResult {
+  readonly support: ModeSupport;
+  /** Millions of instructions a second in a short loop, the exit at its end included. */
+  readonly mips: number;
+  readonly detail?: string;
+}
+
+export interface KvmProbe {
+  readonly modes: Readonly<Record<TrialMode, ModeResult>>;
+  /** Microseconds of one port access, exit and entry included. */
+  readonly exitMicroseconds: number;
+  /** Ticks a second of a guest's TSC: one a nanosecond where KVM can scale it, else the processor's own rate. */
+  readonly tscHz: number;
+}
+
+/** In words, or an empty string when every mode runs on the processor. */
+export function whyNotComplete(probe: KvmProbe): string {
+  const names = (support: ModeSupport): string => TRIAL_MODES.filter((mode) => probe.modes[mode].support === support).map((mode) => MODE_TITLES[mode]).join(', ');
+  const missing = names('missing');
+  const emulated = names('emulated');
+  return [missing === '' ? '' : `it lacks ${missing}`, emulated === '' ? '' : `it interprets ${emulated}`].filter((part) => part !== '').join('; ');
+}
+
+/** Below this, our interpreter is faster. Kernel emulators reach 2, processors thousands. */
+const NATIVE_MIPS = 20;
+const PLAINLY_SLOW_MIPS = 5;
+const NO_PROGRESS = 'the guest makes no progress in it';
+const PATIENCE = 10;
+const TRIES = 3;
+const TRIAL_NS = 50e6;
+const EXIT_ROUNDS = 200;
+const TSC_HZ = 1e9;
+
+/** @throws NestboxError when no machine can be made at all */
+export function probeKvm(device: KvmDevice, readHostMs: () => number): KvmProbe {
+  const layout = layOutMemory({ ramBytes: TRIAL_MEMORY_BYTES, romBytes: 4096, vramBytes: 4096, vcpus: 1 });
+  const wasm = new WebAssembly.Memory({ initial: layout.totalBytes / 65536, maximum: layout.totalBytes / 65536, shared: true });
+  const memory = new PhysicalMemory(wasm.buffer as SharedArrayBuffer, layout);
+  memory.mapRam();
+  const vm = new KvmVm(device, memory, false);
+  const timer = new SliceTimer(device.libc);
+  let seen = 0;
+  let rounds = 0;
+  const core = new KvmCore(vm, timer, {
+    index: 0,
+    io: {
+      portRead: () => 0,
+      portWrite: (port, _size, value) => {
+        if (port !== TRIAL_PORT) return;
+        seen = value;
+        if (rounds > 0) rounds--;
+        if (rounds === 0) core.yieldWanted = true;
+      },
+      mmioRead: () => 0,
+      mmioWrite: () => undefined,
+    },
+    interrupts: { acknowledge: () => -1, readCr8: () => 0, writeCr8: () => undefined },
+    msrs: { read: () => false, write: () => false },
+    readHostMs,
+  });
+  try {
+    setCpuid(core.file, buildCpuid({ apicId: 0, processorCount: 1, tscHz: TSC_HZ, features: kvmFeatures(['fpu', 'pse', 'tsc', 'msr', 'pae', 'cx8', 'cmov', 'fxsr', 'sse', 'sse2', 'lm', 'syscall', 'nx', 'vme'], device.supportedCpuid(), false) }));
+    const scales = device.check('tsc-control') > 0 && core.file.callPlain(KVM.SET_TSC_KHZ, TSC_HZ / 1000) >= 0;
+    const khz = core.file.callPlain(KVM.GET_TSC_KHZ);
+    const tscHz = scales || khz <= 0 ? TSC_HZ : khz * 1000;
+    writeTrialTables(memory.ram);
+    const reset = core.getState(0);
+    const attempt = (mode: TrialMode): ModeResult => {
+      const once = (iterations: number): ModeResult => {
+        seen = 0;
+        return tryMode(core, memory, reset, mode, iterations, readHostMs, () => seen);
+      };
+      let best = once(SHORT_TRIAL);
+      // A busy host may not give the trial any time at all.
+      for (let i = 0; i < PATIENCE && best.detail === NO_PROGRESS; i++) best = once(SHORT_TRIAL);
+      // The exit at the end weighs heavily in a short loop: what is not plainly slow gets a long one.
+      for (let i = 1; i < TRIES && best.support !== 'missing' && best.mips < NATIVE_MIPS * 10; i++) {
+        const again = once(best.mips > PLAINLY_SLOW_MIPS ? LONG_TRIAL : SHORT_TRIAL);
+        if (again.mips > best.mips) best = again;
+      }
+      return best;
+    };
+    const modes = Object.fromEntries(TRIAL_MODES.map((mode) => [mode, attempt(mode)])) as Record<TrialMode, ModeResult>;
+    // out 80h, al; jmp to it, in real mode
+    memory.ram.set([0xe6, TRIAL_PORT, 0xeb, 0xfc], TRIAL_CODE_ADDRESS);
+    core.setState(trialOf('real', reset).state);
+    rounds = EXIT_ROUNDS;
+    const start = readHostMs();
+    core.run(TRIAL_NS);
+    const exitMicroseconds = ((readHostMs() - start) * 1000) / Math.max(1, EXIT_ROUNDS - rounds);
+    return { modes, exitMicroseconds, tscHz };
+  } finally {
+    core.dispose();
+    vm.dispose();
+    timer.dispose();
+  }
+}
+
+function tryMode(core: KvmCore, memory: PhysicalMemory, reset: CpuState, mode: TrialMode, iterations: number, readHostMs: () => number, seen: () => number): ModeResult {
+  const trial = trialOf(mode, reset, iterations);
+  memory.ram.set(trial.code, TRIAL_CODE_ADDRESS);
+  const refused = core.setState(trial.state);
+  if (refused !== undefined) return { support: 'missing', mips: 0, detail: `KVM refuses its ${refused}` };
+  const start = readHostMs();
+  const exit = core.run(TRIAL_NS);
+  const ms = Math.max(readHostMs() - start, 1e-6);
+  if (seen() !== TRIAL_VALUE) {
+    const detail = exit === 'shutdown' ? 'the guest shuts down in it' : exit === 'unsupported' ? core.detail : NO_PROGRESS;
+    return { support: 'missing', mips: 0, detail };
+  }
+  const mips = (iterations * 2) / ms / 1000;
+  return { support: mips >= NATIVE_MIPS ? 'native' : 'emulated', mips: Math.round(mips * 10) / 10 };
+}

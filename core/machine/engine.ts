@@ -1,0 +1,108 @@
+// Which engine runs a machine's processor, and why: KVM where it is complete, our software CPU everywhere else.
+
+import { NestboxError, messageOf } from '../base/errors.ts';
+import type { Logger } from '../base/logger.ts';
+import type { Vcpu, VcpuOptions } from '../cpu/contract.ts';
+import { type CpuFeature, DEFAULT_FEATURES } from '../cpu/isa/cpuid.ts';
+import { isFullKvm } from '../cpu/kvm/engine-modes.ts';
+import { kvmFeatures, toleratedFeatures } from '../cpu/kvm/kvm-cpuid.ts';
+import { type KvmDevice, openKvm } from '../cpu/kvm/kvm-device.ts';
+import { type KvmProbe, probeKvm, whyNotComplete } from '../cpu/kvm/kvm-probe.ts';
+import { createKvmVcpu } from '../cpu/kvm/kvm-vcpu.ts';
+import { createSoftwareVcpu } from '../cpu/software/software-vcpu.ts';
+import type { PhysicalMemory } from '../memory/physical-memory.ts';
+import type { VmConfig } from '../protocol/vm-config.ts';
+import { hostProcessorFlags, monotonicMs } from './host-services.ts';
+import { TSC_HZ } from './tsc-clock.ts';
+
+export interface KvmChoice {
+  readonly kind: 'kvm';
+  readonly device: KvmDevice;
+  readonly probe: KvmProbe;
+  readonly features: readonly CpuFeature[];
+  readonly tolerated: ReadonlySet<CpuFeature>;
+  readonly tscHz: number;
+  readonly reason: string;
+}
+
+export interface SoftwareChoice {
+  readonly kind: 'software';
+  readonly tscHz: number;
+  readonly reason: string;
+}
+
+export type EngineChoice = KvmChoice | SoftwareChoice;
+
+function software(reason: string): SoftwareChoice {
+  return { kind: 'software', tscHz: TSC_HZ, reason };
+}
+
+/** What needs exact instruction counts. */
+function needsSoftware(config: VmConfig): string | undefined {
+  if (config.clock === 'instructions') return 'the instruction clock needs instruction counts, which KVM does not give';
+  if (config.tracePath !== undefined) return 'traces need instruction counts, which KVM does not give';
+  return undefined;
+}
+
+/** Decides once, when the machine is made. @throws NestboxError `usage` when KVM is asked for what it cannot do */
+export async function chooseEngine(config: VmConfig, log: Logger): Promise<EngineChoice> {
+  if (config.engine === 'software') return software('asked for');
+  const excluded = needsSoftware(config);
+  if (excluded !== undefined) {
+    if (config.engine === 'kvm') throw new NestboxError('usage', `The KVM engine cannot do this: ${excluded}`, { op: 'choose engine' });
+    return software(excluded);
+  }
+  let device: KvmDevice;
+  try {
+    device = await openKvm();
+  } catch (error) {
+    return fallBack(config, log, messageOf(error));
+  }
+  try {
+    const probe = probeKvm(device, monotonicMs);
+    if (config.engine === 'auto' && !isFullKvm(probe)) {
+      device.dispose();
+      return fallBack(config, log, `this host's KVM is not complete (${whyNotComplete(probe)})`);
+    }
+    const features = kvmFeatures(DEFAULT_FEATURES, device.supportedCpuid(), probe.tscHz === TSC_HZ);
+    const tolerated = toleratedFeatures(features, isFullKvm(probe) ? [] : hostProcessorFlags());
+    if (!isFullKvm(probe)) log.log('info', `KVM is not complete here (${whyNotComplete(probe)}): the software CPU takes over where needed`);
+    return { kind: 'kvm', device, probe, features, tolerated, tscHz: probe.tscHz, reason: 'KVM works' };
+  } catch (error) {
+    device.dispose();
+    return fallBack(config, log, messageOf(error));
+  }
+}
+
+function fallBack(config: VmConfig, log: Logger, reason: string): SoftwareChoice {
+  // Who asks for KVM by name is told in any case; with `auto` it is worth a line in the log.
+  log.log(config.engine === 'kvm' ? 'warn' : 'info', `The software CPU runs this machine: ${reason}`);
+  return software(reason);
+}
+
+export interface EngineOptions extends VcpuOptions {
+  readonly wasm: WebAssembly.Memory;
+  readonly memory: PhysicalMemory;
+  readonly config: VmConfig;
+  readonly log: Logger;
+  readonly readNs: () => number;
+}
+
+export function createVcpu(choice: EngineChoice, options: EngineOptions): Vcpu {
+  const { wasm, memory, config } = options;
+  const makeSoftware = (own: VcpuOptions, features?: readonly CpuFeature[]): Vcpu =>
+    createSoftwareVcpu(wasm, memory, { ...own, jit: config.jit, tscHz: choice.tscHz, processorCount: config.cpus, ...(features === undefined ? {} : { features }) });
+  if (choice.kind === 'software') return makeSoftware(options);
+  return createKvmVcpu({
+    ...options,
+    device: choice.device,
+    probe: choice.probe,
+    policy: config.kvmHandOff ?? 'when-faster',
+    processorCount: config.cpus,
+    features: choice.features,
+    tscHz: choice.tscHz,
+    tolerated: choice.tolerated,
+    readHostMs: monotonicMs,
+    createSoftware: (own) => makeSoftware(own, choice.features),
+  });
+}

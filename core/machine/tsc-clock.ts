@@ -1,0 +1,27 @@
+// The guest's time-stamp counter as a function of virtual time. One tick is one nanosecond, unless the engine can only
+// give the host processor's own rate; a restored machine brings its rate along.
+
+import type { TimeSource } from './virtual-clock.ts';
+
+/** Ticks a second wherever the engine may choose. */
+export const TSC_HZ = 1_000_000_000;
+
+export class TscClock {
+  private readonly time: TimeSource;
+  hz: number;
+
+  constructor(time: TimeSource, hz: number) {
+    this.time = time;
+    this.hz = hz;
+  }
+
+  /** Ticks since power-on. */
+  now(): number {
+    return this.hz === TSC_HZ ? this.time.nowNs() : Math.floor(this.time.nowNs() * (this.hz / 1e9));
+  }
+
+  /** Virtual nanoseconds at which the counter reaches a value. */
+  toNs(ticks: number): number {
+    return this.hz === TSC_HZ ? ticks : Math.ceil(ticks / (this.hz / 1e9));
+  }
+}
