@@ -4,9 +4,11 @@ import { Command, CommanderError } from 'commander';
 import { addDemoCommand } from './demo-command.ts';
 import { addDiskCommand } from './disk-command.ts';
 import { EXIT_OK, EXIT_USAGE, reportFailure } from './exit-codes.ts';
+import { addMediaCommand } from './media-command.ts';
 import { addRunCommand } from './run-command.ts';
 import { addServeCommand } from './serve-command.ts';
 import { version } from './version.ts';
+import { addVmCommand } from './vm-command.ts';
 
 async function main(): Promise<number> {
   let code = EXIT_OK;
@@ -22,6 +24,8 @@ async function main(): Promise<number> {
   addRunCommand(program, finish);
   addDemoCommand(program, finish);
   addDiskCommand(program, finish);
+  addVmCommand(program, finish);
+  addMediaCommand(program, finish);
   addServeCommand(program, finish);
   for (const command of program.commands) {
     command.copyInheritedSettings(program);

@@ -1,15 +1,14 @@
 // `nestbox serve`: the app in a browser on this machine. Prints the address, opens the browser when there is a display, ends
-// with Ctrl-C.
+// with Ctrl-C. When a manager runs already, that one serves; this command then only stays for as long as it is wanted.
+// `nestbox background` (not shown in the help) is the process that owns VMs started by commands.
 
 import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { NestboxError } from '../base/errors.ts';
-import { BrowserHost } from '../host/browser-host/browser-host.ts';
-import { NodeVmHost } from '../host/node-vm-host.ts';
+import { ManagerProgram } from '../host/manager-program.ts';
 import { defaultLibraryRoot } from '../manager/library-folder.ts';
-import { Manager } from '../manager/manager.ts';
 import { EXIT_OK } from './exit-codes.ts';
+import { connectToManager } from './library-client.ts';
 import { version } from './version.ts';
 
 interface ServeFlags {
@@ -17,8 +16,6 @@ interface ServeFlags {
   open: boolean;
   json?: boolean;
 }
-
-const APP_FOLDER = fileURLToPath(new URL('../../dist/renderer', import.meta.url));
 
 export function addServeCommand(program: Command, finish: (code: number) => void): void {
   program
@@ -31,6 +28,13 @@ export function addServeCommand(program: Command, finish: (code: number) => void
     .action(async (flags: ServeFlags) => {
       finish(await serveCommand(flags));
     });
+  program
+    .command('background', { hidden: true })
+    .option('--idle <MS>', 'end after so long without virtual machines and clients', '5000')
+    .allowExcessArguments(false)
+    .action(async (flags: { idle: string }) => {
+      finish(await backgroundCommand(Number(flags.idle)));
+    });
 }
 
 function portOf(text: string): number {
@@ -39,25 +43,42 @@ function portOf(text: string): number {
   return port;
 }
 
-async function serveCommand(flags: ServeFlags): Promise<number> {
-  const port = portOf(flags.port);
-  const manager = await Manager.open({ root: defaultLibraryRoot(), host: new NodeVmHost(), version: version(), shell: 'browser' });
-  let host: BrowserHost;
-  try {
-    host = await BrowserHost.start({ manager, appFolder: APP_FOLDER, port });
-  } catch (error) {
-    await manager.close();
-    throw error;
-  }
-  const url = host.launchUrl();
-  process.stdout.write(flags.json === true ? `${JSON.stringify({ url, pid: process.pid })}\n` : `${url}\n`);
-  if (flags.json !== true) process.stderr.write('nestbox: the address lets one browser in during the next minute; Ctrl-C ends Nestbox and its virtual machines\n');
-  if (flags.open) openBrowser(url);
-  await new Promise<void>((resolve) => {
+function interrupted(): Promise<void> {
+  return new Promise((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve());
   });
-  await host.close();
-  await manager.close();
+}
+
+async function serveCommand(flags: ServeFlags): Promise<number> {
+  const port = portOf(flags.port);
+  const running = await connectToManager();
+  if (running !== undefined) {
+    const { pid, kind } = await running.local.localInfo();
+    announce(await running.local.launchUrl(), pid, flags, `Nestbox runs already (process ${pid}, ${kind}) and serves; Ctrl-C ends only this command`);
+    await Promise.race([interrupted(), new Promise<void>((resolve) => running.port.onClose(resolve))]);
+    running.port.dispose();
+    return EXIT_OK;
+  }
+  const program = await ManagerProgram.open({ root: defaultLibraryRoot(), version: version(), kind: 'browser-host', port });
+  try {
+    announce(await program.launchUrl(), process.pid, flags, 'the address lets one browser in during the next minute (run "nestbox serve" again for another); Ctrl-C ends Nestbox and its virtual machines');
+    await Promise.race([interrupted(), program.done]);
+  } finally {
+    await program.close();
+  }
+  return EXIT_OK;
+}
+
+function announce(url: string, pid: number, flags: ServeFlags, hint: string): void {
+  process.stdout.write(flags.json === true ? `${JSON.stringify({ url, pid })}\n` : `${url}\n`);
+  if (flags.json !== true) process.stderr.write(`nestbox: ${hint}\n`);
+  if (flags.open) openBrowser(url);
+}
+
+async function backgroundCommand(idleMs: number): Promise<number> {
+  const program = await ManagerProgram.open({ root: defaultLibraryRoot(), version: version(), kind: 'background', idleMs });
+  await Promise.race([interrupted(), program.done]);
+  await program.close();
   return EXIT_OK;
 }
 
@@ -65,8 +86,7 @@ async function serveCommand(flags: ServeFlags): Promise<number> {
 function openBrowser(url: string): void {
   const hasDisplay = process.platform !== 'linux' || (process.env.DISPLAY ?? process.env.WAYLAND_DISPLAY ?? '') !== '';
   if (!hasDisplay) return;
-  const [command, args] =
-    process.platform === 'darwin' ? ['open', [url]] : process.platform === 'win32' ? ['rundll32', ['url.dll,FileProtocolHandler', url]] : ['xdg-open', [url]];
+  const [command, ...args] = process.platform === 'darwin' ? ['open', url] : process.platform === 'win32' ? ['rundll32', 'url.dll,FileProtocolHandler', url] : ['xdg-open', url];
   const child = spawn(command, args, { stdio: 'ignore', detached: true });
   child.on('error', () => undefined);
   child.unref();

@@ -32,12 +32,16 @@ export function checkedApi(api: ManagerApi): ManagerApi {
   return table as unknown as ManagerApi;
 }
 
-/** Until the port closes or the result is disposed of. */
-export function serveManager(port: Port, manager: ServedManager): Disposable {
-  const remote = connectRpc<ManagerEvents, ManagerApi>(port, checkedApi(manager.api));
-  const listening = manager.events.onAny((name, args) => {
+/** Answers calls and passes events on until the port closes or the result is disposed of. */
+export function serveApi(port: Port, api: ManagerApi, events: ManagerEventHub): Disposable {
+  const remote = connectRpc<ManagerEvents, ManagerApi>(port, api);
+  const listening = events.onAny((name, args) => {
     void remote.$callEvent(name, ...args).catch(() => undefined);
   });
   port.onClose(() => listening.dispose());
   return listening;
+}
+
+export function serveManager(port: Port, manager: ServedManager): Disposable {
+  return serveApi(port, checkedApi(manager.api), manager.events);
 }

@@ -1,7 +1,7 @@
 // Opens the registry database: checks it, keeps a copy before changing its schema, and brings the schema up to date in
 // one transaction. A file that is damaged or from a newer version is refused and left untouched.
 
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { NestboxError, messageOf } from '../base/errors.ts';
@@ -26,6 +26,8 @@ export function openRegistryDatabase(path: string): Connection {
   let database: Connection;
   try {
     database = new Database(path, { timeout: BUSY_TIMEOUT_MS });
+    // For its owner only; SQLite gives the files beside it the same permissions.
+    if (!existed) chmodSync(path, 0o600);
   } catch (cause) {
     throw new NestboxError('permission', `The registry ${path} cannot be opened: ${messageOf(cause)}`, { op: OP, context: { path }, cause });
   }

@@ -49,6 +49,8 @@ const UPLOAD_CONNECTION_IDLE_MS = 120_000;
 export class BrowserHost {
   readonly port: number;
   readonly sessions = new Sessions();
+  /** Called when a page connects or goes. */
+  onClients: (() => void) | undefined;
   private readonly manager: BrowserHostManager;
   private readonly audit: (line: string) => void;
   private readonly server: Server;
@@ -86,6 +88,11 @@ export class BrowserHost {
   /** An address that lets one browser in during the next minute. */
   launchUrl(): string {
     return `http://${ADDRESS}:${this.port}${LAUNCH_PATH}#${this.sessions.issueCode()}`;
+  }
+
+  /** Open WebSockets. */
+  get clients(): number {
+    return this.sockets.clients.size;
   }
 
   async close(): Promise<void> {
@@ -261,6 +268,8 @@ export class BrowserHost {
 
   private connected(client: WebSocket, console: Port | undefined): void {
     this.alive.add(client);
+    this.onClients?.();
+    client.on('close', () => this.onClients?.());
     client.on('pong', () => this.alive.add(client));
     client.on('message', () => this.alive.add(client));
     const port = webSocketPort(client, { bufferedBytesMax: BUFFERED_BYTES_MAX });
