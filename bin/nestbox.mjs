@@ -5,6 +5,8 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const require = createRequire(import.meta.url);
@@ -27,6 +29,9 @@ if (!existsSync(new URL('../dist/interp.wasm', import.meta.url))) {
   if (build.status !== 0) process.exit(build.status ?? 1);
 }
 const entry = fileURLToPath(new URL('../core/cli/main.ts', import.meta.url));
-const child = spawn(node, ['--disable-warning=ExperimentalWarning', entry, ...process.argv.slice(2)], { stdio: 'inherit' });
+// The same folder as core/host/compile-cache.ts, which cannot be loaded before Node 24 runs.
+const caches = process.env.XDG_CACHE_HOME || process.env.LOCALAPPDATA || join(homedir(), '.cache');
+const env = { NODE_COMPILE_CACHE: join(caches, 'nestbox', 'compile'), ...process.env };
+const child = spawn(node, ['--disable-warning=ExperimentalWarning', entry, ...process.argv.slice(2)], { stdio: 'inherit', env });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
 child.on('exit', (code, signal) => process.exit(code ?? (signal === null ? 1 : 128)));
