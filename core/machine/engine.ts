@@ -91,7 +91,7 @@ export interface EngineOptions extends VcpuOptions {
 export function createVcpu(choice: EngineChoice, options: EngineOptions): Vcpu {
   const { wasm, memory, config } = options;
   const makeSoftware = (own: VcpuOptions, features?: readonly CpuFeature[]): Vcpu =>
-    createSoftwareVcpu(wasm, memory, { ...own, jit: config.jit, tscHz: choice.tscHz, processorCount: config.cpus, ...(features === undefined ? {} : { features }) });
+    createSoftwareVcpu(wasm, memory, { ...own, jit: config.jit, ...(config.jitThreshold === undefined ? {} : { jitThreshold: config.jitThreshold }), tscHz: choice.tscHz, processorCount: config.cpus, ...(features === undefined ? {} : { features }) });
   if (choice.kind === 'software') return makeSoftware(options);
   return createKvmVcpu({
     ...options,

@@ -14,7 +14,10 @@ import { NO_SHARED, shared } from '../support/guests.ts';
 import { Lockstep, type LockstepResult, describeDivergence } from '../support/lockstep.ts';
 import { temporaryFolder } from '../support/nestbox.ts';
 
-const machineOf = (config: Omit<VmConfigInput, 'name'>, jit: boolean): Promise<Machine> => createPcMachine(vmConfigSchema.parse({ name: 'lockstep', clock: 'instructions', ...config, jit }), nullLogger);
+/** Low, so that most of what runs in these short runs is compiled; at once, so that a difference repeats. */
+const THRESHOLD = 4;
+
+const machineOf = (config: Omit<VmConfigInput, 'name'>, jit: boolean): Promise<Machine> => createPcMachine(vmConfigSchema.parse({ name: 'lockstep', engine: 'software', clock: 'instructions', ...config, jit, jitThreshold: THRESHOLD }), nullLogger);
 
 const floppy = (path: string): Omit<VmConfigInput, 'name'> => ({ memoryMib: 16, media: [{ kind: 'floppy', path, snapshot: true }] });
 

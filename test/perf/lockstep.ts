@@ -4,6 +4,7 @@
 //   --until N             instructions to run (default 1,000,000,000)
 //   --registers-every N   instructions between comparisons of registers (default 250,000)
 //   --checkpoint-every N  such comparisons between checkpoints (default 100)
+//   --threshold N         look-ups after which a block is compiled, at once, so that runs repeat (default 32)
 //   --serial              show what the reference sends to its serial port
 //   --reference on|off    JIT of the reference machine, for checking the check (default off)
 
@@ -19,12 +20,13 @@ const several = { type: 'string', multiple: true } as const;
 const { values } = parseArgs({
   options: {
     memory: text, kernel: text, initrd: text, append: text, firmware: text, floppy: several, cdrom: several, disk: several,
-    until: text, 'registers-every': text, 'checkpoint-every': text, reference: text, serial: { type: 'boolean' },
+    until: text, 'registers-every': text, 'checkpoint-every': text, reference: text, threshold: text, serial: { type: 'boolean' },
   },
 });
 
 const config: VmConfigInput = {
   name: 'lockstep',
+  engine: 'software',
   clock: 'instructions',
   memoryMib: Number(values.memory ?? 128),
   firmware: values.firmware ?? 'bios',
@@ -36,7 +38,7 @@ const config: VmConfigInput = {
   ...(values.kernel === undefined ? {} : { directBoot: { kernel: values.kernel, commandLine: values.append ?? '', ...(values.initrd === undefined ? {} : { initrd: values.initrd }) } }),
 };
 const reference = await createPcMachine(vmConfigSchema.parse({ ...config, jit: values.reference === 'on' }), nullLogger);
-const subject = await createPcMachine(vmConfigSchema.parse({ ...config, jit: true }), nullLogger);
+const subject = await createPcMachine(vmConfigSchema.parse({ ...config, jit: true, jitThreshold: Number(values.threshold ?? 32) }), nullLogger);
 if (values.serial === true) reference.onSerialOutput((bytes) => process.stdout.write(bytes));
 const result = await new Lockstep({
   reference,

@@ -5,6 +5,7 @@ import type { PhysicalMemory } from '../../memory/physical-memory.ts';
 import type { CpuIdentity, CpuState, DebugSettings, EngineStats, FaultReport, RunExit, Vcpu, VcpuOptions } from '../contract.ts';
 import { CPUID_ENTRY_BYTES, type CpuFeature, DEFAULT_FEATURES, buildCpuid, encodeCpuid, featureBits } from '../isa/cpuid.ts';
 import { disassemble } from '../isa/disassembler.ts';
+import { DirectCompiler } from '../jit/direct-compiler.ts';
 import { JitEngine } from '../jit/jit-engine.ts';
 import { WorkerCompiler } from '../jit/worker-compiler.ts';
 import { FEATURES } from '../isa/generated/decoder.ts';
@@ -15,6 +16,8 @@ import { RegisterFile, checkCpuState, readCpuState, writeCpuState } from './vcpu
 
 export interface SoftwareVcpuOptions extends VcpuOptions {
   readonly jit: boolean;
+  /** Look-ups after which a block is compiled at once; absent = in the background, when it is hot. */
+  readonly jitThreshold?: number;
   /** Ticks of the TSC a second, as CPUID tells. */
   readonly tscHz: number;
   readonly processorCount: number;
@@ -123,7 +126,7 @@ class SoftwareVcpu implements Vcpu {
     this.interpreter.init();
     this.interpreter.resetCpu(0);
     if (options.jit) {
-      this.jit = new JitEngine({ memory: wasm, cpu: base, exports: this.interpreter, compiler: new WorkerCompiler(wasm), threshold: JIT_THRESHOLD });
+      this.jit = new JitEngine({ memory: wasm, cpu: base, exports: this.interpreter, compiler: options.jitThreshold === undefined ? new WorkerCompiler(wasm) : new DirectCompiler(wasm), threshold: options.jitThreshold ?? JIT_THRESHOLD });
     }
   }
 
