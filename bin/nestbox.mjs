@@ -24,7 +24,8 @@ function findNode() {
 }
 
 const node = findNode();
-if (!existsSync(new URL('../dist/interp.wasm', import.meta.url))) {
+const missing = (path) => !existsSync(new URL(`../${path}`, import.meta.url));
+if (missing('dist/interp.wasm') || (process.argv[2] === 'serve' && !missing('vite.config.ts') && missing('dist/renderer/index.html'))) {
   const build = spawnSync(node, ['build/build.ts'], { cwd: root, stdio: ['ignore', 2, 2] });
   if (build.status !== 0) process.exit(build.status ?? 1);
 }

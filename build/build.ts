@@ -1,9 +1,9 @@
-// Builds everything that runs unbundled: the interpreter's WebAssembly module. Steps whose inputs have not changed are skipped.
+// Builds what does not run as it is: the interpreter's WebAssembly module and the window. Steps whose inputs have not changed are skipped.
 
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const steps = ['build-wasm.ts'];
+const steps = ['build-wasm.ts', 'build-renderer.ts'];
 
 for (const step of steps) {
   const path = fileURLToPath(new URL(step, import.meta.url));
