@@ -2,7 +2,7 @@
 
 import { encodePng } from '../../core/display/png.ts';
 import { Emitter } from '../../core/base/emitter.ts';
-import { NestboxError } from '../../core/base/errors.ts';
+import type { NestboxError } from '../../core/base/errors.ts';
 import { PortMux } from '../../core/base/port-mux.ts';
 import { createPortPair } from '../../core/base/port.ts';
 import type { VmHost, VmProcess } from '../../core/manager/vm-host.ts';
