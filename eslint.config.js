@@ -1,10 +1,11 @@
+import svelte from 'eslint-plugin-svelte';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['node_modules/**', 'dist/**', 'core/cpu/interp/assembly/**', '**/generated/**', '.cache/**', '**/*.svelte', '**/*.mjs', '**/*.cjs', '**/*.js'] },
+  { ignores: ['node_modules/**', 'dist/**', 'core/cpu/interp/assembly/**', '**/generated/**', '.cache/**', '**/*.mjs', '**/*.cjs', '**/*.js'] },
   ...tseslint.configs.recommendedTypeChecked,
   {
-    languageOptions: { parserOptions: { project: ['./tsconfig.node.json', './tsconfig.electron.json', './tsconfig.preload.json'], tsconfigRootDir: import.meta.dirname } },
+    languageOptions: { parserOptions: { project: ['./tsconfig.node.json', './tsconfig.electron.json', './tsconfig.preload.json', './tsconfig.renderer.json'], tsconfigRootDir: import.meta.dirname } },
     rules: {
       '@typescript-eslint/no-explicit-any': 'error',
       '@typescript-eslint/consistent-type-imports': 'error',
@@ -14,6 +15,18 @@ export default tseslint.config(
       '@typescript-eslint/require-await': 'off',
       'no-restricted-properties': ['error', { object: 'koffi', property: 'view', message: 'External buffers are refused inside Electron.' }],
     },
+  },
+  ...svelte.configs.recommended.map((config) => ({ ...config, files: ['renderer/**/*.svelte'] })),
+  {
+    // Types inside components are svelte-check's; rules here need none, which keeps lint quick.
+    files: ['renderer/**/*.svelte'],
+    ...tseslint.configs.disableTypeChecked,
+    languageOptions: { parserOptions: { parser: tseslint.parser, extraFileExtensions: ['.svelte'], project: null, svelteFeatures: { runes: true } } },
+  },
+  {
+    files: ['renderer/**/*.svelte'],
+    // A component's props and snippets are typed where they are declared.
+    rules: { '@typescript-eslint/explicit-module-boundary-types': 'off', 'svelte/no-navigation-without-resolve': 'off', 'svelte/prefer-svelte-reactivity': 'off' },
   },
   {
     // Time and randomness enter the machine in one place only, or recorded runs would not repeat.

@@ -132,7 +132,7 @@ async function findOrRefuse(source: ByteSource, fileName: string): Promise<Findi
     return await find(source, fileName);
   } catch (error) {
     if (isNestboxError(error) && error.kind === 'bad-input')
-      return unusable('', notice('damaged', `It is damaged: ${error.message}`));
+      return unusable('', notice('damaged', `It is damaged: ${error.message}`, { message: error.message }));
     throw error;
   }
 }
