@@ -5,6 +5,7 @@ import { addDemoCommand } from './demo-command.ts';
 import { addDiskCommand } from './disk-command.ts';
 import { EXIT_OK, EXIT_USAGE, reportFailure } from './exit-codes.ts';
 import { addMediaCommand } from './media-command.ts';
+import { addHostCommand } from './host-command.ts';
 import { addRunCommand } from './run-command.ts';
 import { addServeCommand } from './serve-command.ts';
 import { version } from './version.ts';
@@ -26,6 +27,7 @@ async function main(): Promise<number> {
   addDiskCommand(program, finish);
   addVmCommand(program, finish);
   addMediaCommand(program, finish);
+  addHostCommand(program, finish);
   addServeCommand(program, finish);
   for (const command of program.commands) {
     command.copyInheritedSettings(program);

@@ -12,6 +12,7 @@ import type { LocalInfo } from '../protocol/local-api.ts';
 import { BrowserHost } from './browser-host/browser-host.ts';
 import { LAUNCH_CODE_MS } from './browser-host/limits.ts';
 import { LocalServer } from './local-server.ts';
+import { readHostInfo } from './host-info.ts';
 import { NodeVmHost } from './node-vm-host.ts';
 
 const APP_FOLDER = fileURLToPath(new URL('../../dist/renderer', import.meta.url));
@@ -50,7 +51,7 @@ export class ManagerProgram {
       host: options.host ?? new NodeVmHost(),
       version: options.version,
       shell: options.kind === 'desktop' ? 'electron' : 'browser',
-      ...(options.hostInfo === undefined ? {} : { hostInfo: options.hostInfo }),
+      hostInfo: options.hostInfo ?? ((): Promise<HostInfo> => readHostInfo()),
     });
     const program = new ManagerProgram(options, manager);
     try {

@@ -59,7 +59,7 @@ export async function chooseEngine(config: VmConfig, log: Logger): Promise<Engin
     return fallBack(config, log, messageOf(error));
   }
   try {
-    const probe = probeKvm(device, monotonicMs);
+    const probe = probeKvm(device, monotonicMs, config.engine === 'auto');
     if (config.engine === 'auto' && !isFullKvm(probe)) {
       device.dispose();
       return fallBack(config, log, `this host's KVM is not complete (${whyNotComplete(probe)})`);

@@ -14,9 +14,13 @@ export interface KvmCapability {
 
 /** Modes of the processor that were tried on a scratch vCPU, because some KVMs lack one without saying so. */
 export interface KvmMode {
-  readonly name: 'real' | 'protected' | 'paging32' | 'virtual8086' | 'long' | 'fpu';
+  readonly name: 'real' | 'protected' | 'paging32' | 'virtual8086' | 'long' | 'long-user' | 'fpu';
   readonly title: string;
   readonly works: boolean;
+  /** The kernel interprets it: it works, but our software CPU is faster. */
+  readonly interpreted: boolean;
+  /** Millions of instructions a second in a short trial; 0 when it does not work. */
+  readonly mips: number;
   /** Why not, as the trial showed it. */
   readonly detail?: string;
 }

@@ -33,7 +33,7 @@ export interface KvmProbe {
 
 /** In words, or an empty string when every mode runs on the processor. */
 export function whyNotComplete(probe: KvmProbe): string {
-  const names = (support: ModeSupport): string => TRIAL_MODES.filter((mode) => probe.modes[mode].support === support).map((mode) => MODE_TITLES[mode]).join(', ');
+  const names = (support: ModeSupport): string => TRIAL_MODES.filter((mode) => probe.modes[mode].support === support && probe.modes[mode].detail !== 'not tried').map((mode) => MODE_TITLES[mode]).join(', ');
   const missing = names('missing');
   const emulated = names('emulated');
   return [missing === '' ? '' : `it lacks ${missing}`, emulated === '' ? '' : `it interprets ${emulated}`].filter((part) => part !== '').join('; ');
@@ -49,8 +49,11 @@ const TRIAL_NS = 50e6;
 const EXIT_ROUNDS = 200;
 const TSC_HZ = 1e9;
 
-/** @throws NestboxError when no machine can be made at all */
-export function probeKvm(device: KvmDevice, readHostMs: () => number): KvmProbe {
+/**
+ * @param stopAtFirstGap one mode that does not run on the processor is enough to know; the others are then called missing
+ * @throws NestboxError when no machine can be made at all
+ */
+export function probeKvm(device: KvmDevice, readHostMs: () => number, stopAtFirstGap = false): KvmProbe {
   const layout = layOutMemory({ ramBytes: TRIAL_MEMORY_BYTES, romBytes: 4096, vramBytes: 4096, vcpus: 1 });
   const wasm = new WebAssembly.Memory({ initial: layout.totalBytes / 65536, maximum: layout.totalBytes / 65536, shared: true });
   const memory = new PhysicalMemory(wasm.buffer as SharedArrayBuffer, layout);
@@ -98,7 +101,12 @@ export function probeKvm(device: KvmDevice, readHostMs: () => number): KvmProbe 
       }
       return best;
     };
-    const modes = Object.fromEntries(TRIAL_MODES.map((mode) => [mode, attempt(mode)])) as Record<TrialMode, ModeResult>;
+    const modes: Partial<Record<TrialMode, ModeResult>> = {};
+    let gap = false;
+    for (const mode of TRIAL_MODES) {
+      modes[mode] = gap && stopAtFirstGap ? { support: 'missing', mips: 0, detail: 'not tried' } : attempt(mode);
+      gap ||= modes[mode].support !== 'native';
+    }
     // out 80h, al; jmp to it, in real mode
     memory.ram.set([0xe6, TRIAL_PORT, 0xeb, 0xfc], TRIAL_CODE_ADDRESS);
     core.setState(trialOf('real', reset).state);
@@ -106,7 +114,7 @@ export function probeKvm(device: KvmDevice, readHostMs: () => number): KvmProbe 
     const start = readHostMs();
     core.run(TRIAL_NS);
     const exitMicroseconds = ((readHostMs() - start) * 1000) / Math.max(1, EXIT_ROUNDS - rounds);
-    return { modes, exitMicroseconds, tscHz };
+    return { modes: modes as Record<TrialMode, ModeResult>, exitMicroseconds, tscHz };
   } finally {
     core.dispose();
     vm.dispose();

@@ -133,10 +133,11 @@ export class KvmState {
     const at = AT.SREGS + SEGMENT_AT[name];
     const byte = (offset: number): number => view.getUint8(at + offset);
     const unusable = byte(22) !== 0 || byte(15) === 0;
+    // In the order of the canonical form: hashes of states go by it.
     const read: SegmentState = {
+      selector: view.getUint16(at + 12, true),
       base: view.getBigUint64(at, true),
       limit: view.getUint32(at + 8, true),
-      selector: view.getUint16(at + 12, true),
       access:
         (byte(14) & 15) | ((byte(18) & 1) << 4) | ((byte(16) & 3) << 5) | ((byte(15) & 1) << 7) |
         ((byte(21) & 1) << 12) | ((byte(19) & 1) << 13) | ((byte(17) & 1) << 14) | ((byte(20) & 1) << 15) | (unusable ? ACCESS_UNUSABLE : 0),

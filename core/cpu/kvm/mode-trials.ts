@@ -3,7 +3,8 @@
 
 import type { CpuState, SegmentState } from '../contract.ts';
 
-export const TRIAL_MODES = ['real', 'protected', 'paging32', 'virtual8086', 'long', 'long-user', 'fpu'] as const;
+/** The most telling ones first. */
+export const TRIAL_MODES = ['paging32', 'virtual8086', 'fpu', 'real', 'protected', 'long', 'long-user'] as const;
 export type TrialMode = (typeof TRIAL_MODES)[number];
 
 export const MODE_TITLES: Readonly<Record<TrialMode, string>> = {
