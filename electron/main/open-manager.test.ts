@@ -1,0 +1,40 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, expect, it } from 'vitest';
+import { createPortPair } from '../../core/base/port.ts';
+import type { ManagerApi, ManagerEvents } from '../../core/protocol/manager-api.ts';
+import { connectRpc } from '../../core/protocol/rpc.ts';
+import { Manager } from '../../core/manager/manager.ts';
+import { forkUtility } from '../testing/utility-fork.ts';
+import { desktopManager } from './open-manager.ts';
+import { UtilityVmHost } from './utility-vm-host.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'nestbox-desktop-library-'));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+const host = new UtilityVmHost(forkUtility, fileURLToPath(new URL('../vm/main.ts', import.meta.url)), (pid) => process.kill(pid, 'SIGKILL'));
+
+it('runs the demo machine of a new library in a utility process and ends it', async () => {
+  const manager = desktopManager(await Manager.open({ root, host, version: '0', shell: 'electron' }));
+  const [ours, theirs] = createPortPair();
+  manager.serve(theirs);
+  let changes = 0;
+  manager.onRunningChanged(() => changes++);
+  const events = new Proxy({}, { get: () => (): void => undefined }) as ManagerEvents;
+  const api = connectRpc<ManagerApi, ManagerEvents>(ours, events);
+  expect((await api.appInfo()).shell).toBe('electron');
+  const [demo] = await api.listVms();
+  if (demo === undefined) throw new Error('no demo machine');
+  await api.startVm(demo.id);
+  expect(manager.running()).toEqual([{ id: demo.id, name: demo.name }]);
+  expect(changes).toBeGreaterThan(0);
+  await manager.powerOffAll();
+  await expect.poll(() => manager.running()).toEqual([]);
+  const file = join(root, 'some.iso');
+  writeFileSync(file, 'x');
+  expect(await manager.adoptPath(file)).toMatchObject({ fileName: 'some.iso', sizeBytes: 1 });
+  await expect(manager.adoptPath(root)).rejects.toThrow('no such file');
+  await manager.dispose();
+  expect(existsSync(join(root, 'registry.sqlite-wal'))).toBe(false);
+});
