@@ -1,9 +1,10 @@
 // Bundles the desktop app's own code into dist/app for Electron, which runs JavaScript only: main process, VM process and
 // worker entries as ES modules that keep their folders (files are found relative to their module), and the preload script
 // as CommonJS, as the sandbox wants it. Native packages and Electron stay outside.
-// Usage: node build/build-app.ts
+// Does nothing when no source has changed (content hash in dist/app.hash). Usage: node build/build-app.ts [--force]
 
-import { copyFileSync, existsSync, globSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { copyFileSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
@@ -21,6 +22,15 @@ const programUrls = {
     return code.includes('import.meta.url') ? code.replace(/(new URL\(\s*['"][^'"]+)\.ts(['"],\s*import\.meta\.url)/g, '$1.js$2') : undefined;
   },
 };
+
+const hashFile = join(root, 'dist/app.hash');
+
+function inputHash(): string {
+  const hash = createHash('sha256');
+  const sources = globSync(['core/**/*.{ts,json}', 'electron/**/*.{ts,json,png}'], { cwd: root, exclude: ['core/cpu/interp/assembly/**', '**/*.test.ts', 'electron/testing/**'] });
+  for (const path of [...sources, 'build/build-app.ts', 'package-lock.json', 'dist/interp.hash'].sort()) hash.update(path).update('\0').update(readFileSync(join(root, path))).update('\0');
+  return hash.digest('hex');
+}
 
 async function build(): Promise<void> {
   rmSync(out, { recursive: true, force: true });
@@ -42,8 +52,20 @@ function copy(from: string, to: string): void {
   copyFileSync(source, join(out, to));
 }
 
-await build();
-// A module that still names a TypeScript program would fail only when a user gets there.
-for (const path of globSync('**/*.js', { cwd: out })) {
-  if (/new URL\(\s*['"][^'"]+\.ts['"]/.test(readFileSync(join(out, path), 'utf8'))) throw new Error(`${path} names a .ts program`);
+/** A module that still names a TypeScript program would fail only when a user gets there. */
+function checkProgramUrls(): void {
+  for (const path of globSync('**/*.js', { cwd: out })) {
+    if (/new URL\(\s*['"][^'"]+\.ts['"]/.test(readFileSync(join(out, path), 'utf8'))) throw new Error(`${path} names a .ts program`);
+  }
+}
+
+const wanted = inputHash();
+const have = existsSync(hashFile) ? readFileSync(hashFile, 'utf8') : '';
+if (process.argv.includes('--force') || have !== wanted || !existsSync(out)) {
+  const started = performance.now();
+  rmSync(hashFile, { force: true });
+  await build();
+  checkProgramUrls();
+  writeFileSync(hashFile, wanted);
+  process.stdout.write(`build-app: dist/app in ${((performance.now() - started) / 1000).toFixed(1)} s\n`);
 }

@@ -1,9 +1,10 @@
-// Builds what does not run as it is: the interpreter's WebAssembly module and the window. Steps whose inputs have not changed are skipped.
+// Builds what does not run from its sources: the interpreter's WebAssembly module, the window and the desktop app's bundle.
+// Steps whose inputs have not changed are skipped.
 
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const steps = ['build-wasm.ts', 'build-renderer.ts'];
+const steps = ['build-wasm.ts', 'build-renderer.ts', 'build-app.ts'];
 
 for (const step of steps) {
   const path = fileURLToPath(new URL(step, import.meta.url));
