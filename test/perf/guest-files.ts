@@ -4,7 +4,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
-import { debianKernel, debianPackage, hasCommand } from '../support/guests.ts';
+import { debianKernel, debianPackages, hasCommand } from '../support/guests.ts';
 import { type CpioEntry, busybox, cpio } from '../support/initrd.ts';
 import { projectRoot } from '../support/nestbox.ts';
 
@@ -69,11 +69,9 @@ export function guestSet(architecture: 'amd64' | 'i386', script: string): Prepar
   const entries = new Map<string, CpioEntry>();
   for (const name of ['bin', 'sbin', 'lib', 'lib64']) entries.set(name, { name, mode: LINK, content: Buffer.from(`usr/${name}`) });
   for (const name of ['usr', 'usr/bin', 'usr/sbin', 'usr/lib', 'usr/lib64', 'dev', 'proc', 'sys', 'tmp', 'etc', 'root']) entries.set(name, { name, mode: DIRECTORY });
-  for (const name of SET_PACKAGES) {
-    const folder = debianPackage(`${name}${suffix}`);
-    if (folder === undefined) return { missing: `Debian's package ${name}${suffix} cannot be downloaded` };
-    treeEntries(folder, entries);
-  }
+  const folders = debianPackages(SET_PACKAGES.map((name) => `${name}${suffix}`));
+  if (folders === undefined) return { missing: `Debian's packages of the guest set cannot be downloaded: ${SET_PACKAGES.join(', ')}` };
+  for (const folder of folders.values()) treeEntries(folder, entries);
   const tools = busybox(architecture);
   if (tools === undefined) return { missing: "Debian's busybox package cannot be downloaded" };
   entries.set('usr/bin/busybox', { name: 'usr/bin/busybox', mode: 0o100755, content: tools });

@@ -2,7 +2,7 @@
 // Packages are downloaded once into .cache/ and unpacked there; nothing is installed and nothing is committed.
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from './nestbox.ts';
 
@@ -22,27 +22,45 @@ export function hasCommand(name: string): boolean {
   return spawnSync('sh', ['-c', `command -v ${name}`]).status === 0;
 }
 
+const folderOf = (name: string): string => join(CACHE, name.replaceAll(':', '_'));
+const isUnpacked = (name: string): boolean => existsSync(join(folderOf(name), '.complete'));
+
 /**
  * Downloads and unpacks a Debian package without installing it.
  * @returns the folder with its files, or undefined when there is no apt or no archive
  */
 export function debianPackage(name: string): string | undefined {
-  const folder = join(CACHE, name.replaceAll(':', '_'));
-  if (existsSync(join(folder, '.complete'))) return folder;
-  if (!hasCommand('apt-get') || !hasCommand('dpkg-deb')) return undefined;
-  const downloads = `${folder}.deb`;
-  mkdirSync(downloads, { recursive: true });
-  try {
-    execFileSync('apt-get', ['download', '-q', name], { cwd: downloads, stdio: 'ignore', timeout: 300_000 });
-    const file = readdirSync(downloads).find((entry) => entry.endsWith('.deb'));
-    if (file === undefined) return undefined;
-    mkdirSync(folder, { recursive: true });
-    execFileSync('dpkg-deb', ['-x', join(downloads, file), folder], { timeout: 300_000 });
-    execFileSync('touch', [join(folder, '.complete')]);
-    return folder;
-  } catch {
-    return undefined;
+  return debianPackages([name])?.get(name);
+}
+
+/** Several packages with one run of apt, which takes seconds. Undefined when one of them cannot be had. */
+export function debianPackages(names: readonly string[]): Map<string, string> | undefined {
+  const missing = names.filter((name) => !isUnpacked(name));
+  if (missing.length > 0) {
+    if (!hasCommand('apt-get') || !hasCommand('dpkg-deb')) return undefined;
+    mkdirSync(CACHE, { recursive: true });
+    const downloads = mkdtempSync(join(CACHE, 'download-'));
+    try {
+      execFileSync('apt-get', ['download', '-q', ...missing], { cwd: downloads, stdio: 'ignore', timeout: 600_000 });
+      for (const name of missing) unpack(downloads, name);
+    } catch {
+      return undefined;
+    } finally {
+      rmSync(downloads, { recursive: true, force: true });
+    }
   }
+  return new Map(names.map((name) => [name, folderOf(name)]));
+}
+
+/** NAME_VERSION_ARCHITECTURE.deb among the downloads, or an error. */
+function unpack(downloads: string, name: string): void {
+  const [plain = name, architecture] = name.split(':');
+  const file = readdirSync(downloads).find((entry) => entry.startsWith(`${plain}_`) && entry.endsWith('.deb') && (architecture === undefined || entry.endsWith(`_${architecture}.deb`) || entry.endsWith('_all.deb')));
+  if (file === undefined) throw new Error(`apt-get did not bring ${name}`);
+  const folder = folderOf(name);
+  mkdirSync(folder, { recursive: true });
+  execFileSync('dpkg-deb', ['-x', join(downloads, file), folder], { timeout: 300_000 });
+  writeFileSync(join(folder, '.complete'), '');
 }
 
 /** The real package behind a meta package such as linux-image-amd64. */
