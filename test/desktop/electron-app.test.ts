@@ -25,7 +25,7 @@ const binary = electronBinary();
     app = await _electron.launch({
       executablePath: binary ?? '',
       args: [projectRoot, `--user-data-dir=${join(home, 'profile')}`, ...(process.getuid?.() === 0 ? ['--no-sandbox'] : [])],
-      env: { ...process.env, NESTBOX_HOME: join(home, 'library') } as Record<string, string>,
+      env: { ...process.env, NESTBOX_HOME: join(home, 'library') },
     });
     page = await app.firstWindow();
   });
