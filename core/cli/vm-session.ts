@@ -32,6 +32,7 @@ export class VmSession {
     });
     const events: VmEvents = {
       stateChanged: () => undefined,
+      stateProgress: () => undefined,
       exited: (exit) => resolveExit(exit),
       serialOutput: (bytes) => this.takeSerial(bytes),
       log: onLog,

@@ -128,6 +128,8 @@ export interface EngineStats {
 
 export interface Vcpu extends Disposable {
   readonly index: number;
+  /** Asks for pages that the page map calls ABSENT; other engines need all memory filled before they run. */
+  readonly fillsAbsentPages?: boolean;
   /** Runs at most `maxInstructions` (1..2^30) and says why it came back. */
   run(maxInstructions: number): RunExit;
   /** Instructions retired since power-on; exact also inside an I/O callback. */

@@ -9,7 +9,7 @@ import type { Device, DeviceState } from '../devices/device.ts';
 import type { PhysicalMemory } from '../memory/physical-memory.ts';
 import type { VmConfig } from '../protocol/vm-config.ts';
 import type { IoQueue } from './io-queue.ts';
-import type { MachineState } from './machine.ts';
+import type { MachineFields, MachineState } from './machine.ts';
 import { checkPages, packPages, unpackPages } from './page-store.ts';
 import type { MachineRandom } from './random.ts';
 import { TSC_HZ, type TscClock } from './tsc-clock.ts';
@@ -27,7 +27,7 @@ export interface StateParts {
 }
 
 const word = z.int().min(0).max(0xffffffff);
-const stateSchema = z.strictObject({
+const fieldsShape = {
   format: z.literal('nestbox-machine'),
   version: z.literal(1),
   configuration: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
@@ -35,9 +35,10 @@ const stateSchema = z.strictObject({
   random: z.tuple([word, word, word, word]),
   cpus: z.array(z.unknown()).length(1),
   devices: z.record(z.string(), z.strictObject({ version: z.int().min(0), fields: z.record(z.string(), z.unknown()) })),
-  ram: z.instanceof(Uint8Array),
-  vram: z.instanceof(Uint8Array),
-});
+  savedAtMs: z.int().min(0).exactOptional(),
+};
+const fieldsSchema = z.strictObject(fieldsShape);
+const stateSchema = z.strictObject({ ...fieldsShape, ram: z.instanceof(Uint8Array), vram: z.instanceof(Uint8Array) });
 
 /** What must be equal between the machine that was saved and the one that restores. */
 function configurationOf(parts: StateParts): MachineState['configuration'] {
@@ -54,6 +55,13 @@ function configurationOf(parts: StateParts): MachineState['configuration'] {
 
 /** The machine must stand still. Host work that is under way is finished first. */
 export async function saveMachineState(parts: StateParts): Promise<MachineState> {
+  const fields = await saveMachineFields(parts);
+  parts.memory.fillAll();
+  return { ...fields, ram: packPages(parts.memory.ram), vram: packPages(parts.memory.vram) };
+}
+
+/** The same without memory. */
+export async function saveMachineFields(parts: StateParts): Promise<MachineFields> {
   await parts.io.drain();
   return {
     format: 'nestbox-machine',
@@ -63,8 +71,6 @@ export async function saveMachineState(parts: StateParts): Promise<MachineState>
     random: parts.random.state,
     cpus: [parts.vcpu.getState()],
     devices: Object.fromEntries(parts.devices.map((device) => [device.id, device.save()])),
-    ram: packPages(parts.memory.ram),
-    vram: packPages(parts.memory.vram),
   };
 }
 
@@ -72,26 +78,38 @@ function refuse(message: string): NestboxError {
   return new NestboxError('bad-input', message, { op: 'load state' });
 }
 
+function parse<T>(schema: z.ZodType<T>, input: unknown): T {
+  const parsed = schema.safeParse(input);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw refuse(`Saved state: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`);
+}
+
 /** @throws NestboxError `bad-input`; the machine is then as it was */
 export async function loadMachineState(parts: StateParts, input: unknown): Promise<void> {
-  const parsed = stateSchema.safeParse(input);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    throw refuse(`Saved state: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`);
-  }
-  const state = parsed.data;
+  const { ram, vram, ...fields } = parse(stateSchema, input);
+  checkPages(ram, parts.memory.layout.ramBytes, 'RAM');
+  checkPages(vram, parts.memory.layout.vramBytes, 'video RAM');
+  await loadMachineFields(parts, fields);
+  parts.memory.fillAll();
+  unpackPages(ram, parts.memory.ram);
+  unpackPages(vram, parts.memory.vram);
+  parts.memory.contentsReplaced();
+}
+
+/** Everything but memory. @throws NestboxError `bad-input`; the machine is then as it was */
+export async function loadMachineFields(parts: StateParts, input: unknown): Promise<void> {
+  const state = parse(fieldsSchema, input);
   for (const [name, value] of Object.entries(configurationOf(parts))) {
     if (state.configuration[name] !== value) throw refuse(`Saved state is of a machine with ${name} = ${String(state.configuration[name])}; this one has ${String(value)}`);
   }
-  checkPages(state.ram, parts.memory.layout.ramBytes, 'RAM');
-  checkPages(state.vram, parts.memory.layout.vramBytes, 'video RAM');
   for (const device of parts.devices) {
     if (state.devices[device.id] === undefined) throw refuse(`Saved state has no part for ${device.id}`);
   }
   for (const id of Object.keys(state.devices)) {
     if (!parts.devices.some((device) => device.id === id)) throw refuse(`Saved state has a part for ${id}, which this machine lacks`);
   }
-  const before = await saveMachineState(parts);
+  const before = await saveMachineFields(parts);
   try {
     apply(parts, state.timeNs, state.cpus[0] as CpuState, state.devices as Record<string, DeviceState>);
   } catch (error) {
@@ -99,9 +117,6 @@ export async function loadMachineState(parts: StateParts, input: unknown): Promi
     throw error;
   }
   parts.random.state = state.random;
-  unpackPages(state.ram, parts.memory.ram);
-  unpackPages(state.vram, parts.memory.vram);
-  parts.memory.contentsReplaced();
 }
 
 function apply(parts: StateParts, timeNs: number, cpu: CpuState, devices: Readonly<Record<string, DeviceState>>): void {

@@ -3,10 +3,10 @@
 import type { Event } from '../base/emitter.ts';
 import type { CpuState } from '../cpu/contract.ts';
 import type { Frame, Rect } from '../display/frame-source.ts';
-import type { TextScreenMessage, VmExit, VmState, VmStats } from '../protocol/vm-messages.ts';
+import type { RestoreSpec, TakeStateSpec, TakenState, TextScreenMessage, VmExit, VmState, VmStats } from '../protocol/vm-messages.ts';
 
-/** Everything a machine remembers, as named parts; see docs of each device for its fields. */
-export interface MachineState {
+/** Everything a machine remembers but its memory, as named parts; see docs of each device for its fields. */
+export interface MachineFields {
   readonly format: 'nestbox-machine';
   readonly version: 1;
   readonly configuration: Readonly<Record<string, string | number | boolean>>;
@@ -14,6 +14,20 @@ export interface MachineState {
   readonly random: readonly [number, number, number, number];
   readonly cpus: readonly unknown[];
   readonly devices: Readonly<Record<string, unknown>>;
+  /** Date of the host, milliseconds since 1970: the real-time clock went on meanwhile. Absent with the instruction clock. */
+  readonly savedAtMs?: number;
+}
+
+/** Who has a state taken. */
+export interface StateWatcher {
+  /** 0..1 */
+  progress(fraction: number): void;
+  /** The screen, asked for at the instant. */
+  screen(): Frame;
+}
+
+/** A whole machine in memory. */
+export interface MachineState extends MachineFields {
   /** Non-zero RAM and video RAM pages: page number and 4 KiB content. */
   readonly ram: Uint8Array;
   readonly vram: Uint8Array;
@@ -63,5 +77,11 @@ export interface Machine {
   save(): Promise<MachineState>;
   /** @throws NestboxError kind `bad-input`; the machine is unchanged then */
   load(state: MachineState): Promise<void>;
+  /** Before start(): goes on from a saved state. @throws NestboxError kind `bad-input`, `unsupported`; nothing has changed then */
+  restore(spec: RestoreSpec): Promise<void>;
+  /** See VmStateCommands. */
+  takeState(spec: TakeStateSpec, watcher: StateWatcher): Promise<TakenState>;
+  cancelTakeState(): void;
+  memoryLoaded(): Promise<void>;
   dispose(): Promise<void>;
 }

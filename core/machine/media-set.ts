@@ -4,10 +4,13 @@ import { NestboxError, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { BlockDevice } from '../block/block-device.ts';
 import { knownBackingResolver } from '../block/image-chain.ts';
-import { LiveDisk } from '../block/live-disk.ts';
+import { LiveDisk, switchToOverlay } from '../block/live-disk.ts';
 import { openMedium } from '../block/open-medium.ts';
 import { SpaceWait, waitingForSpace } from '../block/space-wait.ts';
+import { Qcow2Disk } from '../block/qcow2/qcow2-disk.ts';
+import { RawDisk } from '../block/raw-disk.ts';
 import type { MediumConfig } from '../protocol/vm-config.ts';
+import type { OverlayTarget } from '../protocol/vm-messages.ts';
 
 /** One drive of the board and what is in it. */
 export interface Drive {
@@ -66,6 +69,8 @@ export class MediaSet {
   }
 
   private placeFor(config: MediumConfig): number {
+    const wanted = config.slot === undefined ? undefined : this.placeNamed(config.kind, config.slot);
+    if (wanted !== undefined) return wanted;
     if (config.kind === 'floppy') {
       if (this.floppies.length >= FLOPPY_DRIVES) throw new NestboxError('usage', 'A PC has two floppy drives at most', { op: 'open medium' });
       return this.floppies.length;
@@ -74,6 +79,15 @@ export class MediaSet {
     const order = wish >= 0 ? [wish] : config.kind === 'cdrom' ? [CD_FIRST_UNIT, 3, 1, 0] : [0, 1, 3, CD_FIRST_UNIT];
     const place = order.find((unit) => this.ide[unit] === undefined);
     if (place === undefined) throw new NestboxError('usage', `A PC has ${IDE_UNITS} IDE devices at most`, { op: 'open medium' });
+    return place;
+  }
+
+  private placeNamed(kind: MediumConfig['kind'], slot: string): number {
+    const place = Number(slot.at(-1));
+    const taken = kind === 'floppy' ? this.floppies.length > place : this.ide[place] !== undefined;
+    if (slot.startsWith('floppy') !== (kind === 'floppy') || taken || (kind === 'floppy' && this.floppies.length < place)) {
+      throw new NestboxError('usage', `A ${kind} drive cannot stand at ${slot}`, { op: 'open medium' });
+    }
     return place;
   }
 
@@ -95,6 +109,31 @@ export class MediaSet {
   /** The disk in a drive whose image can be exchanged while the guest uses it. */
   liveDisk(drive: Drive): LiveDisk | undefined {
     return drive.medium === undefined ? undefined : this.live.get(drive.medium);
+  }
+
+  /** Brings to stable storage what the guest has written so far. */
+  async flush(): Promise<void> {
+    for (const drive of this.drives()) if (drive.medium?.readOnly === false) await drive.medium.flush();
+  }
+
+  /** Lets disks go on in overlays, all of them or none. The guest must stand still. @throws NestboxError */
+  async moveToOverlays(overlays: readonly OverlayTarget[]): Promise<void> {
+    const moves = overlays.map(({ slot, path }) => {
+      const drive = this.drives().find((candidate) => slotOf(candidate) === slot);
+      const disk = drive === undefined ? undefined : this.liveDisk(drive);
+      if (disk === undefined) throw new NestboxError('usage', `There is no disk at ${slot}`, { op: 'move disk' });
+      return { disk, path, before: disk.current };
+    });
+    const moved: typeof moves = [];
+    try {
+      for (const move of moves) {
+        await switchToOverlay(move.disk, move.path);
+        moved.push(move);
+      }
+    } catch (error) {
+      for (const move of moved) await goBack(move.disk, move.before);
+      throw error;
+    }
   }
 
   /** Opens an image for a drive that the guest sees already. */
@@ -149,4 +188,19 @@ export class MediaSet {
       await medium?.close().catch((error: unknown) => this.log.log('error', `A medium could not be closed: ${String(error)}`));
     }
   }
+}
+
+/** Name of a drive's place, as the registry has it. */
+export function slotOf(drive: Drive): string {
+  return `${drive.kind === 'floppy' ? 'floppy' : 'ide'}${drive.index}`;
+}
+
+/** Takes a disk out of an overlay that nothing was written to yet. */
+async function goBack(disk: LiveDisk, before: BlockDevice): Promise<void> {
+  await disk.exchange(async (overlay) => {
+    if (overlay instanceof Qcow2Disk) overlay.detachBacking();
+    if (before instanceof Qcow2Disk || before instanceof RawDisk) await before.thaw();
+    await overlay.close();
+    return before;
+  });
 }

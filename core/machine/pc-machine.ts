@@ -11,7 +11,7 @@ import { pcMemoryMap } from '../firmware/loaders/memory-map.ts';
 import { layOutMemory } from '../memory/layout.ts';
 import { PhysicalMemory } from '../memory/physical-memory.ts';
 import type { VmConfig } from '../protocol/vm-config.ts';
-import type { TextScreenMessage, VmExit, VmState, VmStats } from '../protocol/vm-messages.ts';
+import type { RestoreSpec, TakeStateSpec, TakenState, TextScreenMessage, VmExit, VmState, VmStats } from '../protocol/vm-messages.ts';
 import { debugLines, ferrLine } from './board-lines.ts';
 import { type DirectBootFiles, enterKernel, loadDirectBoot, readDirectBootFiles } from './direct-boot.ts';
 import { attachDisks } from './disks.ts';
@@ -21,10 +21,11 @@ import { guestFault } from './fault-text.ts';
 import { type ExternalFirmware, type TableOptions, fillFwCfg, readFirmware } from './firmware-setup.ts';
 import { monotonicMs, newUuid, peakRssMib, processUsage, randomSeed, traceFile, wallClockMs } from './host-services.ts';
 import { IoQueue } from './io-queue.ts';
-import type { Machine, MachineState, MachineView } from './machine.ts';
+import type { Machine, MachineState, MachineView, StateWatcher } from './machine.ts';
 import { MachineInput } from './machine-input.ts';
 import { MachineLife } from './machine-life.ts';
 import { hashState, loadMachineState, saveMachineState } from './machine-state.ts';
+import { MachineStates } from './machine-states.ts';
 import { MediaSet } from './media-set.ts';
 import { PcBoard } from './pc-board.ts';
 import { fillCmos } from './pc-cmos.ts';
@@ -86,6 +87,7 @@ class PcMachine implements Machine {
   private readonly input: MachineInput;
   private readonly life: MachineLife;
   private readonly resets: ResetLine;
+  private readonly states: MachineStates;
   private readonly serial: SerialOutput;
   private readonly firmware: BuiltInFirmware | undefined;
   private readonly trace: { write(line: string): void; close(): void } | undefined;
@@ -216,6 +218,18 @@ class PcMachine implements Machine {
     this.input = new MachineInput(this.board, this.timers, () => this.loop.wake());
     this.firmware = this.setUpFirmware();
     this.resets = new ResetLine({ board: this.board, vcpu: this.vcpu, restoreRom: () => this.firmware?.restoreRom() });
+    this.states = new MachineStates({
+      memory,
+      vcpu: this.vcpu,
+      board: this.board,
+      media,
+      life: this.life,
+      log,
+      parts: () => this.stateParts(),
+      settle: () => this.beforeSlice(),
+      processorChanged: () => this.loop.forgetHalt(),
+      deterministic,
+    });
   }
 
   private tableOptions(): TableOptions {
@@ -465,6 +479,22 @@ class PcMachine implements Machine {
     this.loop.forgetHalt();
   }
 
+  restore(spec: RestoreSpec): Promise<void> {
+    return this.states.restore(spec);
+  }
+
+  takeState(spec: TakeStateSpec, watcher: StateWatcher): Promise<TakenState> {
+    return this.states.take(spec, watcher);
+  }
+
+  cancelTakeState(): void {
+    this.states.cancelTake();
+  }
+
+  memoryLoaded(): Promise<void> {
+    return this.states.memoryLoaded();
+  }
+
   async runUntil(instructions: number): Promise<void> {
     if (this.config.clock !== 'instructions') throw new NestboxError('usage', 'Running to an instruction count needs --clock instructions', { op: 'run' });
     await this.life.runUntil(instructions);
@@ -476,6 +506,7 @@ class PcMachine implements Machine {
 
   async dispose(): Promise<void> {
     await this.loop.stop();
+    await this.states.dispose();
     this.media.space.close();
     this.io.unblock();
     await this.io.drain();

@@ -37,6 +37,9 @@ export class RunningVm {
   private exit: VmExit | undefined;
   private readonly death: Promise<never>;
   readonly onChanged = this.changes.event;
+  private readonly stateProgress = new Emitter<{ readonly id: string; readonly fraction: number }>();
+  /** How far a state that is being saved is. */
+  readonly onStateProgress = this.stateProgress.event;
   /** Resolves when the process is gone. */
   readonly ended: Promise<VmEnd>;
 
@@ -53,6 +56,7 @@ export class RunningVm {
       },
       serialOutput: () => undefined,
       log,
+      stateProgress: (id, fraction) => this.stateProgress.fire({ id, fraction }),
     };
     this.commands = connectRpc<VmCommands, VmEvents>(this.mux.main, events);
     this.ended = process.ended.then(({ code, signal, stderr }) => {

@@ -271,6 +271,16 @@ export class PhysicalMemory implements DmaMemory {
     }
   }
 
+  /** Makes all of RAM zero before a state is loaded; pages that nobody has written to since power-on are so already. */
+  clearRam(): void {
+    this.collectDirty();
+    for (let page = 0; page < this.layout.ramBytes / PAGE_BYTES; page++) {
+      if (this.dirty[page] === 0) continue;
+      const at = this.layout.ramBase + page * PAGE_BYTES;
+      this.bytes.fill(0, at, at + PAGE_BYTES);
+    }
+  }
+
   /** Brings the dirty bytes up to date; call before reading them. */
   collectDirty(): void {
     for (const listener of this.listeners) listener.collectDirty?.();

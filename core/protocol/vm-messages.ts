@@ -89,8 +89,8 @@ export interface TakenState {
   readonly pauseMs: number;
   readonly stateBytes: number;
   readonly pageBytes: number;
-  /** PNG of the screen at the instant. */
-  readonly screenshot: Uint8Array;
+  /** A small PNG of the screen at the instant. */
+  readonly thumbnail: Uint8Array;
 }
 
 /** What a machine starts from instead of power-on. */
@@ -101,7 +101,7 @@ export interface RestoreSpec {
   readonly newGeneration: boolean;
 }
 
-/** Part of a VM process's commands. */
+/** Part of VmCommands. */
 export interface VmStateCommands {
   /** Builds the machine and lets it go on from a saved state; the guest runs before all memory is read. */
   startFromState(config: VmConfigInput, restore: RestoreSpec): Promise<void>;
@@ -116,7 +116,7 @@ export interface VmStateCommands {
   memoryLoaded(): Promise<void>;
 }
 
-export interface VmCommands {
+export interface VmCommands extends VmStateCommands {
   /** Builds the machine and powers it on. Rejects with a NestboxError when the configuration or a medium is bad. */
   start(config: VmConfigInput): Promise<void>;
   pause(): Promise<void>;
@@ -151,14 +151,14 @@ export interface VmCommands {
   loadState(name: string): Promise<void>;
 }
 
-export interface VmEvents {
+export interface VmEvents extends VmStateEvents {
   stateChanged(state: VmState): void;
   exited(exit: VmExit): void;
   serialOutput(bytes: Uint8Array): void;
   log(level: string, source: string, message: string): void;
 }
 
-/** Part of a VM process's events. */
+/** Part of VmEvents. */
 export interface VmStateEvents {
   /** Of takeState(): `id` is the state's. */
   stateProgress(id: string, fraction: number): void;

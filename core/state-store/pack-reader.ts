@@ -7,6 +7,8 @@ import type { HostFile } from '../host/files/host-file.ts';
 import * as F from './format.ts';
 import { contentId } from './pack-writer.ts';
 
+const CACHED_FRAMES = 4;
+
 interface PackParts {
   readonly id: string;
   readonly storage: F.PackStorage;
@@ -28,8 +30,10 @@ export class PackReader {
   private readonly file: HostFile;
   /** Where each frame starts, and where the last one ends. */
   private readonly offsets: Float64Array;
-  private cachedFrame = -1;
-  private cached: Uint8Array = new Uint8Array(0);
+  /** Frames that were unpacked last: the guest and the reading in the background are at different places. */
+  private readonly cachedFrames = new Int32Array(CACHED_FRAMES).fill(-1);
+  private readonly cached: Uint8Array[] = [];
+  private nextSlot = 0;
   private readonly seen = new Uint32Array(4);
 
   private constructor(file: HostFile, parts: PackParts) {
@@ -64,7 +68,8 @@ export class PackReader {
   }
 
   private load(frame: number): Uint8Array {
-    if (frame === this.cachedFrame) return this.cached;
+    const slot = this.cachedFrames.indexOf(frame);
+    if (slot >= 0) return this.cached[slot] as Uint8Array;
     const { offset, length } = this.frameRange(frame);
     const pages = Math.min(F.FRAME_PAGES, this.entries - frame * F.FRAME_PAGES);
     const stored = new Uint8Array(length);
@@ -78,8 +83,9 @@ export class PackReader {
       }
     }
     if (bytes.length !== pages * F.PAGE_BYTES) throw F.damaged(this.file.path, `the pages at byte ${offset} have the wrong size`);
-    this.cachedFrame = frame;
-    this.cached = bytes;
+    this.cachedFrames[this.nextSlot] = frame;
+    this.cached[this.nextSlot] = bytes;
+    this.nextSlot = (this.nextSlot + 1) % CACHED_FRAMES;
     return bytes;
   }
 

@@ -102,6 +102,7 @@ async function readBody(file: HostFile): Promise<{ json: Uint8Array; body: Uint8
   }
   if (version !== F.STATE_VERSION) throw F.damaged(file.path, `has the unknown version ${version}`);
   if (fileBytes > F.STATE_FILE_BYTES_MAX || view.getFloat64(16, true) !== fileBytes) throw F.damaged(file.path, 'is cut off or has grown');
+  if (header.subarray(56).some((byte) => byte !== 0)) throw F.damaged(file.path, 'has something where nothing may be');
   const jsonBytes = view.getUint32(12, true);
   const body = new Uint8Array(fileBytes - header.length);
   if (jsonBytes > body.length) throw F.damaged(file.path, 'has the wrong length');

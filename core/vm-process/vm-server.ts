@@ -11,7 +11,7 @@ import type { Machine, MachineState } from '../machine/machine.ts';
 import { CONSOLE_PURPOSE } from '../protocol/console-api.ts';
 import { connectRpc } from '../protocol/rpc.ts';
 import { type VmConfig, type VmConfigInput, vmConfigSchema } from '../protocol/vm-config.ts';
-import type { FrameMessage, TextScreenMessage, VmCommands, VmEvents, VmExit, VmStats } from '../protocol/vm-messages.ts';
+import type { FrameMessage, RestoreSpec, TakeStateSpec, TakenState, TextScreenMessage, VmCommands, VmEvents, VmExit, VmStats } from '../protocol/vm-messages.ts';
 import { ConsoleServer } from './console-server.ts';
 import { ScreenHub, type ScreenViewer } from './screen-hub.ts';
 import { SerialHistory } from './serial-history.ts';
@@ -46,7 +46,7 @@ export class VmServer implements VmCommands {
     const send = <Name extends keyof VmEvents>(name: Name) => (...args: Parameters<VmEvents[Name]>): void => {
       void remote.$callEvent(name, ...args).catch(() => undefined);
     };
-    this.events = { stateChanged: send('stateChanged'), exited: send('exited'), serialOutput: send('serialOutput'), log: send('log') };
+    this.events = { stateChanged: send('stateChanged'), exited: send('exited'), serialOutput: send('serialOutput'), log: send('log'), stateProgress: send('stateProgress') };
   }
 
   private get present(): Machine {
@@ -55,6 +55,16 @@ export class VmServer implements VmCommands {
   }
 
   async start(input: VmConfigInput): Promise<void> {
+    (await this.make(input)).start();
+  }
+
+  async startFromState(input: VmConfigInput, restore: RestoreSpec): Promise<void> {
+    const machine = await this.make(input);
+    await machine.restore(restore);
+    machine.start();
+  }
+
+  private async make(input: VmConfigInput): Promise<Machine> {
     if (this.machine !== undefined) throw new NestboxError('usage', 'The VM runs already', { op: 'start VM' });
     const parsed = vmConfigSchema.safeParse(input);
     if (!parsed.success) {
@@ -70,7 +80,7 @@ export class VmServer implements VmCommands {
       this.events.serialOutput(bytes);
       for (const console of this.consoles) console.serialOutput(bytes);
     });
-    machine.start();
+    return machine;
   }
 
   private ended(exit: VmExit): void {
@@ -189,6 +199,21 @@ export class VmServer implements VmCommands {
     await this.present.load(state);
   }
 
+  async takeState(spec: TakeStateSpec): Promise<TakenState> {
+    return this.present.takeState(spec, {
+      progress: (fraction) => this.events.stateProgress(spec.id, fraction),
+      screen: () => this.screen.refresh(),
+    });
+  }
+
+  async cancelTakeState(): Promise<void> {
+    this.present.cancelTakeState();
+  }
+
+  async memoryLoaded(): Promise<void> {
+    await this.present.memoryLoaded();
+  }
+
   async dispose(): Promise<void> {
     for (const console of this.consoles) console.dispose();
     this.consoles.clear();
@@ -200,6 +225,7 @@ export class VmServer implements VmCommands {
 const COMMANDS = [
   'start', 'pause', 'resume', 'reset', 'powerButton', 'powerOff', 'key', 'keyCombination', 'typeText', 'mouse', 'serialInput',
   'textScreen', 'screenshot', 'thumbnail', 'frame', 'insertMedium', 'ejectMedium', 'stats', 'stateHash', 'runUntil', 'saveState', 'loadState',
+  'startFromState', 'takeState', 'cancelTakeState', 'memoryLoaded',
 ] as const satisfies readonly (keyof VmCommands)[];
 
 /** Only the commands may be called from outside. */

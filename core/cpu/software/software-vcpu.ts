@@ -59,6 +59,7 @@ export function createSoftwareVcpu(wasm: WebAssembly.Memory, memory: PhysicalMem
 
 class SoftwareVcpu implements Vcpu {
   readonly index: number;
+  readonly fillsAbsentPages = true;
   private readonly options: SoftwareVcpuOptions;
   private readonly memory: PhysicalMemory;
   private readonly file: RegisterFile;

@@ -101,6 +101,15 @@ export class RtcMc146818 implements Device, PortDevice {
     this.update();
   }
 
+  /** The battery kept the clock going while the machine was away. */
+  advance(ms: number): void {
+    if (this.frozen || !(ms > 0)) return;
+    this.settle();
+    const seconds = Math.floor(ms / 1000);
+    this.baseSeconds += seconds;
+    this.update();
+  }
+
   get nmiMasked(): boolean {
     return this.masked;
   }

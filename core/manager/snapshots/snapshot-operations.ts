@@ -2,15 +2,12 @@
 
 import type { SnapshotDifference, SnapshotNode } from '../../protocol/snapshots.ts';
 import type { VmConfigInput } from '../../protocol/vm-config.ts';
-import type { VmCommands, VmStateCommands } from '../../protocol/vm-messages.ts';
-
-/** What a VM's process answers. */
-export type SnapshotCommands = VmCommands & VmStateCommands;
+import type { VmCommands } from '../../protocol/vm-messages.ts';
 
 /** The part of the manager that snapshots need: processes of running VMs, places for files, listeners. */
 export interface VmControl {
   /** Commands of the VM's process; undefined while it has none. */
-  commands(vmId: string): SnapshotCommands | undefined;
+  commands(vmId: string): VmCommands | undefined;
   /** Starts the VM as `startVm` does; it calls SnapshotService.startMachine() with the new process's commands. */
   start(vmId: string): Promise<void>;
   /** Ends the VM's process without saving anything; resolves when it is gone. Nothing happens when it has none. */
@@ -42,7 +39,7 @@ export interface SnapshotOperations {
   recover(): Promise<readonly RecoveryNotice[]>;
 
   /** Instead of `commands.start(config)`: continues the saved state when the VM has one. */
-  startMachine(vmId: string, commands: SnapshotCommands, config: VmConfigInput): Promise<{ readonly continued: boolean }>;
+  startMachine(vmId: string, commands: VmCommands, config: VmConfigInput): Promise<{ readonly continued: boolean }>;
   /** The media of a VM's configuration, with the images below each of them, from the registry. */
   mediaOf(vmId: string): NonNullable<VmConfigInput['media']>;
   /** The VM's process has ended: work that had to wait for that (merging disks) is done. */
