@@ -8,8 +8,14 @@ import { InstructionTime, NS_PER_INSTRUCTION, type TimeSource } from './virtual-
 
 /** The longest the event loop is kept waiting, in host milliseconds. */
 const MAX_SLICE_MS = 2;
-const MAX_SLICE_INSTRUCTIONS = 1 << 24;
+const MAX_SLICE_INSTRUCTIONS = 1 << 22;
+/** How much the estimate of the guest's speed may rise in a millisecond and fall in a slice, and where it ends. */
+const MOST_RISE_PER_MS = 0.2;
+const MOST_FALL = 0.25;
+const SLOWEST_PER_MS = 5000;
 const MIN_SLICE_INSTRUCTIONS = 200;
+/** Fewer instructions say nothing about the guest's speed. */
+const MIN_SAMPLE_INSTRUCTIONS = 2000;
 /** Instruction clock: slices need not follow host time closely. */
 const DETERMINISTIC_SLICE = 1 << 18;
 
@@ -131,9 +137,7 @@ export class RunLoop {
     const spentMs = readHostMs() - startMs;
     this.guestMs += spentMs;
     const ran = vcpu.instructionCount() - before;
-    if (ran > 2000 && spentMs > 0.05) {
-      this.instructionsPerMs = this.instructionsPerMs * 0.8 + (ran / spentMs) * 0.2;
-    }
+    if (ran >= MIN_SAMPLE_INSTRUCTIONS) this.learnSpeed(ran, Math.max(spentMs, 0.001));
     switch (exit) {
       case 'budget':
       case 'yield':
@@ -146,6 +150,16 @@ export class RunLoop {
       default:
         return this.options.onExit(exit);
     }
+  }
+
+  /**
+   * Iterations of REP count as instructions and run ten times as fast as others: an average would make the next slices of
+   * ordinary code far too long for their deadlines. So the estimate follows the slow side at once and the fast side in steps;
+   * a slice during which the host did something else lowers it only so far.
+   */
+  private learnSpeed(ran: number, spentMs: number): void {
+    const known = this.instructionsPerMs;
+    this.instructionsPerMs = Math.max(SLOWEST_PER_MS, Math.min(Math.max(ran / spentMs, known * MOST_FALL), known * (1 + MOST_RISE_PER_MS * Math.min(1, spentMs))));
   }
 
   private sliceBudget(retired: number): number {

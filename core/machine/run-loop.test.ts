@@ -1,0 +1,74 @@
+// The run loop over a processor that only counts: how well slices meet deadlines when the guest's speed changes.
+
+import { describe, expect, it } from 'vitest';
+import { TimerQueue } from '../base/timer-queue.ts';
+import type { RunExit, Vcpu } from '../cpu/contract.ts';
+import { IoQueue } from './io-queue.ts';
+import { RunLoop } from './run-loop.ts';
+import { HostTime } from './virtual-clock.ts';
+
+/** @param perMs the guest's speed at a host time */
+function loopOver(perMs: (hostMs: number) => number, untilMs: number): { run: Promise<void>; lateMs: number[]; slices: () => number } {
+  let hostMs = 0;
+  let retired = 0;
+  let slices = 0;
+  const time = new HostTime(() => hostMs);
+  const timers = new TimerQueue(() => time.nowNs());
+  const io = new IoQueue({ nowNs: () => time.nowNs(), deterministic: false, wake: () => undefined });
+  const vcpu = {
+    instructionCount: () => retired,
+    requestYield: () => undefined,
+    run: (budget: number): RunExit => {
+      slices++;
+      retired += budget;
+      // 5 microseconds of overhead a slice.
+      hostMs += budget / perMs(hostMs) + 0.005;
+      return 'budget';
+    },
+  } as unknown as Vcpu;
+  const loop = new RunLoop({ vcpu, timers, time, io, readHostMs: () => hostMs, interruptPending: () => false, onExit: () => true, beforeSlice: () => undefined });
+  // A guest's tick: every 4 ms, armed anew each time.
+  const lateMs: number[] = [];
+  const tick = timers.createTimer('tick', (nowNs) => {
+    lateMs.push(nowNs / 1e6 - dueMs);
+    dueMs = nowNs / 1e6 + 4;
+    tick.arm(dueMs * 1e6);
+  });
+  let dueMs = 4;
+  tick.arm(dueMs * 1e6);
+  const run = new Promise<void>((resolve, reject) => {
+    const end = timers.createTimer('end', () => {
+      void loop.stop().then(resolve);
+    });
+    end.arm(untilMs * 1e6);
+    loop.start(reject);
+  });
+  return { run, lateMs, slices: () => slices };
+}
+
+const worst = (values: readonly number[]): number => Math.max(...values);
+
+describe('slices', () => {
+  it('meet deadlines within 100 microseconds while the speed is steady', async () => {
+    const { run, lateMs, slices } = loopOver(() => 200_000, 2000);
+    await run;
+    expect(lateMs.length).toBeGreaterThan(480);
+    expect(worst(lateMs.slice(20))).toBeLessThan(0.1);
+    // And are not cut to pieces: two to four for each 2 ms.
+    expect(slices()).toBeLessThan(5000);
+  });
+
+  it('are not long after a phase that fills memory ten times as fast', async () => {
+    // 3 ms of REP, then 20 ms of ordinary code, again and again.
+    const { run, lateMs } = loopOver((hostMs) => (hostMs % 23 < 3 ? 2_000_000 : 100_000), 3000);
+    await run;
+    expect(lateMs.filter((late) => late > 1).length).toBeLessThan(lateMs.length * 0.05);
+    expect(worst(lateMs.slice(20))).toBeLessThan(10);
+  });
+
+  it('grow again after slices in which the host did something else', async () => {
+    const { run, slices } = loopOver((hostMs) => (hostMs % 100 < 2 ? 2000 : 200_000), 3000);
+    await run;
+    expect(slices()).toBeLessThan(12_000);
+  });
+});
