@@ -1,7 +1,7 @@
 // Decoded instructions as the JIT sees them: op records (core/cpu/isa/layout.ts OP) of the interpreter's blocks, read out
 // of a copy, with the handler's name, operand size and form instead of its number.
 
-import { HANDLER_NUMBERS } from '../isa/generated/decoder.ts';
+import { HANDLER_NUMBERS, SUB_NUMBERS } from '../isa/generated/decoder.ts';
 import { BLOCK, OP, OPF } from '../isa/layout.ts';
 
 export interface Handler {
@@ -96,6 +96,12 @@ export function readBlock(copy: BlockCopy): Block {
   return { address, start: view.getUint32(BLOCK.PHYS, true) & 0xfff, ops, end: ops.at(-1)?.end ?? 0 };
 }
 
+const sseNames: string[] = [];
+for (const [name, number] of Object.entries(SUB_NUMBERS['SSE'] ?? {})) sseNames[number] = name;
+
+/** Handler name, of SSE instructions "SSE " and the name inside the group. */
+export const translationName = (op: Op): string => (op.handler.name === 'SSE' ? `SSE ${sseNames[op.sub] ?? ''}` : op.handler.name);
+
 export const isMemory = (op: Op): boolean => (op.flags & OPF.MEM) !== 0;
 export const isFlat = (op: Op): boolean => (op.flags & OPF.FLAT) !== 0;
 
@@ -105,7 +111,7 @@ const jumps = new Map(CONDITIONS.map((name, cc) => [`J${name}`, cc]));
 /** Condition code of Jcc, -1 of everything else. */
 export const conditionOfJump = (op: Op): number => jumps.get(op.handler.name) ?? -1;
 
-export type Terminator = 'jump' | 'branch' | 'call' | 'return' | 'next' | 'leave';
+export type Terminator = 'jump' | 'branch' | 'call' | 'return' | 'jump-indirect' | 'call-indirect' | 'next' | 'leave';
 
 /** How a block ends as far as the JIT follows it; `leave` is everything else. */
 export function terminatorOf(block: Block): Terminator {
@@ -117,7 +123,9 @@ export function terminatorOf(block: Block): Terminator {
   if (conditionOfJump(last) >= 0) return 'branch';
   if (name === 'JMP_J') return 'jump';
   if (name === 'CALL_J') return 'call';
-  if (name === 'RET') return 'return';
+  if (name === 'RET' || name === 'RET_I') return 'return';
+  if (name === 'JMP_E') return 'jump-indirect';
+  if (name === 'CALL_E') return 'call-indirect';
   return 'leave';
 }
 

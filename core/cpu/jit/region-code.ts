@@ -5,12 +5,13 @@
 import { offsetOf } from '../isa/layout.ts';
 import { STORED } from './flag-kinds.ts';
 import type { Op } from './op-record.ts';
-import { I32, I64, VOID, W, WasmWriter } from './wasm-encoder.ts';
+import { V } from './simd.ts';
+import { I32, I64, V128, VOID, W, WasmWriter } from './wasm-encoder.ts';
 
 /** Function indices of the imports of every module, in the order of IMPORTS. */
 export const IMPORTS = [
   'jitRead', 'jitReadSegment', 'jitWrite', 'jitWriteSegment', 'jitFlags32', 'jitFlags64', 'jitSetCarry', 'jitSetCarryOverflow', 'jitMulHighUnsigned',
-  'jitMulHighSigned', 'executeSse', 'executeX87', 'executeMmx',
+  'jitMulHighSigned', 'jitDouble', 'jitSingle', 'executeSse', 'executeX87', 'executeMmx',
 ] as const;
 export type ImportName = (typeof IMPORTS)[number];
 const importIndex = new Map<ImportName, number>(IMPORTS.map((name, i) => [name, i]));
@@ -32,7 +33,8 @@ const L = {
   rip: 17,
   tlb: 18, budget: 19, flagKind: 20, flagC: 21, flagA: 22, flagB: 23, host: 24, entry: 25, how: 26, linear32: 27, t0: 28, t1: 29, t2: 30,
   linear64: 31, flagA64: 32, flagB64: 33, q0: 34, q1: 35, q2: 36,
-  v0: 37, v1: 38,
+  fpOk: 37,
+  v0: 38, v1: 39, xmm: 40,
 } as const;
 
 export class RegionCode {
@@ -43,6 +45,12 @@ export class RegionCode {
   /** Guest registers that are read or written anywhere, by bit: complete after the first of two passes. */
   used = 0;
   written = 0;
+  /** XMM registers, by bit. */
+  usedXmm = 0;
+  writtenXmm = 0;
+  /** Instructions that need CR0 and CR4 to allow SSE; that look whether floating point may go the short way. */
+  usesSse = false;
+  usesFloat = false;
   /** Segments whose flatness the code relies on. */
   assumed = 0;
   /** What the flags are at this point of the emission. */
@@ -66,7 +74,7 @@ export class RegionCode {
 
   locals(): { count: number; type: number }[] {
     const word = this.wide ? I64 : I32;
-    return [{ count: 18, type: word }, { count: 13, type: I32 }, { count: 6, type: I64 }, { count: 2, type: 0x7b }];
+    return [{ count: 18, type: word }, { count: 13, type: I32 }, { count: 6, type: I64 }, { count: 1, type: I32 }, { count: 18, type: V128 }];
   }
 
   // --- Labels.
@@ -218,6 +226,32 @@ export class RegionCode {
       this.loadField(this.wide ? W.i64_load : W.i32_load, 'GPR', r);
       this.set(r);
     }
+    for (let r = 0; r < GPRS; r++) if (((this.usedXmm >> r) & 1) !== 0) this.loadXmm(r);
+  }
+
+  // --- XMM registers.
+
+  getXmm(register: number): void {
+    this.usedXmm |= 1 << register;
+    this.get(L.xmm + register);
+  }
+
+  setXmm(register: number): void {
+    this.usedXmm |= 1 << register;
+    this.writtenXmm |= 1 << register;
+    this.set(L.xmm + register);
+  }
+
+  loadXmm(register: number): void {
+    this.i32(0);
+    this.w.simdMemory(V.v128_load, 0, this.setup.cpu + offsetOf('XMM', register));
+    this.set(L.xmm + register);
+  }
+
+  storeXmm(register: number): void {
+    this.i32(0);
+    this.get(L.xmm + register);
+    this.w.simdMemory(V.v128_store, 0, this.setup.cpu + offsetOf('XMM', register));
   }
 
   /** In 32-bit code the upper halves are 0 before and after, see pushUpperHalves(). */
@@ -226,6 +260,7 @@ export class RegionCode {
       if (((this.written >> r) & 1) === 0) continue;
       this.storeField(this.wide ? W.i64_store : W.i32_store, 'GPR', () => this.get(r), r);
     }
+    for (let r = 0; r < GPRS; r++) if (((this.writtenXmm >> r) & 1) !== 0) this.storeXmm(r);
   }
 
   /** Not 0 when a register that 32-bit code writes has something left over from 64-bit code in its upper half. */

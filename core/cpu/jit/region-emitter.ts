@@ -13,10 +13,11 @@
 //   how ? (return CURRENT_OP) : (RIP, BUDGET back; BLOCK_RUNNING = 0; return 0)
 
 import { pushCondition, storeKind } from './emit-flags.ts';
-import { bail, bailIf, loadHost, noteFlags } from './emit-memory.ts';
+import { bail, bailIf, hostOfOperand, loadHost, noteFlags } from './emit-memory.ts';
+import { noteFloat } from './emit-sse-float.ts';
 import { emitDrop, emitPush, emitTop } from './emit-stack.ts';
 import { DYNAMIC } from './flag-kinds.ts';
-import { conditionOfJump, type Op, type BlockCopy, targetOf } from './op-record.ts';
+import { conditionOfJump, isMemory, type Op, type BlockCopy, targetOf } from './op-record.ts';
 import { RegionCode, type RegionSetup } from './region-code.ts';
 import { buildGraph, followed, kindAfter, liveAtEnd, liveBefore, type Node, type RegionGraph } from './region-graph.ts';
 import { type FunctionBody, W } from './wasm-encoder.ts';
@@ -72,6 +73,7 @@ class Emitter {
     c.set(local.tlb);
     c.loadField(W.i32_load, 'BUDGET');
     c.set(local.budget);
+    if (c.usesFloat) noteFloat(c);
     this.tree(0);
     c.op(W.unreachable);
     c.end();
@@ -102,11 +104,26 @@ class Emitter {
     c.i32(0);
   }
 
-  /** In 32-bit code: the segments are flat, and no written register has an upper half. Else the interpreter runs the block. */
+  /**
+   * In 32-bit code: the segments are flat, and no written register has an upper half. SSE is enabled when it is used. Else the
+   * interpreter runs the block.
+   */
   private checkAssumptions(): void {
     const { c } = this;
-    if (c.wide) return;
-    c.pushUpperHalves();
+    if (c.wide && !c.usesSse) return;
+    if (c.wide) c.i32(0);
+    else c.pushUpperHalves();
+    if (c.usesSse) {
+      // CR0.EM, CR0.TS clear, CR4.OSFXSR set.
+      c.loadField(W.i32_load, 'CR0');
+      c.i32(0xc);
+      c.op(W.i32_and, W.i32_or);
+      c.loadField(W.i32_load, 'CR4');
+      c.i32(0x200);
+      c.op(W.i32_and);
+      c.i32(0x200);
+      c.op(W.i32_xor, W.i32_or);
+    }
     for (let segment = 0; segment < 6; segment++) {
       if (((c.assumed >> segment) & 1) === 0) continue;
       c.loadField(W.i32_load, 'SEG_BASE', segment);
@@ -203,6 +220,19 @@ class Emitter {
         this.spend(node);
         this.edge(node, node.taken, targetOf(last));
         break;
+      case 'jump-indirect':
+        this.indirectTarget(last);
+        this.spend(node);
+        noteFlags(c);
+        c.br(c.exitLabel);
+        break;
+      case 'call-indirect':
+        this.indirectTarget(last);
+        emitPush(c, last, () => c.ripAt(last.end));
+        this.spend(node);
+        noteFlags(c);
+        c.br(c.exitLabel);
+        break;
       default:
         this.leaveByReturn(node, last);
     }
@@ -226,6 +256,20 @@ class Emitter {
     c.end();
   }
 
+  /** Sets `rip` to the target of JMP or CALL with a register or memory operand. */
+  private indirectTarget(last: Op): void {
+    const { c } = this;
+    const size = c.wide ? 3 : 2;
+    if (isMemory(last)) {
+      hostOfOperand(c, last, 1 << size, 'read');
+      loadHost(c, size);
+    } else {
+      c.getWord(last.rm);
+    }
+    c.set(c.local.rip);
+    this.checkRip(last);
+  }
+
   private leaveByReturn(node: Node, last: Op): void {
     const { c } = this;
     const { local } = c;
@@ -233,7 +277,7 @@ class Emitter {
     loadHost(c, c.wide ? 3 : 2);
     c.set(local.rip);
     this.checkRip(last);
-    emitDrop(c, c.wide ? 8 : 4);
+    emitDrop(c, (c.wide ? 8 : 4) + (last.handler.name === 'RET_I' ? last.immLow & 0xffff : 0));
     this.spend(node);
     for (const target of node.returns) {
       if (!followed(this.graph.flow, node.index, target)) continue;

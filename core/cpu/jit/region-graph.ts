@@ -2,6 +2,7 @@
 
 import { analyseFlow, type FlowGraph, longestPath } from './control-flow.ts';
 import { kindAfterRead } from './emit-flags.ts';
+import { addressable } from './emit-memory.ts';
 import { DYNAMIC, STORED } from './flag-kinds.ts';
 import { type Block, conditionOfJump, isMemory, type Op, readBlock, type BlockCopy, targetOf, type Terminator, terminatorOf } from './op-record.ts';
 import type { RegionCode } from './region-code.ts';
@@ -81,7 +82,9 @@ function shapeOf(c: RegionCode, block: Block): Shape {
     if (translation === undefined) return { terminator: 'leave', body, leavesAt: op };
     body.push({ op, translation });
   }
-  return { terminator, body, leavesAt: terminator === 'leave' ? block.ops.at(-1) : undefined };
+  const last = block.ops.at(-1);
+  const leaves = terminator === 'leave' || (last !== undefined && terminator !== 'next' && isMemory(last) && !addressable(c, last));
+  return leaves ? { terminator: 'leave', body, leavesAt: last } : { terminator, body, leavesAt: undefined };
 }
 
 /** Flags before an instruction matter, given that those after it do or do not. */

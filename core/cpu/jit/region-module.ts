@@ -32,6 +32,8 @@ const SIGNATURES: Readonly<Record<ImportName, FunctionType>> = {
   jitSetCarryOverflow: { params: [I32, I32], results: [] },
   jitMulHighUnsigned: { params: [I64, I64], results: [I64] },
   jitMulHighSigned: { params: [I64, I64], results: [I64] },
+  jitDouble: { params: [I32, I64, I64, I32, I32, I32], results: [I64] },
+  jitSingle: { params: [I32, I32, I32, I32, I32, I32], results: [I32] },
   executeSse: { params: [I32], results: [] },
   executeX87: { params: [I32], results: [] },
   executeMmx: { params: [I32], results: [] },

@@ -30,7 +30,8 @@ export const W = {
   i64_clz: 0x79, i64_ctz: 0x7a, i64_popcnt: 0x7b, i64_add: 0x7c, i64_sub: 0x7d, i64_mul: 0x7e, i64_div_s: 0x7f,
   i64_div_u: 0x80, i64_rem_s: 0x81, i64_rem_u: 0x82, i64_and: 0x83, i64_or: 0x84, i64_xor: 0x85, i64_shl: 0x86,
   i64_shr_s: 0x87, i64_shr_u: 0x88, i64_rotl: 0x89, i64_rotr: 0x8a,
-  f64_abs: 0x99, f64_neg: 0x9a, f64_sqrt: 0x9f, f64_add: 0xa0, f64_sub: 0xa1, f64_mul: 0xa2, f64_div: 0xa3,
+  f32_demote_f64: 0xb6, f64_promote_f32: 0xbb, f64_convert_i32_s: 0xb7, f64_convert_i64_s: 0xb9, f32_convert_i32_s: 0xb2, i32_reinterpret_f32: 0xbc, f32_reinterpret_i32: 0xbe,
+  f32_add: 0x92, f32_sub: 0x93, f32_mul: 0x94, f32_div: 0x95, f64_abs: 0x99, f64_neg: 0x9a, f64_sqrt: 0x9f, f64_add: 0xa0, f64_sub: 0xa1, f64_mul: 0xa2, f64_div: 0xa3,
   i32_wrap_i64: 0xa7, i64_extend_i32_s: 0xac, i64_extend_i32_u: 0xad,
   i64_reinterpret_f64: 0xbd, f64_reinterpret_i64: 0xbf,
   i32_extend8_s: 0xc0, i32_extend16_s: 0xc1, i64_extend8_s: 0xc2, i64_extend16_s: 0xc3, i64_extend32_s: 0xc4,
@@ -196,6 +197,18 @@ export class WasmWriter {
   simd(opcode: number): void {
     this.byte(PREFIX_SIMD);
     this.u32(opcode);
+  }
+
+  /** extract_lane and replace_lane. */
+  simdLane(opcode: number, lane: number): void {
+    this.simd(opcode);
+    this.byte(lane);
+  }
+
+  /** i8x16.shuffle, or v128.const with its 16 bytes. */
+  simdBytes(opcode: number, bytes: readonly number[]): void {
+    this.simd(opcode);
+    for (let i = 0; i < 16; i++) this.byte((bytes[i] ?? 0) & 0xff);
   }
 
   simdMemory(opcode: number, align: number, offset: number): void {

@@ -12,7 +12,8 @@ import { executeMmx } from './mmx';
 import { executeSse } from './sse';
 import { executeX87 } from './x87';
 import {
-  jitFlags32, jitFlags64, jitMulHighSigned, jitMulHighUnsigned, jitRead, jitReadSegment, jitSetCarry, jitSetCarryOverflow, jitWrite, jitWriteSegment,
+  jitDouble, jitFlags32, jitFlags64, jitMulHighSigned, jitMulHighUnsigned, jitRead, jitReadSegment, jitSetCarry, jitSetCarryOverflow, jitSingle, jitWrite,
+  jitWriteSegment,
 } from './jit';
 import { resetCpu } from './reset';
 import { currentInstructionCount, initRun, resume, run, settleFault } from './run';
@@ -24,8 +25,8 @@ export {
 };
 // For the JIT and the code that it makes.
 export {
-  executeMmx, executeSse, executeX87, jitFind, jitFlags32, jitFlags64, jitInstall, jitMulHighSigned, jitMulHighUnsigned, jitRead, jitReadSegment, jitRemove,
-  jitSetCarry, jitSetCarryOverflow, jitWatch, jitWrite, jitWriteSegment, setJitThreshold,
+  executeMmx, executeSse, executeX87, jitDouble, jitFind, jitFlags32, jitFlags64, jitInstall, jitMulHighSigned, jitMulHighUnsigned, jitRead, jitReadSegment, jitRemove,
+  jitSetCarry, jitSetCarryOverflow, jitSingle, jitWatch, jitWrite, jitWriteSegment, setJitThreshold,
 };
 
 /** Once, after the module is instantiated over a cleared vCPU area. */

@@ -10,6 +10,7 @@ import { mulHighSigned, mulHighUnsigned } from './muldiv';
 import { segmentLinear } from './op';
 import { codeGranules, markDirty, pageMapEntry } from './physical';
 import { SAR, SHL, SHR, shifted } from './shift';
+import { beginFloat, double, endFloat, single } from './sse-float';
 import { cpu, get32, get64, set32 } from './state';
 import { alignmentChecked, currentTable, isCanonical, raiseNonCanonical, refreshWriteTag, translate } from './tlb';
 import { ACCESS_READ, ACCESS_WRITE, EFER_LMA } from './walk';
@@ -156,4 +157,46 @@ export function jitMulHighUnsigned(a: u64, b: u64): u64 {
 
 export function jitMulHighSigned(a: u64, b: u64): u64 {
   return mulHighSigned(a, b);
+}
+
+// --- Scalar floating point, when the quick look says that more than the result may come out. May unwind (#XM).
+
+export function jitDouble(kind: u32, a: u64, b: u64, op: usize, block: usize, budget: i32): u64 {
+  running(op, block, budget);
+  beginFloat();
+  const result = doubleOf(kind, a, b);
+  endFloat();
+  return result;
+}
+
+function doubleOf(kind: u32, a: u64, b: u64): u64 {
+  switch (kind) {
+    case 0: return double(0, a, b);
+    case 1: return double(1, a, b);
+    case 2: return double(2, a, b);
+    case 3: return double(3, a, b);
+    case 4: return double(4, a, b);
+    case 5: return double(5, a, b);
+    default: return double(6, a, b);
+  }
+}
+
+export function jitSingle(kind: u32, a: u32, b: u32, op: usize, block: usize, budget: i32): u32 {
+  running(op, block, budget);
+  beginFloat();
+  const result = singleOf(kind, a, b);
+  endFloat();
+  return result;
+}
+
+function singleOf(kind: u32, a: u32, b: u32): u32 {
+  switch (kind) {
+    case 0: return single(0, a, b);
+    case 1: return single(1, a, b);
+    case 2: return single(2, a, b);
+    case 3: return single(3, a, b);
+    case 4: return single(4, a, b);
+    case 5: return single(5, a, b);
+    default: return single(6, a, b);
+  }
 }

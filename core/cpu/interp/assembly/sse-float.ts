@@ -36,7 +36,7 @@ export function endFloat(): void {
 
 // @ts-ignore: decorator
 @inline
-function single(kind: u32, a: u32, b: u32): u32 {
+export function single(kind: u32, a: u32, b: u32): u32 {
   if (kind == ADD) return f32Add(a, b);
   if (kind == SUB) return f32Sub(a, b);
   if (kind == MUL) return f32Mul(a, b);
@@ -48,7 +48,7 @@ function single(kind: u32, a: u32, b: u32): u32 {
 
 // @ts-ignore: decorator
 @inline
-function double(kind: u32, a: u64, b: u64): u64 {
+export function double(kind: u32, a: u64, b: u64): u64 {
   if (kind == ADD) return f64Add(a, b);
   if (kind == SUB) return f64Sub(a, b);
   if (kind == MUL) return f64Mul(a, b);

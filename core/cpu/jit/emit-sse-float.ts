@@ -1,0 +1,271 @@
+// SSE floating point. When MXCSR rounds to nearest, masks PE and has it set already, ordinary operands with an ordinary result
+// change nothing but the destination: then the operation is WebAssembly's. Else the interpreter's routine computes result
+// and flags. Operands and results are looked at as bits: |x| doubled, so that the sign is gone.
+
+import { callSse, emitSseCall, operandAccepted, pushLow, pushV, xmmHost } from './emit-xmm.ts';
+import { noteFlags } from './emit-memory.ts';
+import { isMemory, type Op } from './op-record.ts';
+import type { RegionCode } from './region-code.ts';
+import { V } from './simd.ts';
+import type { Translation, Translations } from './translation.ts';
+import { W } from './wasm-encoder.ts';
+
+/** RC, PM and PE of MXCSR: to nearest, PE masked and set. */
+const MXCSR_LOOK = 0x7020;
+const MXCSR_FAST = 0x1020;
+/** Numbers of core/cpu/interp/assembly/sse-float.ts. */
+const KIND = { ADD: 0, SUB: 1, MUL: 2, DIV: 3, MIN: 4, MAX: 5, SQRT: 6 } as const;
+
+/** Whether floating point may go the short way now: at the region's entry and after anything that may set PE. */
+export function noteFloat(c: RegionCode): void {
+  c.loadField(W.i32_load, 'MXCSR');
+  c.i32(MXCSR_LOOK);
+  c.op(W.i32_and);
+  c.i32(MXCSR_FAST);
+  c.op(W.i32_eq);
+  c.set(c.local.fpOk);
+}
+
+function helperArguments(c: RegionCode, op: Op): void {
+  c.i32(op.address | 0);
+  c.i32(c.blockAddress | 0);
+  c.get(c.local.budget);
+}
+
+/** Not denormal (zero, infinity and NaN pass): |x| * 2 - 1, unsigned, is at least twice the smallest normal number less 1. */
+function passesDenormal64(c: RegionCode, local: number): void {
+  c.get(local);
+  c.i64(1);
+  c.op(W.i64_shl);
+  c.i64(1);
+  c.op(W.i64_sub);
+  c.w.i64(-1, 0x001f_ffff);
+  c.op(W.i64_ge_u);
+}
+
+function passesDenormal32(c: RegionCode, local: number): void {
+  c.get(local);
+  c.i32(1);
+  c.op(W.i32_shl);
+  c.i32(1);
+  c.op(W.i32_sub);
+  c.i32(0x00ff_ffff);
+  c.op(W.i32_ge_u);
+}
+
+/** Normal and above the smallest exponent (tininess is detected after rounding), finite. */
+function plain64(c: RegionCode, local: number): void {
+  c.get(local);
+  c.i64(1);
+  c.op(W.i64_shl);
+  c.w.i64(0, 0x0040_0000);
+  c.op(W.i64_sub);
+  c.w.i64(0, 0xffa0_0000 | 0);
+  c.op(W.i64_lt_u);
+}
+
+function plain32(c: RegionCode, local: number): void {
+  c.get(local);
+  c.i32(1);
+  c.op(W.i32_shl);
+  c.i32(0x0200_0000);
+  c.op(W.i32_sub);
+  c.i32(0xfd00_0000 | 0);
+  c.op(W.i32_lt_u);
+}
+
+/** ADDSD to DIVSD, ADDSS to DIVSS. */
+function emitScalar(c: RegionCode, op: Op, kind: 'ADD' | 'SUB' | 'MUL' | 'DIV', double: boolean): void {
+  const { local } = c;
+  const bytes = double ? 8 : 4;
+  const a = double ? local.q0 : local.t0;
+  const b = double ? local.q1 : local.t1;
+  const r = double ? local.q2 : local.t2;
+  xmmHost(c, op, bytes, 'read');
+  c.usesFloat = true;
+  pushLow(c, op, bytes);
+  c.set(b);
+  c.getXmm(op.reg);
+  c.w.simdLane(double ? V.i64x2_extract_lane : V.i32x4_extract_lane, 0);
+  c.set(a);
+  const toFloat = double ? W.f64_reinterpret_i64 : W.f32_reinterpret_i32;
+  c.get(a);
+  c.op(toFloat);
+  c.get(b);
+  c.op(toFloat);
+  const table = double ? { ADD: W.f64_add, SUB: W.f64_sub, MUL: W.f64_mul, DIV: W.f64_div } : { ADD: W.f32_add, SUB: W.f32_sub, MUL: W.f32_mul, DIV: W.f32_div };
+  c.op(table[kind], double ? W.i64_reinterpret_f64 : W.i32_reinterpret_f32);
+  c.set(r);
+  (double ? passesDenormal64 : passesDenormal32)(c, a);
+  (double ? passesDenormal64 : passesDenormal32)(c, b);
+  c.op(W.i32_and);
+  (double ? plain64 : plain32)(c, r);
+  c.op(W.i32_and);
+  c.get(local.fpOk);
+  c.op(W.i32_and, W.i32_eqz);
+  c.open(W.if);
+  noteFlags(c);
+  c.i32(KIND[kind]);
+  c.get(a);
+  c.get(b);
+  helperArguments(c, op);
+  c.call(double ? 'jitDouble' : 'jitSingle');
+  c.set(r);
+  noteFloat(c);
+  c.end();
+  c.getXmm(op.reg);
+  c.get(r);
+  c.w.simdLane(double ? V.i64x2_replace_lane : V.i32x4_replace_lane, 0);
+  c.setXmm(op.reg);
+}
+
+/** Vector forms of the looks; the lanes' results are all ones or 0. */
+function constant64(c: RegionCode, low: number, high: number): void {
+  const bytes = [low, high, low, high].flatMap((word) => [word & 0xff, (word >> 8) & 0xff, (word >> 16) & 0xff, word >>> 24]);
+  c.w.simdBytes(V.v128_const, bytes);
+}
+
+function magnitude(c: RegionCode, local: number, double: boolean): void {
+  c.get(local);
+  if (double) constant64(c, -1, 0x7fff_ffff);
+  else constant64(c, 0x7fff_ffff, 0x7fff_ffff);
+  c.w.simd(V.v128_and);
+}
+
+/** Pushes an i32: all lanes are at least `least` and below infinity, or (with `zero`) 0. */
+function lanesWithin(c: RegionCode, local: number, double: boolean, least: number, zero: boolean): void {
+  if (double) {
+    magnitude(c, local, true);
+    constant64(c, -1, least - 1);
+    c.w.simd(V.i64x2_gt_s);
+    magnitude(c, local, true);
+    constant64(c, 0, 0x7ff0_0000);
+    c.w.simd(V.i64x2_lt_s);
+    c.w.simd(V.v128_and);
+    if (zero) {
+      magnitude(c, local, true);
+      constant64(c, 0, 0);
+      c.w.simd(V.i64x2_eq);
+      c.w.simd(V.v128_or);
+    }
+    c.w.simd(V.i64x2_all_true);
+    return;
+  }
+  magnitude(c, local, false);
+  constant64(c, least, least);
+  c.w.simd(V.i32x4_sub);
+  constant64(c, 0x7f80_0000 - least, 0x7f80_0000 - least);
+  c.w.simd(V.i32x4_lt_u);
+  if (zero) {
+    magnitude(c, local, false);
+    constant64(c, 0, 0);
+    c.w.simd(V.i32x4_eq);
+    c.w.simd(V.v128_or);
+  }
+  c.w.simd(V.i32x4_all_true);
+}
+
+function emitPacked(c: RegionCode, op: Op, kind: 'ADD' | 'SUB' | 'MUL' | 'DIV', double: boolean): void {
+  const { local } = c;
+  xmmHost(c, op, 16, 'read');
+  c.usesFloat = true;
+  pushV(c, op);
+  c.set(local.v1);
+  c.getXmm(op.reg);
+  c.set(local.v0);
+  c.get(local.fpOk);
+  lanesWithin(c, local.v0, double, double ? 0x0010_0000 : 0x0080_0000, true);
+  c.op(W.i32_and);
+  lanesWithin(c, local.v1, double, double ? 0x0010_0000 : 0x0080_0000, true);
+  c.op(W.i32_and);
+  c.get(local.v0);
+  c.get(local.v1);
+  const table = double
+    ? { ADD: V.f64x2_add, SUB: V.f64x2_sub, MUL: V.f64x2_mul, DIV: V.f64x2_div }
+    : { ADD: V.f32x4_add, SUB: V.f32x4_sub, MUL: V.f32x4_mul, DIV: V.f32x4_div };
+  c.w.simd(table[kind]);
+  c.set(local.v1);
+  lanesWithin(c, local.v1, double, double ? 0x0020_0000 : 0x0100_0000, false);
+  c.op(W.i32_and);
+  c.open(W.if);
+  c.get(local.v1);
+  c.setXmm(op.reg);
+  c.else();
+  emitSseCall(c, op);
+  c.loadXmm(op.reg);
+  noteFloat(c);
+  c.end();
+}
+
+/** Calls that may set MXCSR flags. */
+function floatCall(bytes: number, writes: 'xmm' | 'register' | 'flags', generalSource = false): Translation {
+  const call = callSse(bytes, writes, generalSource);
+  return {
+    ...call,
+    emit: (c, op, live) => {
+      c.usesFloat = true;
+      call.emit(c, op, live);
+      noteFloat(c);
+    },
+  };
+}
+
+export function addSseFloatTranslations(table: Translations): void {
+  const set = (name: string, translation: Translation): void => {
+    table.set(`SSE ${name}`, translation);
+  };
+  for (const kind of ['ADD', 'SUB', 'MUL', 'DIV'] as const) {
+    for (const [suffix, double] of [['SD', true], ['SS', false]] as const) {
+      set(`${kind}${suffix}`, { accepts: operandAccepted, exits: true, emit: (c, op) => emitScalar(c, op, kind, double) });
+    }
+    for (const [suffix, double] of [['PD', true], ['PS', false]] as const) {
+      set(`${kind}${suffix}`, { accepts: operandAccepted, exits: true, emit: (c, op) => emitPacked(c, op, kind, double) });
+    }
+  }
+  for (const name of ['MINPS', 'MINPD', 'MAXPS', 'MAXPD', 'SQRTPS', 'SQRTPD', 'HADDPS', 'HADDPD', 'HSUBPS', 'HSUBPD', 'ADDSUBPS', 'ADDSUBPD', 'DPPS', 'DPPD',
+    'CMPPS', 'CMPPD', 'ROUNDPS', 'ROUNDPD', 'CVTDQ2PS', 'CVTPS2DQ', 'CVTTPS2DQ', 'CVTPD2PS', 'CVTPD2DQ', 'CVTTPD2DQ', 'RCPPS', 'RSQRTPS']) {
+    set(name, floatCall(16, 'xmm'));
+  }
+  for (const name of ['MINSD', 'MAXSD', 'SQRTSD', 'CMPSD_XMM', 'ROUNDSD', 'CVTSD2SS', 'CVTPS2PD']) set(name, floatCall(8, 'xmm'));
+  for (const name of ['MINSS', 'MAXSS', 'SQRTSS', 'CMPSS', 'ROUNDSS', 'CVTSS2SD', 'RCPSS', 'RSQRTSS']) set(name, floatCall(4, 'xmm'));
+  for (const name of ['UCOMISD', 'COMISD']) set(name, floatCall(8, 'flags'));
+  for (const name of ['UCOMISS', 'COMISS']) set(name, floatCall(4, 'flags'));
+  for (const name of ['CVTSD2SI', 'CVTTSD2SI']) set(name, floatCall(8, 'register'));
+  for (const name of ['CVTSS2SI', 'CVTTSS2SI']) set(name, floatCall(4, 'register'));
+  const [narrowSingle, wideSingle] = [floatCall(4, 'xmm', true), floatCall(8, 'xmm', true)];
+  set('CVTSI2SS', { accepts: operandAccepted, exits: true, emit: (c, op, live) => (op.size === 3 ? wideSingle : narrowSingle).emit(c, op, live) });
+  const wideConversion = floatCall(8, 'xmm', true);
+  set('CVTSI2SD', {
+    accepts: operandAccepted,
+    exits: true,
+    emit: (c, op, live) => {
+      if (op.size === 3) {
+        wideConversion.emit(c, op, live);
+        return;
+      }
+      // 32-bit integers are exact.
+      xmmHost(c, op, 4, 'read');
+      c.getXmm(op.reg);
+      if (isMemory(op)) pushLow(c, op, 4);
+      else c.getRegister(op.rm, 2);
+      c.op(W.f64_convert_i32_s);
+      c.w.simdLane(V.f64x2_replace_lane, 0);
+      c.setXmm(op.reg);
+    },
+  });
+  set('CVTDQ2PD', {
+    accepts: operandAccepted,
+    emit: (c, op) => {
+      xmmHost(c, op, 8, 'read');
+      if (isMemory(op)) {
+        c.get(c.local.host);
+        c.w.simdMemory(V.v128_load64_zero, 0, 0);
+      } else {
+        c.getXmm(op.rm);
+      }
+      c.w.simd(V.f64x2_convert_low_i32x4_s);
+      c.setXmm(op.reg);
+    },
+  });
+}
+
