@@ -166,6 +166,12 @@ field('STEP_STATE', 'u32');
 // EVENT.INTR and EVENT.NMI that arrived while masked: they return to EVENTS when the mask falls.
 field('EVENTS_HELD', 'i32');
 
+// What compiled regions may rely on without a look-up: CODE_MODE in bits 0-2, 8 not protected mode, 16 CS is not flat; a count
+// of removed regions above.
+field('JIT_CONTEXT', 'u32');
+// TLB of instruction fetches at the current CPL (address).
+field('TLB_EXEC', 'u32');
+
 export const VCPU_FIELDS: readonly Field[] = fields;
 export const VCPU_STATE_BYTES = Math.ceil(end / 4096) * 4096;
 
@@ -250,7 +256,7 @@ export const AREA = {
   STAGING: 0xd_0000,
   POOL: 0x10_0000,
   POOL_END: 0x110_0000,
-  /** Free for the JIT up to the end of the area (24 MiB). */
+  /** Where indirect jumps of compiled code find compiled code: JIT_TARGET entries by RIP. Free behind, up to 24 MiB. */
   JIT: 0x110_0000,
 } as const;
 
@@ -266,6 +272,18 @@ export const BLOCK = {
   FLAGS: 20, // u32, free
   COUNTER: 24, // u32, executions that began with a look-up, for the JIT
   JIT: 28, // u32, index of compiled code, for the JIT
+} as const;
+
+// --- An entry of the table at AREA.JIT.
+export const JIT_TARGET = {
+  ENTRY_BYTES: 32,
+  /** Entries, a power of 2; the low bits of RIP (exclusive or the page number's) choose. */
+  COUNT: 4096,
+  RIP: 0, // u64
+  CONTEXT: 8, // u32, JIT_CONTEXT
+  PHYS_PAGE: 12, // u32
+  FUNCTION: 16, // u32, table index
+  NEED: 20, // u32, most instructions retired between two looks at the budget
 } as const;
 
 // --- Software TLB: per privilege one direct-mapped table.

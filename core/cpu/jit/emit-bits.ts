@@ -1,9 +1,9 @@
 // SETcc, CMOVcc, sign extensions of the accumulator, bit tests and scans, BSWAP, CLD and STD.
 
-import { constant, ops, pushCondition, setA, getA, signExtend, storeFlags } from './emit-flags.ts';
+import { beforeOverride, constant, getA, ops, pushCondition, setA, signExtend } from './emit-flags.ts';
 import { pushE, setE } from './emit-alu.ts';
 import { addressable, hostOfOperand, storeHost } from './emit-memory.ts';
-import { FLAG_OP, kindOf, STORED } from './flag-kinds.ts';
+import { FLAG_OP, kindOf, overridden, OVERRIDE } from './flag-kinds.ts';
 import { isMemory, type Op } from './op-record.ts';
 import type { RegionCode } from './region-code.ts';
 import type { Translations } from './translation.ts';
@@ -42,6 +42,8 @@ function emitCmov(c: RegionCode, op: Op, cc: number): void {
   c.setRegister(op.reg, size);
 }
 
+const bitTestKind = (_op: Op, before: number): number => overridden(before, OVERRIDE.CARRY);
+
 /** BT, BTS, BTR, BTC of a register, or by an immediate also of memory. Only CF changes. */
 function emitBitTest(c: RegionCode, op: Op, kind: string, immediate: boolean, live: boolean): void {
   const { size } = op.handler;
@@ -49,7 +51,7 @@ function emitBitTest(c: RegionCode, op: Op, kind: string, immediate: boolean, li
   const bits = 8 << size;
   const changes = kind !== 'BT';
   if (isMemory(op)) hostOfOperand(c, op, 1 << size, changes ? 'write' : 'read');
-  if (live) storeFlags(c);
+  if (live) beforeOverride(c, OVERRIDE.CARRY);
   const value = size === 3 ? c.local.q0 : c.local.t0;
   const position = size === 3 ? c.local.q1 : c.local.t1;
   pushE(c, op, size);
@@ -82,8 +84,8 @@ function emitBitTest(c: RegionCode, op: Op, kind: string, immediate: boolean, li
   if (size === 3) c.op(W.i32_wrap_i64);
   c.i32(1);
   c.op(W.i32_and);
-  c.call('jitSetCarry');
-  c.flags = STORED;
+  c.set(c.local.flagV);
+  c.flags = overridden(c.flags, OVERRIDE.CARRY);
 }
 
 /** BSF and BSR leave the destination alone when the source is 0. */
@@ -179,8 +181,8 @@ export function addBitTranslations(table: Translations): void {
   });
   for (const kind of ['BT', 'BTS', 'BTR', 'BTC']) {
     // A register bit number reaches beyond a memory operand.
-    table.set(`${kind}_EG`, { accepts: (_c, op) => !isMemory(op), emit: (c, op, live) => emitBitTest(c, op, kind, false, live), partial: true, kind: () => STORED });
-    table.set(`${kind}_EI`, { accepts: accepted, emit: (c, op, live) => emitBitTest(c, op, kind, true, live), partial: true, kind: () => STORED });
+    table.set(`${kind}_EG`, { accepts: (_c, op) => !isMemory(op), emit: (c, op, live) => emitBitTest(c, op, kind, false, live), partial: true, kind: bitTestKind });
+    table.set(`${kind}_EI`, { accepts: accepted, emit: (c, op, live) => emitBitTest(c, op, kind, true, live), partial: true, kind: bitTestKind });
   }
   for (const [name, forward] of [['BSF', true], ['BSR', false]] as const) {
     table.set(name, {

@@ -1,6 +1,6 @@
 // Flags of a region: setting the locals that stand for them, testing conditions on those operands, storing them.
 
-import { DYNAMIC, FLAG_OP, type FlagOp, kindOf, operationOf, sizeOf, STORED } from './flag-kinds.ts';
+import { baseOf, DYNAMIC, FLAG_OP, type FlagOp, kindOf, mustStoreBefore, operationOf, OVERRIDE, type Override, overrideOf, sizeOf, STORED } from './flag-kinds.ts';
 import type { RegionCode } from './region-code.ts';
 import { W } from './wasm-encoder.ts';
 
@@ -23,7 +23,21 @@ const supported: Readonly<Record<number, readonly number[]>> = {
 
 /** What the flags are after condition `cc` was looked at: kinds that cannot tell are stored first. */
 export function kindAfterRead(kind: number, cc: number): number {
-  return supported[operationOf(kind)]?.includes(cc >> 1) === true ? kind : STORED;
+  return readable(kind, cc >> 1) ? kind : STORED;
+}
+
+function readable(kind: number, test: number): boolean {
+  const override = overrideOf(kind);
+  if (override === 0) return kind === STORED || supported[operationOf(kind)]?.includes(test) === true;
+  if (test === CC.B) return true;
+  if (test === CC.O) return override !== OVERRIDE.CARRY;
+  if (test === CC.BE) return readable(baseOf(kind), CC.E);
+  return (test === CC.E || test === CC.S || test === CC.P) && readable(baseOf(kind), test);
+}
+
+/** Before an instruction that changes CF (and OF) alone, when it matters. */
+export function beforeOverride(c: RegionCode, override: Override): void {
+  if (mustStoreBefore(c.flags, override)) storeFlags(c);
 }
 
 // --- Operands.
@@ -160,14 +174,58 @@ function longCarry(c: RegionCode, operation: number, size: number): void {
 /** Pushes an i32 that is not 0 when condition `cc` (encoding order) holds; `exactly` makes it 0 or 1. */
 export function pushCondition(c: RegionCode, cc: number): void {
   const negated = (cc & 1) !== 0;
-  if (kindAfterRead(c.flags, cc) === STORED) storeFlags(c);
-  if (c.flags === STORED) pushStored(c, cc >> 1);
-  else pushDirect(c, c.flags, cc >> 1);
+  if (!readable(c.flags, cc >> 1)) storeFlags(c);
+  pushTest(c, c.flags, cc >> 1);
   if (negated) c.op(W.i32_eqz);
 }
 
 export function pushCarry(c: RegionCode): void {
   pushCondition(c, CARRY);
+}
+
+function pushTest(c: RegionCode, kind: number, test: number): void {
+  if (overrideOf(kind) !== 0) pushOverridden(c, kind, test);
+  else if (kind === STORED) pushStored(c, test);
+  else pushDirect(c, kind, test);
+}
+
+/** Bit of an override's value as i32; 64-bit ones from flagV64. */
+function overrideBit(c: RegionCode, override: number, position: number): void {
+  if (override >= OVERRIDE.ROL64) {
+    c.get(c.local.flagV64);
+    c.i64(position);
+    c.op(W.i64_shr_u, W.i32_wrap_i64);
+  } else {
+    c.get(c.local.flagV);
+    c.i32(position);
+    c.op(W.i32_shr_u);
+  }
+  c.i32(1);
+  c.op(W.i32_and);
+}
+
+function pushOverridden(c: RegionCode, kind: number, test: number): void {
+  const override = overrideOf(kind);
+  const top = override >= OVERRIDE.ROL64 ? 63 : 31;
+  const right = override === OVERRIDE.ROR32 || override === OVERRIDE.ROR64;
+  const carry = (): void => overrideBit(c, override, right ? top : 0);
+  if (test === CC.B) {
+    carry();
+  } else if (test === CC.O) {
+    if (override === OVERRIDE.CARRY_OVERFLOW) {
+      overrideBit(c, override, 1);
+    } else {
+      carry();
+      overrideBit(c, override, right ? top - 1 : top);
+      c.op(W.i32_xor);
+    }
+  } else if (test === CC.BE) {
+    carry();
+    pushTest(c, baseOf(kind), CC.E);
+    c.op(W.i32_or);
+  } else {
+    pushTest(c, baseOf(kind), test);
+  }
 }
 
 function pushDirect(c: RegionCode, kind: number, test: number): void {
@@ -277,28 +335,26 @@ export function storeFlags(c: RegionCode): void {
 /** Calls the interpreter for flags of a kind; with DYNAMIC the local says which. */
 export function storeKind(c: RegionCode, kind: number): void {
   const { local } = c;
-  const narrow = (): void => {
-    if (kind === DYNAMIC) c.get(local.flagKind);
-    else c.i32(kind);
-    c.get(local.flagA);
-    c.get(local.flagB);
-    c.get(local.flagC);
-    c.call('jitFlags32');
-  };
-  const wide = (): void => {
-    if (kind === DYNAMIC) c.get(local.flagKind);
-    else c.i32(kind);
-    c.get(local.flagA64);
-    c.get(local.flagB64);
-    c.get(local.flagC);
-    c.call('jitFlags64');
-  };
   if (kind !== DYNAMIC) {
-    if (sizeOf(kind) === 3) wide();
-    else narrow();
+    if (baseOf(kind) !== STORED) callFlags(c, sizeOf(kind) === 3, () => c.i32(baseOf(kind)));
+    const override = overrideOf(kind);
+    if (override === 0) return;
+    c.i32(override);
+    if (override >= OVERRIDE.ROL64) {
+      c.get(local.flagV64);
+    } else {
+      c.get(local.flagV);
+      c.op(W.i64_extend_i32_u);
+    }
+    c.call('jitOverride');
     return;
   }
-  c.get(local.flagKind);
+  const pushBase = (): void => {
+    c.get(local.flagKind);
+    c.i32(0xff);
+    c.op(W.i32_and);
+  };
+  pushBase();
   c.open(W.if);
   if (c.wide) {
     c.get(local.flagKind);
@@ -307,12 +363,35 @@ export function storeKind(c: RegionCode, kind: number): void {
     c.i32(3);
     c.op(W.i32_eq);
     c.open(W.if);
-    wide();
+    callFlags(c, true, pushBase);
     c.else();
-    narrow();
+    callFlags(c, false, pushBase);
     c.end();
   } else {
-    narrow();
+    callFlags(c, false, pushBase);
   }
   c.end();
+  c.get(local.flagKind);
+  c.i32(8);
+  c.op(W.i32_shr_u);
+  c.tee(local.t0);
+  c.open(W.if);
+  c.get(local.t0);
+  c.get(local.flagV64);
+  c.get(local.flagV);
+  c.op(W.i64_extend_i32_u);
+  c.get(local.t0);
+  c.i32(OVERRIDE.ROL64);
+  c.op(W.i32_ge_u, W.select);
+  c.call('jitOverride');
+  c.end();
+}
+
+function callFlags(c: RegionCode, wide: boolean, kind: () => void): void {
+  const { local } = c;
+  kind();
+  c.get(wide ? local.flagA64 : local.flagA);
+  c.get(wide ? local.flagB64 : local.flagB);
+  c.get(local.flagC);
+  c.call(wide ? 'jitFlags64' : 'jitFlags32');
 }

@@ -48,13 +48,13 @@ export function addressable(c: RegionCode, op: Op): boolean {
 }
 
 /** Sets the local `host` for the memory operand of an instruction. */
-export function hostOfOperand(c: RegionCode, op: Op, bytes: number, access: Access): void {
+export function hostOfOperand(c: RegionCode, op: Op, bytes: number, access: Access, aligned = false): void {
   pushOffset(c, op);
   if (c.wide && !isFlat(op) && op.seg >= 4) {
     c.loadField(W.i64_load, 'SEG_BASE', op.seg);
     c.op(W.i64_add);
   }
-  hostOfAddress(c, op, op.seg, bytes, access);
+  hostOfAddress(c, op, op.seg, bytes, access, aligned);
 }
 
 /** Sets `host` for a stack slot whose offset in SS is on the WebAssembly stack. */
@@ -66,7 +66,7 @@ export function hostOfStack(c: RegionCode, op: Op, bytes: number, access: Access
  * Takes a linear address (64-bit code) or an offset in `segment` from the stack. Nothing of the guest's state may have
  * changed since the instruction began.
  */
-export function hostOfAddress(c: RegionCode, op: Op, segment: number, bytes: number, access: Access): void {
+export function hostOfAddress(c: RegionCode, op: Op, segment: number, bytes: number, access: Access, aligned = false): void {
   const { local } = c;
   const assumed = !c.wide && ((c.setup.flatSegments >> segment) & 1) !== 0;
   const checked = !c.wide && !assumed;
@@ -83,6 +83,13 @@ export function hostOfAddress(c: RegionCode, op: Op, segment: number, bytes: num
       c.op(W.i32_add);
     }
     c.set(local.linear32);
+  }
+  if (aligned) {
+    // That fault comes before those of the page.
+    c.get(local.linear32);
+    c.i32(bytes - 1);
+    c.op(W.i32_and);
+    bailIf(c, op);
   }
   // The entry, and its tag against the page of the last byte: an access over a page end misses.
   c.get(local.linear32);

@@ -1,9 +1,9 @@
 // Shifts and rotates by an immediate, by one and by CL, of 32 and 64 bits (and shorter ones by constants), SHLD, SHRD.
 
-import { getA, getB, mask, ops, setA, setB, signExtend, storeFlags, storeKind } from './emit-flags.ts';
+import { beforeOverride, getA, getB, mask, ops, setA, setB, signExtend, storeFlags } from './emit-flags.ts';
 import { pushE, setE } from './emit-alu.ts';
 import { addressable, hostOfOperand } from './emit-memory.ts';
-import { FLAG_OP, type FlagOp, kindOf, STORED } from './flag-kinds.ts';
+import { DYNAMIC, FLAG_OP, type FlagOp, kindOf, overridden, OVERRIDE, type Override, STORED } from './flag-kinds.ts';
 import { isMemory, type Op } from './op-record.ts';
 import type { RegionCode } from './region-code.ts';
 import type { Translations } from './translation.ts';
@@ -60,69 +60,75 @@ function emitConstantShift(c: RegionCode, op: Op, shift: Shift, one: boolean, li
   c.flags = kindOf(KIND[shift], size);
 }
 
-/** By CL: a count of 0 leaves the flags, so they go through the register file when anyone looks. */
+/** By CL: a count of 0 leaves the flags, so what they are is decided when it runs. */
 function emitVariableShift(c: RegionCode, op: Op, shift: Shift, live: boolean): void {
   const { size } = op.handler;
-  const memory = isMemory(op);
-  if (memory) hostOfOperand(c, op, 1 << size, 'write');
-  if (live) storeFlags(c);
+  const { local } = c;
+  const o = ops(size);
+  const value = size === 3 ? local.q0 : local.t1;
   pushE(c, op, size);
-  setA(c, size);
+  c.set(value);
   c.getRegister(CL, 0);
   c.i32(countMask(size));
   c.op(W.i32_and);
-  c.tee(c.local.t0);
-  if (size === 3) c.op(W.i64_extend_i32_u);
-  setB(c, size);
-  setE(c, op, size, () => pushShifted(c, shift, size));
+  c.set(local.t0);
+  const pushCount = (): void => {
+    c.get(local.t0);
+    if (size === 3) c.op(W.i64_extend_i32_u);
+  };
+  setE(c, op, size, () => {
+    c.get(value);
+    pushCount();
+    c.op(shift === 'SHL' ? o.shl : shift === 'SHR' ? o.shrU : o.shrS);
+  });
   if (!live) return;
-  c.get(c.local.t0);
-  c.open(W.if);
-  storeKind(c, kindOf(KIND[shift], size));
-  c.end();
-  c.flags = STORED;
+  const unlessZero = (now: () => void, before: () => void): void => {
+    now();
+    before();
+    c.get(local.t0);
+    c.op(W.select);
+  };
+  unlessZero(() => c.get(value), () => getA(c, size));
+  setA(c, size);
+  unlessZero(pushCount, () => getB(c, size));
+  setB(c, size);
+  unlessZero(() => c.i32(kindOf(KIND[shift], size)), () => (c.flags === DYNAMIC ? c.get(local.flagKind) : c.i32(c.flags)));
+  c.set(local.flagKind);
+  c.flags = DYNAMIC;
 }
 
-/** CF and OF from the result of a rotate in t0 (narrow) or q0 (wide); the other flags stay. */
-function storeRotateFlags(c: RegionCode, rotate: Rotate, size: number): void {
+const rotateOverride = (rotate: Rotate, size: number): Override =>
+  size === 3 ? (rotate === 'ROL' ? OVERRIDE.ROL64 : OVERRIDE.ROR64) : size === 2 ? (rotate === 'ROL' ? OVERRIDE.ROL32 : OVERRIDE.ROR32) : OVERRIDE.CARRY_OVERFLOW;
+
+/** CF and OF of a rotate of 8 or 16 bits, from the result in t0. */
+function pushShortRotateFlags(c: RegionCode, rotate: Rotate, size: number): void {
   const bits = 8 << size;
   const bit = (position: number): void => {
-    if (size === 3) {
-      c.get(c.local.q0);
-      c.i64(position);
-      c.op(W.i64_shr_u, W.i32_wrap_i64);
-    } else {
-      c.get(c.local.t0);
-      c.i32(position);
-      c.op(W.i32_shr_u);
-    }
+    c.get(c.local.t0);
+    c.i32(position);
+    c.op(W.i32_shr_u);
     c.i32(1);
     c.op(W.i32_and);
   };
-  if (rotate === 'ROL') {
-    bit(0);
-    bit(bits - 1);
-    bit(0);
-    c.op(W.i32_xor);
-  } else {
-    bit(bits - 1);
-    bit(bits - 1);
-    bit(bits - 2);
-    c.op(W.i32_xor);
-  }
-  c.call('jitSetCarryOverflow');
+  const carry = rotate === 'ROL' ? 0 : bits - 1;
+  bit(carry);
+  bit(carry);
+  bit(rotate === 'ROL' ? bits - 1 : bits - 2);
+  c.op(W.i32_xor);
+  c.i32(1);
+  c.op(W.i32_shl, W.i32_or);
 }
 
 function emitConstantRotate(c: RegionCode, op: Op, rotate: Rotate, one: boolean, live: boolean): void {
   const { size } = op.handler;
   const by = constantCount(op, one);
   if (isMemory(op)) hostOfOperand(c, op, 1 << size, 'write');
-  if (live) storeFlags(c);
   if (by === 0) {
     if (!isMemory(op)) setE(c, op, size, () => pushE(c, op, size));
-    c.flags = live ? STORED : c.flags;
     return;
   }
+  const override = rotateOverride(rotate, size);
+  if (live) beforeOverride(c, override);
   const temporary = size === 3 ? c.local.q0 : c.local.t0;
   if (size >= 2) {
     const o = ops(size);
@@ -142,7 +148,39 @@ function emitConstantRotate(c: RegionCode, op: Op, rotate: Rotate, one: boolean,
   }
   c.set(temporary);
   setE(c, op, size, () => c.get(temporary));
-  if (live) storeRotateFlags(c, rotate, size);
+  if (!live) return;
+  if (size >= 2) c.get(temporary);
+  else pushShortRotateFlags(c, rotate, size);
+  c.set(size === 3 ? c.local.flagV64 : c.local.flagV);
+  c.flags = overridden(c.flags, override);
+}
+
+/** By CL: as shifts by CL; what was overridden before is stored first when the flags matter. */
+function emitVariableRotate(c: RegionCode, op: Op, rotate: Rotate, live: boolean): void {
+  const { size } = op.handler;
+  const { local } = c;
+  const o = ops(size);
+  const temporary = size === 3 ? local.q0 : local.t0;
+  if (live && c.flags !== STORED) storeFlags(c);
+  c.getRegister(CL, 0);
+  c.i32(countMask(size));
+  c.op(W.i32_and);
+  c.set(local.t1);
+  pushE(c, op, size);
+  c.get(local.t1);
+  if (size === 3) c.op(W.i64_extend_i32_u);
+  c.op(rotate === 'ROL' ? o.rotl : o.rotr);
+  c.set(temporary);
+  setE(c, op, size, () => c.get(temporary));
+  if (!live) return;
+  c.get(temporary);
+  c.set(size === 3 ? local.flagV64 : local.flagV);
+  c.i32(STORED | (rotateOverride(rotate, size) << 8));
+  c.i32(STORED);
+  c.get(local.t1);
+  c.op(W.select);
+  c.set(local.flagKind);
+  c.flags = DYNAMIC;
 }
 
 /** SHLD and SHRD of 32 and 64 bits by a constant. */
@@ -181,7 +219,7 @@ export function addShiftTranslations(table: Translations): void {
       accepts: (c, op) => op.handler.size >= 2 && !isMemory(op) && accepted(c, op),
       emit: (c, op, live) => emitVariableShift(c, op, shift, live),
       partial: true,
-      kind: () => STORED,
+      kind: () => DYNAMIC,
     });
   }
   for (const rotate of ['ROL', 'ROR'] as const) {
@@ -190,34 +228,14 @@ export function addShiftTranslations(table: Translations): void {
         accepts: (c, op) => accepted(c, op) && (op.handler.size >= 2 || (constantCount(op, one) & ((8 << op.handler.size) - 1)) !== 0),
         emit: (c, op, live) => emitConstantRotate(c, op, rotate, one, live),
         partial: true,
-        kind: () => STORED,
+        kind: (op, before) => (constantCount(op, one) === 0 ? undefined : overridden(before, rotateOverride(rotate, op.handler.size))),
       });
     }
     table.set(`${rotate}_CL`, {
       accepts: (_c, op) => op.handler.size >= 2 && !isMemory(op),
-      emit: (c, op, live) => {
-        const { size } = op.handler;
-        const o = ops(size);
-        const temporary = size === 3 ? c.local.q0 : c.local.t0;
-        if (live) storeFlags(c);
-        c.getRegister(CL, 0);
-        c.i32(countMask(size));
-        c.op(W.i32_and);
-        c.set(c.local.t1);
-        pushE(c, op, size);
-        c.get(c.local.t1);
-        if (size === 3) c.op(W.i64_extend_i32_u);
-        c.op(rotate === 'ROL' ? o.rotl : o.rotr);
-        c.set(temporary);
-        setE(c, op, size, () => c.get(temporary));
-        if (!live) return;
-        c.get(c.local.t1);
-        c.open(W.if);
-        storeRotateFlags(c, rotate, size);
-        c.end();
-      },
+      emit: (c, op, live) => emitVariableRotate(c, op, rotate, live),
       partial: true,
-      kind: () => STORED,
+      kind: () => DYNAMIC,
     });
   }
   for (const [name, left] of [['SHLD_I', true], ['SHRD_I', false]] as const) {

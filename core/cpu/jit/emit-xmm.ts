@@ -2,7 +2,7 @@
 // that is not aligned faults: left to the interpreter). Instructions without a translation of their own are calls of the
 // interpreter's routine, with the operands in the register file for its time.
 
-import { addressable, bailIf, hostOfOperand, loadHost, noteFlags } from './emit-memory.ts';
+import { addressable, hostOfOperand, loadHost, noteFlags } from './emit-memory.ts';
 import { isMemory, type Op } from './op-record.ts';
 import type { RegionCode } from './region-code.ts';
 import { V } from './simd.ts';
@@ -16,13 +16,7 @@ export const operandAccepted = (c: RegionCode, op: Op): boolean => !isMemory(op)
 export function xmmHost(c: RegionCode, op: Op, bytes: number, access: 'read' | 'write', aligned = bytes === 16): void {
   c.usesSse = true;
   if (!isMemory(op)) return;
-  hostOfOperand(c, op, bytes, access);
-  if (!aligned) return;
-  // Pages are aligned, so host and linear address agree in these bits.
-  c.get(c.local.linear32);
-  c.i32(15);
-  c.op(W.i32_and);
-  bailIf(c, op);
+  hostOfOperand(c, op, bytes, access, aligned);
 }
 
 /** Pushes the 16-byte source. */

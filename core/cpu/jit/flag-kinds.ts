@@ -32,6 +32,28 @@ export type FlagOp = (typeof FLAG_OP)[keyof typeof FLAG_OP];
 export const DYNAMIC = -1;
 export const STORED = 0;
 
+/** A later instruction that changed CF (and OF) alone, in bits 8-10 of a kind; its result is in flagV, of 64 bits in flagV64. */
+export const OVERRIDE = {
+  /** CF is bit 0. */
+  CARRY: 1,
+  /** CF is bit 0, OF bit 1. */
+  CARRY_OVERFLOW: 2,
+  /** The value is the result of a rotate. */
+  ROL32: 3,
+  ROR32: 4,
+  ROL64: 5,
+  ROR64: 6,
+} as const;
+
+export type Override = (typeof OVERRIDE)[keyof typeof OVERRIDE];
+
 export const kindOf = (operation: FlagOp, size: number): number => operation * 4 + size;
-export const operationOf = (kind: number): number => kind >> 2;
+export const operationOf = (kind: number): number => (kind < 0 ? DYNAMIC : (kind & 0xff) >> 2);
 export const sizeOf = (kind: number): number => kind & 3;
+export const overrideOf = (kind: number): number => (kind < 0 ? 0 : kind >> 8);
+export const baseOf = (kind: number): number => (kind < 0 ? kind : kind & 0xff);
+
+/** CF alone does not go on top of CF and OF, and nothing on top of what is not known: those are stored first. */
+export const mustStoreBefore = (kind: number, override: Override): boolean => kind === DYNAMIC || (override === OVERRIDE.CARRY && overrideOf(kind) > OVERRIDE.CARRY);
+
+export const overridden = (kind: number, override: Override): number => (mustStoreBefore(kind, override) ? STORED : baseOf(kind)) | (override << 8);

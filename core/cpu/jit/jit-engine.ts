@@ -91,7 +91,7 @@ export class JitEngine {
     const { buffer } = options.memory;
     this.bytes = new Uint8Array(buffer);
     this.view = new DataView(buffer);
-    const env: Record<string, WebAssembly.ImportValue> = { memory: options.memory };
+    const env: Record<string, WebAssembly.ImportValue> = { memory: options.memory, table: options.exports.table };
     for (const name of IMPORTS) env[name] = (options.exports as unknown as Record<string, WebAssembly.ImportValue>)[name] as WebAssembly.ImportValue;
     this.imports = { env };
     options.exports.setJitThreshold(options.threshold);

@@ -10,7 +10,7 @@ import { I32, I64, V128, VOID, W, WasmWriter } from './wasm-encoder.ts';
 
 /** Function indices of the imports of every module, in the order of IMPORTS. */
 export const IMPORTS = [
-  'jitRead', 'jitReadSegment', 'jitWrite', 'jitWriteSegment', 'jitFlags32', 'jitFlags64', 'jitSetCarry', 'jitSetCarryOverflow', 'jitMulHighUnsigned',
+  'jitRead', 'jitReadSegment', 'jitWrite', 'jitWriteSegment', 'jitFlags32', 'jitFlags64', 'jitOverride', 'jitSetCarryOverflow', 'jitMulHighUnsigned',
   'jitMulHighSigned', 'jitDouble', 'jitSingle', 'executeSse', 'executeX87', 'executeMmx',
 ] as const;
 export type ImportName = (typeof IMPORTS)[number];
@@ -33,8 +33,8 @@ const L = {
   rip: 17,
   tlb: 18, budget: 19, flagKind: 20, flagC: 21, flagA: 22, flagB: 23, host: 24, entry: 25, how: 26, linear32: 27, t0: 28, t1: 29, t2: 30,
   linear64: 31, flagA64: 32, flagB64: 33, q0: 34, q1: 35, q2: 36,
-  fpOk: 37,
-  v0: 38, v1: 39, xmm: 40,
+  flagV64: 37, fpOk: 38, flagV: 39,
+  v0: 40, v1: 41, xmm: 42,
 } as const;
 
 export class RegionCode {
@@ -74,7 +74,7 @@ export class RegionCode {
 
   locals(): { count: number; type: number }[] {
     const word = this.wide ? I64 : I32;
-    return [{ count: 18, type: word }, { count: 13, type: I32 }, { count: 6, type: I64 }, { count: 1, type: I32 }, { count: 18, type: V128 }];
+    return [{ count: 18, type: word }, { count: 13, type: I32 }, { count: 7, type: I64 }, { count: 2, type: I32 }, { count: 18, type: V128 }];
   }
 
   // --- Labels.

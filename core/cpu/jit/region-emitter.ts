@@ -10,7 +10,7 @@
 //     end
 //   end
 //   registers and flags back
-//   how ? (return CURRENT_OP) : (RIP, BUDGET back; BLOCK_RUNNING = 0; return 0)
+//   how ? (return CURRENT_OP) : (RIP, BUDGET back; BLOCK_RUNNING = 0; on to the next region, region-dispatch.ts)
 
 import { pushCondition, storeKind } from './emit-flags.ts';
 import { bail, bailIf, hostOfOperand, loadHost, noteFlags } from './emit-memory.ts';
@@ -18,7 +18,7 @@ import { noteFloat } from './emit-sse-float.ts';
 import { emitDrop, emitPush, emitTop } from './emit-stack.ts';
 import { DYNAMIC } from './flag-kinds.ts';
 import { conditionOfJump, isMemory, type Op, type BlockCopy, targetOf } from './op-record.ts';
-import { RegionCode, type RegionSetup } from './region-code.ts';
+import { IMPORTS, RegionCode, type RegionSetup } from './region-code.ts';
 import { buildGraph, followed, kindAfter, liveAtEnd, liveBefore, type Node, type RegionGraph } from './region-graph.ts';
 import { type FunctionBody, W } from './wasm-encoder.ts';
 
@@ -101,7 +101,9 @@ class Emitter {
     });
     c.storeField(W.i32_store, 'BUDGET', () => c.get(local.budget));
     c.storeField(W.i32_store, 'BLOCK_RUNNING', () => c.i32(0));
-    c.i32(0);
+    // The module's first function, see region-dispatch.ts.
+    c.op(W.return_call);
+    c.w.u32(IMPORTS.length);
   }
 
   /**

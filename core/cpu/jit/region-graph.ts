@@ -99,7 +99,7 @@ export function liveBefore(op: Op, translation: Translation, liveAfter: boolean)
 export function kindAfter(op: Op, translation: Translation, before: number): number {
   let kind = before;
   if (translation.reads !== undefined) kind = kindAfterRead(kind, translation.reads(op));
-  return translation.kind?.(op) ?? kind;
+  return translation.kind?.(op, kind) ?? kind;
 }
 
 /** Flags at a node's end matter: it may leave the region there, or a successor looks. */

@@ -3,6 +3,7 @@
 import type { BlockCopy } from './op-record.ts';
 import { type EmittedRegion, emitRegion } from './region-emitter.ts';
 import { IMPORTS, type ImportName, type RegionSetup } from './region-code.ts';
+import { dispatcher } from './region-dispatch.ts';
 import { encodeModule, type FunctionType, I32, I64 } from './wasm-encoder.ts';
 
 export interface RegionRequest {
@@ -28,7 +29,7 @@ const SIGNATURES: Readonly<Record<ImportName, FunctionType>> = {
   jitWriteSegment: { params: [I64, I32, I32, I32, I32, I32], results: [I32] },
   jitFlags32: { params: [I32, I32, I32, I32], results: [] },
   jitFlags64: { params: [I32, I64, I64, I32], results: [] },
-  jitSetCarry: { params: [I32], results: [] },
+  jitOverride: { params: [I32, I64], results: [] },
   jitSetCarryOverflow: { params: [I32, I32], results: [] },
   jitMulHighUnsigned: { params: [I64, I64], results: [I64] },
   jitMulHighSigned: { params: [I64, I64], results: [I64] },
@@ -61,7 +62,8 @@ export function buildModule(requests: readonly RegionRequest[], pages: number): 
     regions.push(region);
     return { id, name, need: region.need, translated: region.translated };
   });
+  const cpu = requests[0]?.setup.cpu ?? 0;
   if (regions.length === 0) return { bytes: undefined, results };
-  const bytes = encodeModule({ types, imports, memory: { initial: pages, maximum: 65536 }, functions: regions.map((region) => region.body) });
+  const bytes = encodeModule({ types, imports, memory: { initial: pages, maximum: 65536 }, table: { initial: 1 }, functions: [dispatcher(cpu), ...regions.map((region) => region.body)] });
   return { bytes, results };
 }

@@ -17,8 +17,8 @@ export interface Translation {
   readonly partial?: true;
   /** All arithmetic flags are overwritten, whatever the operands are. */
   readonly overwrites?: (op: Op) => boolean;
-  /** Kind of the flags afterwards; undefined leaves them. */
-  readonly kind?: (op: Op) => number | undefined;
+  /** Kind of the flags afterwards, given what they were; undefined leaves them. */
+  readonly kind?: (op: Op, before: number) => number | undefined;
   /** May leave before or during the instruction without having a memory operand. */
   readonly exits?: true;
 }

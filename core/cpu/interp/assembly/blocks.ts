@@ -6,9 +6,10 @@ import { decodeCrossing, forgetCrossings } from './crossing';
 import { decodeOp, KEY_UNPROTECTED, writeEnd } from './decode';
 import { raiseGp0 } from './fault';
 import {
-  AREA_BLOCK_HASH, AREA_PAGE_HASH, AREA_POOL, AREA_POOL_END, AREA_STAGING, BLOCK_BYTES, BLOCK_COUNTER, BLOCK_FLAGS, BLOCK_HASH_NEXT,
+  AREA_BLOCK_HASH, AREA_JIT, AREA_PAGE_HASH, AREA_POOL, AREA_POOL_END, AREA_STAGING, BLOCK_BYTES, BLOCK_COUNTER, BLOCK_FLAGS, BLOCK_HASH_NEXT,
   BLOCK_HEADER_BYTES, BLOCK_JIT, BLOCK_KEY, BLOCK_OPS, BLOCK_PAGE_NEXT, BLOCK_PHYS, BLOCK_RUNNING, BUDGET, CODE_MODE, CURRENT_OP,
-  EVENTS, EVENT_CODE_CHANGED, EVENT_SINGLE_STEP, EXIT_BUDGET, GPR, OP_BYTES, OP_DISP, OP_END, OP_FLAGS, OP_LENGTH,
+  EVENTS, EVENT_CODE_CHANGED, EVENT_SINGLE_STEP, EXIT_BUDGET, GPR, JIT_CONTEXT, JIT_TARGET_CONTEXT, JIT_TARGET_COUNT, JIT_TARGET_ENTRY_BYTES,
+  JIT_TARGET_FUNCTION, JIT_TARGET_NEED, JIT_TARGET_PHYS_PAGE, JIT_TARGET_RIP, OP_BYTES, OP_DISP, OP_END, OP_FLAGS, OP_LENGTH,
   OP_SUB, OPF_LAST, OPF_LINKED, PAGE_HOST_MASK, PAGE_RAM, PAGE_READ, RIP, SEG_BASE, SEG_LIMIT,
 } from './generated/layout';
 import { hostNotify } from './env';
@@ -169,6 +170,7 @@ function enter(single: bool): usize {
       if (count == jitThreshold && (key & KEY_PARTIAL) == 0) hostNotify(NOTIFY_HOT, <u32>block, 0);
       const compiled = load<u32>(block, BLOCK_JIT);
       if (compiled != 0 && !interpret && left >= <i32>(load<u32>(block, BLOCK_FLAGS) & NEED_MASK)) {
+        if (linear == rip && (get32(JIT_CONTEXT) & CONTEXT_UNFIT) == 0) noteTarget(rip, <u32>(phys >> 12), compiled, load<u32>(block, BLOCK_FLAGS) & NEED_MASK);
         const next = call_indirect<usize>(compiled);
         first = false;
         if (next != 0) {
@@ -205,6 +207,24 @@ function enter(single: bool): usize {
 // (the function has made its block the running one) or 0 (everything is settled). BLOCK_FLAGS of a head is the most that
 // the function retires between two looks at the budget; every block of a region has MEMBER set there.
 
+/** Bits of JIT_CONTEXT in which regions do not find each other. */
+const CONTEXT_UNFIT: u32 = 8 | 16;
+
+/** Regions that jump to this RIP find the function themselves from now on (dispatcher in core/cpu/jit/region-dispatch.ts). */
+function noteTarget(rip: u64, page: u32, compiled: u32, need: u32): void {
+  const entry = cpu + AREA_JIT + (<usize>((<u32>rip ^ (<u32>rip >> 12)) & (<u32>JIT_TARGET_COUNT - 1)) * JIT_TARGET_ENTRY_BYTES);
+  store<u64>(entry, rip, JIT_TARGET_RIP);
+  store<u32>(entry, get32(JIT_CONTEXT), JIT_TARGET_CONTEXT);
+  store<u32>(entry, page, JIT_TARGET_PHYS_PAGE);
+  store<u32>(entry, compiled, JIT_TARGET_FUNCTION);
+  store<u32>(entry, need, JIT_TARGET_NEED);
+}
+
+/** Nothing that was noted is valid any more. */
+function forgetTargets(): void {
+  set32(JIT_CONTEXT, get32(JIT_CONTEXT) + 0x100);
+}
+
 const MEMBER: u32 = 0x80000000;
 const NEED_MASK: u32 = 0x7fffffff;
 
@@ -228,6 +248,7 @@ export function jitInstall(head: usize, index: u32, need: u32): void {
 export function jitRemove(head: usize): void {
   store<u32>(head, 0, BLOCK_JIT);
   store<u32>(head, 0, BLOCK_FLAGS);
+  forgetTargets();
 }
 
 /** Block for a physical address and mode key, 0 when none is decoded. */
@@ -433,6 +454,7 @@ export function stopRunning(): void {
 /** Drops all blocks: the pool is full, or the physical memory map changed. */
 export function flushAllBlocks(): void {
   clearTables();
+  forgetTargets();
   if (jitThreshold != 0) hostNotify(NOTIFY_FLUSHED, 0, 0);
   stopRunning();
 }

@@ -12,7 +12,7 @@ import { executeMmx } from './mmx';
 import { executeSse } from './sse';
 import { executeX87 } from './x87';
 import {
-  jitDouble, jitFlags32, jitFlags64, jitMulHighSigned, jitMulHighUnsigned, jitRead, jitReadSegment, jitSetCarry, jitSetCarryOverflow, jitSingle, jitWrite,
+  jitDouble, jitFlags32, jitFlags64, jitMulHighSigned, jitMulHighUnsigned, jitRead, jitReadSegment, jitOverride, jitSetCarryOverflow, jitSingle, jitWrite,
   jitWriteSegment,
 } from './jit';
 import { resetCpu } from './reset';
@@ -26,7 +26,7 @@ export {
 // For the JIT and the code that it makes.
 export {
   executeMmx, executeSse, executeX87, jitDouble, jitFind, jitFlags32, jitFlags64, jitInstall, jitMulHighSigned, jitMulHighUnsigned, jitRead, jitReadSegment, jitRemove,
-  jitSetCarry, jitSetCarryOverflow, jitSingle, jitWatch, jitWrite, jitWriteSegment, setJitThreshold,
+  jitOverride, jitSetCarryOverflow, jitSingle, jitWatch, jitWrite, jitWriteSegment, setJitThreshold,
 };
 
 /** Once, after the module is instantiated over a cleared vCPU area. */

@@ -147,8 +147,19 @@ export function jitSetCarryOverflow(carry: u32, overflow: u32): void {
   setCarryOverflow(<u64>carry, <u64>overflow);
 }
 
-export function jitSetCarry(carry: u32): void {
-  setCarryOverflow(<u64>carry, getOverflow());
+/**
+ * What a later instruction did to some flags, as in core/cpu/jit/flag-kinds.ts: 1 CF is bit 0 of `value`; 2 OF is bit 1, too; then
+ * results of rotates.
+ */
+export function jitOverride(change: u32, value: u64): void {
+  switch (change) {
+    case 1: setCarryOverflow(value & 1, getOverflow()); break;
+    case 2: setCarryOverflow(value & 1, (value >> 1) & 1); break;
+    case 3: setCarryOverflow(value & 1, (value ^ (value >> 31)) & 1); break;
+    case 4: setCarryOverflow((value >> 31) & 1, ((value >> 31) ^ (value >> 30)) & 1); break;
+    case 5: setCarryOverflow(value & 1, (value ^ (value >> 63)) & 1); break;
+    default: setCarryOverflow(value >> 63, ((value >> 63) ^ (value >> 62)) & 1);
+  }
 }
 
 export function jitMulHighUnsigned(a: u64, b: u64): u64 {

@@ -5,7 +5,7 @@ import { setEvent } from './eflags';
 import { setExternalBit } from './fault';
 import { FLAG_VM } from './flags';
 import {
-  CODE_MODE, CPL, CR0, DEBUG_PENDING, EFER, EFLAGS_SYSTEM, EVENT_SINGLE_STEP, MONITOR_ARMED, SEG_ACCESS, SEG_BASE, SEG_LIMIT, SEG_READ_END, SEG_SAVED_BASE, SEG_WRITE_END, STEP_STATE,
+  CODE_MODE, CPL, CR0, DEBUG_PENDING, EFER, EFLAGS_SYSTEM, EVENT_SINGLE_STEP, JIT_CONTEXT, MONITOR_ARMED, SEG_ACCESS, SEG_BASE, SEG_LIMIT, SEG_READ_END, SEG_SAVED_BASE, SEG_WRITE_END, STEP_STATE,
 } from './generated/layout';
 import { cpu, get32, get64, set32 } from './state';
 import { updateTlbActive } from './tlb';
@@ -122,6 +122,9 @@ export function updateCodeMode(): void {
   if (isLong() && (access & AR_L) != 0) mode = 2;
   else mode = ((access & AR_DB) != 0 ? 1 : 0) | ((segAccess(SS) & AR_DB) != 0 ? 4 : 0);
   set32(CODE_MODE, mode);
+  // What compiled regions rely on, see JIT_CONTEXT in core/cpu/isa/layout.ts.
+  const flat = mode == 2 || (segBase(CS) == 0 && segLimit(CS) == 0xffffffff);
+  set32(JIT_CONTEXT, (get32(JIT_CONTEXT) & ~(<u32>0xff)) | mode | (isProtected() ? 0 : 8) | (flat ? 0 : 16));
   const was64 = (old & 3) == 2;
   if (was64 == (mode == 2)) return;
   for (let seg: usize = 0; seg < 4; seg++) {

@@ -82,10 +82,17 @@ function addSlow<U>(a: U, b: U, flip: U): U {
   return roundPack<U>(partSign, partExponent, partSignificand);
 }
 
+/** Both factors have at most half of the precision: integers of moderate size mostly. */
+// @ts-ignore: decorator
+@inline
+function productIsExact<U>(a: U, b: U): bool {
+  return sizeof<U>() == 8 ? (<u64>(a | b) & 0x7ffffff) == 0 : (<u32>(a | b) & 0xfff) == 0;
+}
+
 export function mul<U>(a: U, b: U): U {
-  if (sseNative && sseInexactKnown && isOrdinary<U>(a) && isOrdinary<U>(b)) {
+  if (sseNative && isOrdinary<U>(a) && isOrdinary<U>(b)) {
     const r = native<U>(MUL, a, b);
-    if (isPlainResult<U>(r)) return r;
+    if (isPlainResult<U>(r) && (sseInexactKnown || productIsExact<U>(a, b))) return r;
   }
   a = flushed<U>(a);
   b = flushed<U>(b);

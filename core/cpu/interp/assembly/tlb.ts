@@ -7,7 +7,7 @@ import { flushAllBlocks } from './blocks';
 import { raisePageFault, raiseWithCode, VECTOR_GP, VECTOR_SS } from './fault';
 import {
   AREA_TLB, CPL, CR0, CR4, CURRENT_OP, EFER, EFLAGS_SYSTEM, GPR, OPF_STACK, OP_FLAGS, OP_OPCODE, OP_SEG, PAGE_HOST_MASK, PAGE_RAM, PAGE_READ,
-  PAGE_WRITE, TLB_ACTIVE, TLB_ADDEND, TLB_ENTRY_BYTES, TLB_PHYS_PAGE, TLB_TABLE_BYTES, TLB_TAG_EXEC,
+  PAGE_WRITE, TLB_ACTIVE, TLB_ADDEND, TLB_ENTRY_BYTES, TLB_EXEC, TLB_PHYS_PAGE, TLB_TABLE_BYTES, TLB_TAG_EXEC,
   TLB_TAG_READ, TLB_TAG_WRITE,
 } from './generated/layout';
 import { codeGranules, isDirty, markDirty, pageMapEntry } from './physical';
@@ -84,6 +84,7 @@ export function updateTlbActive(): void {
   if (get32(CPL) == 3) table = ac && (get64(CR0) & CR0_AM) != 0 ? TABLE_EMPTY : TABLE_USER;
   else table = ac && (get64(CR4) & CR4_SMAP) != 0 ? TABLE_SMAP_OVERRIDE : TABLE_SUPERVISOR;
   set32(TLB_ACTIVE, <u32>tableAddress(table));
+  set32(TLB_EXEC, <u32>tableAddress(get32(CPL) == 3 ? TABLE_USER : TABLE_SUPERVISOR));
 }
 
 /** Number of the table that ordinary accesses use now. */
