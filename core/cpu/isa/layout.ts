@@ -166,8 +166,8 @@ field('STEP_STATE', 'u32');
 // EVENT.INTR and EVENT.NMI that arrived while masked: they return to EVENTS when the mask falls.
 field('EVENTS_HELD', 'i32');
 
-// What compiled regions may rely on without a look-up: CODE_MODE in bits 0-2, 8 not protected mode, 16 CS is not flat; a count
-// of removed regions above.
+// What compiled regions may rely on without a look-up: CODE_MODE in bits 0-2, 8h not protected mode, not flat are 10h CS, 20h ES,
+// 40h SS, 80h DS; 100h registers may have upper halves left over from 64-bit code; a count of removed regions above.
 field('JIT_CONTEXT', 'u32');
 // TLB of instruction fetches at the current CPL (address).
 field('TLB_EXEC', 'u32');

@@ -1,7 +1,7 @@
 // Which blocks make a region: those that the interpreter has decoded, and so executed, reachable from a hot block by direct
 // branches, calls and what follows calls within the same page and mode.
 
-import { BLOCK, OP } from '../isa/layout.ts';
+import { AREA, BLOCK, OP } from '../isa/layout.ts';
 import { type BlockCopy, readBlock, targetOf, terminatorOf } from './op-record.ts';
 
 export interface BlockFinder {
@@ -13,9 +13,17 @@ const MOST_BLOCKS = 48;
 const MOST_OPS = 500;
 export const KEY_PARTIAL = 8;
 
+/** Blocks that indirect jumps may lead to, at most. */
+const MOST_TARGETS = 64;
+/** Look-ups that make a block of the page worth taking in where an indirect jump may lead to it. */
+const WORTHWHILE = 16;
+const PAGE_HASH_MASK = 0x3fff;
+
 export interface FoundRegion {
   readonly key: number;
   readonly blocks: BlockCopy[];
+  /** Blocks, by position, that RETs and indirect jumps inside the region may lead to. */
+  readonly targets: readonly number[];
 }
 
 /** 64-bit code, or 32-bit code with a 32-bit stack. */
@@ -24,14 +32,22 @@ export function compilable(key: number): boolean {
   return (key & 3) === 2 || ((key & 3) === 1 && (key & 4) !== 0);
 }
 
-export function discover(memory: Uint8Array, view: DataView, finder: BlockFinder, head: number, cutAfter?: number): FoundRegion {
+export function discover(memory: Uint8Array, view: DataView, finder: BlockFinder, cpu: number, head: number, cutAfter?: number): FoundRegion {
   const key = view.getUint32(head + BLOCK.KEY, true);
+  if (cutAfter !== undefined) return { key, blocks: [firstOps(memory, view, head, cutAfter)], targets: [] };
   const page = view.getUint32(head + BLOCK.PHYS, true) & ~0xfff;
-  if (cutAfter !== undefined) return { key, blocks: [firstOps(memory, view, head, cutAfter)] };
   const blocks: BlockCopy[] = [];
   const queue = [head];
   const seen = new Set(queue);
+  const continuations = new Set<number>();
+  let jumpsAbout = false;
+  let returns = false;
   let ops = 0;
+  const take = (address: number): void => {
+    if (address === 0 || seen.has(address)) return;
+    seen.add(address);
+    queue.push(address);
+  };
   for (let i = 0; i < queue.length && blocks.length < MOST_BLOCKS && ops < MOST_OPS; i++) {
     const address = queue[i] as number;
     const count = view.getUint16(address + BLOCK.OPS, true);
@@ -42,18 +58,29 @@ export function discover(memory: Uint8Array, view: DataView, finder: BlockFinder
     const last = block.ops.at(-1);
     if (last === undefined) continue;
     const kind = terminatorOf(block);
-    const targets: number[] = [];
-    if (kind === 'branch' || kind === 'jump' || kind === 'call') targets.push(targetOf(last));
-    if (kind === 'branch' || kind === 'next' || kind === 'call') targets.push(block.end);
-    for (const target of targets) {
-      if (target < 0 || target >= 0x1000) continue;
-      const found = finder.jitFind((page | target) >>> 0, key);
-      if (found === 0 || seen.has(found)) continue;
-      seen.add(found);
-      queue.push(found);
+    const find = (offset: number): number => (offset < 0 || offset >= 0x1000 ? 0 : finder.jitFind((page | offset) >>> 0, key));
+    if (kind === 'branch' || kind === 'jump' || kind === 'call') take(find(targetOf(last)));
+    if (kind === 'branch' || kind === 'next' || kind === 'call') take(find(block.end));
+    if (kind === 'call' || kind === 'call-indirect') continuations.add(find(block.end));
+    if (kind === 'return') returns = true;
+    if ((kind === 'jump-indirect' || kind === 'call-indirect') && !jumpsAbout) {
+      jumpsAbout = true;
+      for (const other of blocksOfPage(view, cpu, page, key)) take(other);
     }
   }
-  return { key, blocks };
+  const targets = blocks.flatMap(({ address }, i) => ((returns && continuations.has(address)) || (jumpsAbout && view.getUint32(address + BLOCK.COUNTER, true) >= WORTHWHILE) ? [i] : []));
+  return { key, blocks, targets: returns || jumpsAbout ? targets.slice(0, MOST_TARGETS) : [] };
+}
+
+/** Blocks of a physical page that were looked up often. */
+function blocksOfPage(view: DataView, cpu: number, page: number, key: number): number[] {
+  const found: number[] = [];
+  const number = ((page >>> 12) | ((key >>> 8) << 20)) & PAGE_HASH_MASK;
+  for (let block = view.getUint32(cpu + AREA.PAGE_HASH + number * 4, true); block !== 0; block = view.getUint32(block + BLOCK.PAGE_NEXT, true)) {
+    const same = view.getUint32(block + BLOCK.KEY, true) === key && (view.getUint32(block + BLOCK.PHYS, true) & ~0xfff) === page;
+    if (same && view.getUint32(block + BLOCK.COUNTER, true) >= WORTHWHILE) found.push(block);
+  }
+  return found;
 }
 
 /** The beginning of a block as a block. */

@@ -1,9 +1,10 @@
 // The JIT of one vCPU: hears of hot blocks, requests regions, installs what was compiled, removes regions whose code was
 // written. Runs on the vCPU's thread and never waits; compiling happens behind RegionCompiler.
 
-import { BLOCK, offsetOf } from '../isa/layout.ts';
+import { AREA, BLOCK, JIT_TARGET, offsetOf } from '../isa/layout.ts';
 import { compilable, discover } from './discovery.ts';
 import { IMPORTS } from './region-code.ts';
+import type { IndirectTargets } from './region-graph.ts';
 import type { RegionRequest, RegionResult } from './region-module.ts';
 
 /** Exports of the interpreter that the JIT uses (core/cpu/interp/assembly/index.ts). */
@@ -58,6 +59,11 @@ export interface JitStats {
 /** hostNotify kinds, see core/cpu/interp/assembly/blocks.ts. */
 const NOTIFY = { HOT: 2, KILLED: 3, FLUSHED: 4 } as const;
 const DEAD = 0xffff_ffff;
+const PAGE_BYTES = 4096;
+/** ES, SS, DS: JIT_CONTEXT tells when they are not flat. */
+const FLAT_CANDIDATES = [0, 2, 3];
+/** Tables of indirect targets. */
+const TABLES = 1024;
 const FLAT_END = 0x1_0000_0000n;
 /** Bytes of WebAssembly after which everything is thrown away: V8 holds several times as much machine code. */
 const MOST_CACHE_BYTES = 48 << 20;
@@ -68,6 +74,8 @@ interface Region {
   readonly generation: number;
   /** Table index, 0 while it is being compiled. */
   index: number;
+  /** Table of indirect targets, 0 for none. */
+  table: number;
   dead: boolean;
 }
 
@@ -79,6 +87,7 @@ export class JitEngine {
   private readonly freeIndices: number[] = [];
   private readonly pending = new Map<number, Region>();
   private readonly regionsOf = new Map<number, Set<Region>>();
+  private readonly freeTables: number[] = [];
   private nextId = 1;
   private generation = 0;
   private regions = 0;
@@ -91,6 +100,8 @@ export class JitEngine {
     const { buffer } = options.memory;
     this.bytes = new Uint8Array(buffer);
     this.view = new DataView(buffer);
+    const tables = options.cpu + AREA.JIT + JIT_TARGET.COUNT * JIT_TARGET.ENTRY_BYTES;
+    for (let i = TABLES - 1; i >= 0; i--) this.freeTables.push(tables + i * PAGE_BYTES);
     const env: Record<string, WebAssembly.ImportValue> = { memory: options.memory, table: options.exports.table };
     for (const name of IMPORTS) env[name] = (options.exports as unknown as Record<string, WebAssembly.ImportValue>)[name] as WebAssembly.ImportValue;
     this.imports = { env };
@@ -107,9 +118,9 @@ export class JitEngine {
   private request(head: number): void {
     const { view } = this;
     if (!compilable(view.getUint32(head + BLOCK.KEY, true))) return;
-    const { key, blocks } = discover(this.bytes, view, this.options.exports, head, this.options.mostInstructions?.());
+    const { key, blocks, targets } = discover(this.bytes, view, this.options.exports, this.options.cpu, head, this.options.mostInstructions?.());
     const wide = (key & 3) === 2;
-    const region: Region = { head, blocks: blocks.map((block) => block.address), generation: this.generation, index: 0, dead: false };
+    const region: Region = { head, blocks: blocks.map((block) => block.address), generation: this.generation, index: 0, table: 0, dead: false };
     const id = this.nextId++;
     this.pending.set(id, region);
     for (const block of region.blocks) {
@@ -118,8 +129,21 @@ export class JitEngine {
       else list.add(region);
       this.options.exports.jitWatch(block);
     }
-    this.options.compiler.submit({ id, setup: { cpu: this.options.cpu, wide, flatSegments: wide ? 0 : this.flatSegments() }, blocks });
+    this.options.compiler.submit({ id, setup: { cpu: this.options.cpu, wide, flatSegments: wide ? 0 : this.flatSegments() }, blocks, ...this.targetTable(region, targets) });
     this.poll();
+  }
+
+  /** Takes one of the tables by page offset and fills it; without one, indirect jumps leave the region. */
+  private targetTable(region: Region, targets: readonly number[]): { targets?: IndirectTargets } {
+    if (targets.length === 0) return {};
+    const table = this.freeTables.pop();
+    if (table === undefined) return {};
+    region.table = table;
+    this.bytes.fill(0, table, table + PAGE_BYTES);
+    targets.forEach((node, i) => {
+      this.bytes[table + (this.view.getUint32((region.blocks[node] as number) + BLOCK.PHYS, true) & 0xfff)] = i + 1;
+    });
+    return { targets: { table, nodes: targets } };
   }
 
   /** Segments with base 0 that may be read and written up to 4 GiB. */
@@ -127,7 +151,7 @@ export class JitEngine {
     const { view } = this;
     const { cpu } = this.options;
     let flat = 0;
-    for (let segment = 0; segment < 6; segment++) {
+    for (const segment of FLAT_CANDIDATES) {
       const value = (name: string): bigint => view.getBigUint64(cpu + offsetOf(name, segment), true);
       if (value('SEG_BASE') === 0n && value('SEG_READ_END') === FLAT_END && value('SEG_WRITE_END') === FLAT_END) flat |= 1 << segment;
     }
@@ -186,6 +210,8 @@ export class JitEngine {
   }
 
   private release(region: Region): void {
+    if (region.table !== 0) this.freeTables.push(region.table);
+    region.table = 0;
     if (region.index === 0) return;
     this.options.exports.table.set(region.index, null);
     this.freeIndices.push(region.index);

@@ -19,11 +19,13 @@ import { emitDrop, emitPush, emitTop } from './emit-stack.ts';
 import { DYNAMIC } from './flag-kinds.ts';
 import { conditionOfJump, isMemory, type Op, type BlockCopy, targetOf } from './op-record.ts';
 import { IMPORTS, RegionCode, type RegionSetup } from './region-code.ts';
-import { buildGraph, followed, kindAfter, liveAtEnd, liveBefore, type Node, type RegionGraph } from './region-graph.ts';
-import { type FunctionBody, W } from './wasm-encoder.ts';
+import { buildGraph, followed, type IndirectTargets, kindAfter, liveAtEnd, liveBefore, type Node, type RegionGraph } from './region-graph.ts';
+import { type FunctionBody, I32, W } from './wasm-encoder.ts';
 
 const CS = 1;
-const FLAT_END_HIGH = 1;
+/** Bits of JIT_CONTEXT (core/cpu/isa/layout.ts): ES, SS, DS are not flat; upper halves may not be 0. */
+const SEGMENT_BITS = [[0, 0x20], [2, 0x40], [3, 0x80]] as const;
+const UPPER_HALVES = 0x100;
 
 export interface EmittedRegion {
   readonly body: FunctionBody;
@@ -33,9 +35,9 @@ export interface EmittedRegion {
 }
 
 /** @returns undefined when the region's first instruction already is one for the interpreter */
-export function emitRegion(setup: RegionSetup, copies: readonly BlockCopy[], name: string): EmittedRegion | undefined {
+export function emitRegion(setup: RegionSetup, copies: readonly BlockCopy[], name: string, targets?: IndirectTargets): EmittedRegion | undefined {
   const c = new RegionCode(setup);
-  const graph = buildGraph(c, copies);
+  const graph = buildGraph(c, copies, targets);
   const head = graph.nodes[0];
   if (head === undefined || (head.body.length === 0 && head.terminator === 'leave')) return undefined;
   // The first pass learns which registers are used and written.
@@ -113,8 +115,7 @@ class Emitter {
   private checkAssumptions(): void {
     const { c } = this;
     if (c.wide && !c.usesSse) return;
-    if (c.wide) c.i32(0);
-    else c.pushUpperHalves();
+    c.i32(0);
     if (c.usesSse) {
       // CR0.EM, CR0.TS clear, CR4.OSFXSR set.
       c.loadField(W.i32_load, 'CR0');
@@ -126,17 +127,21 @@ class Emitter {
       c.i32(0x200);
       c.op(W.i32_xor, W.i32_or);
     }
-    for (let segment = 0; segment < 6; segment++) {
-      if (((c.assumed >> segment) & 1) === 0) continue;
-      c.loadField(W.i32_load, 'SEG_BASE', segment);
+    if (!c.wide) {
+      const segments = SEGMENT_BITS.reduce((bits, [segment, bit]) => (((c.assumed >> segment) & 1) !== 0 ? bits | bit : bits), 0);
+      c.loadField(W.i32_load, 'JIT_CONTEXT');
+      c.i32(segments | UPPER_HALVES);
+      c.op(W.i32_and);
+      c.open(W.if, I32);
+      c.loadField(W.i32_load, 'JIT_CONTEXT');
+      c.i32(segments);
+      c.op(W.i32_and);
+      c.pushUpperHalves();
       c.op(W.i32_or);
-      // Readable and writable up to 2^32: the upper words of both ends are 1.
-      for (const end of ['SEG_READ_END', 'SEG_WRITE_END']) {
-        c.i32(0);
-        c.w.memory(W.i32_load, 0, c.setup.cpu + c.offset(end, segment) + 4);
-        c.i32(FLAT_END_HIGH);
-        c.op(W.i32_xor, W.i32_or);
-      }
+      c.else();
+      c.i32(0);
+      c.end();
+      c.op(W.i32_or);
     }
     const head = this.graph.nodes[0] as Node;
     c.open(W.if);
@@ -164,7 +169,8 @@ class Emitter {
     const { c } = this;
     const [last, ...rest] = merges;
     if (last === undefined) {
-      this.node(this.graph.nodes[node] as Node);
+      if (node === this.graph.switchNode) this.chooseTarget();
+      else this.node(this.graph.nodes[node] as Node);
       return;
     }
     this.forward[last] = c.open(W.block);
@@ -224,16 +230,12 @@ class Emitter {
         break;
       case 'jump-indirect':
         this.indirectTarget(last);
-        this.spend(node);
-        noteFlags(c);
-        c.br(c.exitLabel);
+        this.leaveIndirectly(node);
         break;
       case 'call-indirect':
         this.indirectTarget(last);
         emitPush(c, last, () => c.ripAt(last.end));
-        this.spend(node);
-        noteFlags(c);
-        c.br(c.exitLabel);
+        this.leaveIndirectly(node);
         break;
       default:
         this.leaveByReturn(node, last);
@@ -280,21 +282,58 @@ class Emitter {
     c.set(local.rip);
     this.checkRip(last);
     emitDrop(c, (c.wide ? 8 : 4) + (last.handler.name === 'RET_I' ? last.immLow & 0xffff : 0));
+    this.leaveIndirectly(node);
+  }
+
+  /** To the RIP in `rip`, inside the region or not. */
+  private leaveIndirectly(node: Node): void {
+    const { c, graph } = this;
     this.spend(node);
-    for (const target of node.returns) {
-      if (!followed(this.graph.flow, node.index, target)) continue;
-      const { flags, blockAddress } = c;
-      const offset = (this.graph.nodes[target] as Node).block.start;
-      c.get(local.rip);
-      c.ripAt(offset);
-      c.op(c.wide ? W.i64_eq : W.i32_eq);
-      c.open(W.if);
-      this.edge(node, target, offset);
-      c.end();
-      c.flags = flags;
-      c.blockAddress = blockAddress;
+    if (!followed(graph.flow, node.index, node.taken)) {
+      noteFlags(c);
+      c.br(c.exitLabel);
+      return;
     }
+    this.enterNode(node.index, node.taken);
+  }
+
+  /** The node that all RETs and indirect jumps go through, so that loops over them have one head. */
+  private chooseTarget(): void {
+    const { c, graph } = this;
+    const { flow, targets, switchNode } = graph;
+    const { local } = c;
+    if (targets === undefined) return;
+    c.flags = graph.kindIn[switchNode] as number;
     noteFlags(c);
+    const leave = c.open(W.block);
+    this.leaveUnlessQuiet(leave);
+    c.get(local.rip);
+    c.get(local.pageRip);
+    c.op(c.wide ? W.i64_sub : W.i32_sub);
+    if (c.wide) {
+      c.set(local.q0);
+      c.get(local.q0);
+      c.i64(0xfff);
+      c.op(W.i64_gt_u);
+      c.brIf(leave);
+      c.get(local.q0);
+      c.op(W.i32_wrap_i64);
+    } else {
+      c.tee(local.t0);
+      c.i32(0xfff);
+      c.op(W.i32_gt_u);
+      c.brIf(leave);
+      c.get(local.t0);
+    }
+    c.w.memory(W.i32_load8_u, 0, targets.table);
+    const depth = (label: number): number => c.depth - 1 - label;
+    const labels = targets.nodes.map((target) => {
+      if (!followed(flow, switchNode, target)) return depth(leave);
+      const backwards = (flow.position[target] as number) <= (flow.position[switchNode] as number);
+      return depth((backwards ? this.loops : this.forward)[target] as number);
+    });
+    c.w.brTable([depth(leave), ...labels], depth(leave));
+    c.end();
     c.br(c.exitLabel);
   }
 
@@ -342,15 +381,17 @@ class Emitter {
       this.leaveTo(offset);
       return;
     }
+    if ((flow.position[target] as number) <= (flow.position[from.index] as number)) this.lookUp(offset);
+    this.enterNode(from.index, target);
+  }
+
+  private enterNode(from: number, target: number): void {
+    const { c, graph } = this;
+    const { flow } = graph;
     if (graph.kindIn[target] === DYNAMIC) noteFlags(c);
-    if ((flow.position[target] as number) <= (flow.position[from.index] as number)) {
-      this.lookUp(offset);
-      c.br(this.loops[target] as number);
-    } else if (flow.isMerge[target] === true) {
-      c.br(this.forward[target] as number);
-    } else {
-      this.tree(target);
-    }
+    if ((flow.position[target] as number) <= (flow.position[from] as number)) c.br(this.loops[target] as number);
+    else if (flow.isMerge[target] === true) c.br(this.forward[target] as number);
+    else this.tree(target);
   }
 
   /** At the end of each round of a loop: leaves when the budget may not last for another, or something has happened. */
@@ -358,16 +399,21 @@ class Emitter {
     const { c } = this;
     const stay = c.open(W.block);
     const leave = c.open(W.block);
+    this.leaveUnlessQuiet(leave);
+    c.br(stay);
+    c.end();
+    this.leaveTo(offset);
+    c.end();
+  }
+
+  private leaveUnlessQuiet(leave: number): void {
+    const { c } = this;
     c.get(c.local.budget);
     c.i32(this.graph.need);
     c.op(W.i32_lt_s);
     c.brIf(leave);
     c.loadField(W.i32_load, 'EVENTS');
-    c.op(W.i32_eqz);
-    c.brIf(stay);
-    c.end();
-    this.leaveTo(offset);
-    c.end();
+    c.brIf(leave);
   }
 
   private leaveTo(offset: number): void {

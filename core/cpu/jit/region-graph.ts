@@ -20,12 +20,21 @@ export interface Node {
   /** Nodes by role, -1 outside the region. */
   readonly taken: number;
   readonly next: number;
-  /** Where a RET may go inside the region: nodes behind calls. */
-  readonly returns: readonly number[];
+}
+
+/** Where RETs and indirect jumps may go inside a region. */
+export interface IndirectTargets {
+  /** Address of 4096 bytes: by page offset, 1 + position in `nodes`, or 0. */
+  readonly table: number;
+  /** Blocks by position. */
+  readonly nodes: readonly number[];
 }
 
 export interface RegionGraph {
   readonly nodes: readonly Node[];
+  readonly targets: IndirectTargets | undefined;
+  /** Number of the node that chooses among `targets`: one behind the blocks. */
+  readonly switchNode: number;
   readonly flow: FlowGraph;
   /** Most instructions retired between two looks at the budget. */
   readonly need: number;
@@ -34,36 +43,30 @@ export interface RegionGraph {
   readonly kindIn: readonly number[];
 }
 
-const MOST_RETURNS = 4;
-
-export function buildGraph(c: RegionCode, copies: readonly BlockCopy[]): RegionGraph {
+export function buildGraph(c: RegionCode, copies: readonly BlockCopy[], targets?: IndirectTargets): RegionGraph {
   const blocks = copies.map(readBlock);
   const byStart = new Map(blocks.map((block, i) => [block.start, i]));
   const find = (offset: number): number => byStart.get(offset) ?? -1;
-  const shapes = blocks.map((block) => shapeOf(c, block));
-  // Calls whose callee is inside: their RETs come back here.
-  const returns = blocks
-    .flatMap((block, i) => (shapes[i]?.terminator === 'call' && find(targetOf(block.ops.at(-1) as Op)) >= 0 ? [find(block.end)] : []))
-    .filter((node, i, all) => node >= 0 && all.indexOf(node) === i)
-    .slice(0, MOST_RETURNS);
+  const switchNode = blocks.length;
   const nodes = blocks.map((block, index): Node => {
-    const shape = shapes[index] as Shape;
+    const shape = shapeOf(c, block);
     const last = block.ops.at(-1) as Op;
     const { terminator } = shape;
     const direct = terminator === 'jump' || terminator === 'branch' || terminator === 'call';
+    const indirect = terminator === 'return' || terminator === 'jump-indirect' || terminator === 'call-indirect';
     return {
       index,
       block,
       ...shape,
-      taken: direct ? find(targetOf(last)) : -1,
+      taken: direct ? find(targetOf(last)) : indirect && targets !== undefined ? switchNode : -1,
       next: terminator === 'branch' || terminator === 'next' ? find(block.end) : -1,
-      returns: terminator === 'return' ? returns : [],
     };
   });
-  const flow = analyseFlow(nodes.map((node) => [node.taken, node.next, ...node.returns].filter((target) => target >= 0)));
-  const need = longestPath(flow, nodes.map((node) => node.block.ops.length));
+  const edges = nodes.map((node) => [node.taken, node.next].filter((target) => target >= 0));
+  const flow = analyseFlow([...edges, [...(targets?.nodes ?? [])]], switchNode);
+  const need = longestPath(flow, [...nodes.map((node) => node.block.ops.length), 0]);
   const liveIn = liveness(nodes, flow);
-  return { nodes, flow, need, liveIn, kindIn: kinds(nodes, flow) };
+  return { nodes, flow, need, liveIn, kindIn: kinds(nodes, flow), targets, switchNode };
 }
 
 interface Shape {
@@ -118,9 +121,10 @@ export function followed(flow: FlowGraph, from: number, to: number): boolean {
 }
 
 function liveness(nodes: readonly Node[], flow: FlowGraph): boolean[] {
-  const liveIn = new Array<boolean>(nodes.length).fill(true);
+  const liveIn = new Array<boolean>(nodes.length + 1).fill(true);
   for (let i = flow.order.length - 1; i >= 0; i--) {
-    const node = nodes[flow.order[i] as number] as Node;
+    const node = nodes[flow.order[i] as number];
+    if (node === undefined) continue;
     let live = liveAtEnd(node, flow, liveIn);
     for (let j = node.body.length - 1; j >= 0; j--) {
       const { op, translation } = node.body[j] as Node['body'][number];
@@ -141,12 +145,14 @@ export function kindAtEnd(node: Node, before: number): number {
 
 function kinds(nodes: readonly Node[], flow: FlowGraph): number[] {
   const UNKNOWN = -2;
-  const kindIn = new Array<number>(nodes.length).fill(UNKNOWN);
+  const kindIn = new Array<number>(nodes.length + 1).fill(UNKNOWN);
   kindIn[0] = STORED;
   for (let changed = true; changed; ) {
     changed = false;
     for (const index of flow.order) {
-      const out = kindAtEnd(nodes[index] as Node, kindIn[index] as number);
+      const node = nodes[index];
+      const before = kindIn[index] as number;
+      const out = node === undefined ? before : kindAtEnd(node, before);
       for (const target of flow.successors[index] ?? []) {
         const known = kindIn[target] as number;
         const met = known === UNKNOWN || known === out ? out : DYNAMIC;

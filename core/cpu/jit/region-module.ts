@@ -3,6 +3,7 @@
 import type { BlockCopy } from './op-record.ts';
 import { type EmittedRegion, emitRegion } from './region-emitter.ts';
 import { IMPORTS, type ImportName, type RegionSetup } from './region-code.ts';
+import type { IndirectTargets } from './region-graph.ts';
 import { dispatcher } from './region-dispatch.ts';
 import { encodeModule, type FunctionType, I32, I64 } from './wasm-encoder.ts';
 
@@ -11,6 +12,7 @@ export interface RegionRequest {
   readonly setup: RegionSetup;
   /** The head first. */
   readonly blocks: readonly BlockCopy[];
+  readonly targets?: IndirectTargets;
 }
 
 /** What became of a request: exported as `name`, or nothing. */
@@ -55,9 +57,9 @@ export interface RegionModule {
 /** `pages`: size of the memory in 64 KiB pages. */
 export function buildModule(requests: readonly RegionRequest[], pages: number): RegionModule {
   const regions: EmittedRegion[] = [];
-  const results = requests.map(({ id, setup, blocks }): RegionResult => {
+  const results = requests.map(({ id, setup, blocks, targets }): RegionResult => {
     const name = `r${regions.length}`;
-    const region = emitRegion(setup, blocks, name);
+    const region = emitRegion(setup, blocks, name, targets);
     if (region === undefined) return { id, name: '', need: 0, translated: 0 };
     regions.push(region);
     return { id, name, need: region.need, translated: region.translated };

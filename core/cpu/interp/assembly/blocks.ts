@@ -222,7 +222,7 @@ function noteTarget(rip: u64, page: u32, compiled: u32, need: u32): void {
 
 /** Nothing that was noted is valid any more. */
 function forgetTargets(): void {
-  set32(JIT_CONTEXT, get32(JIT_CONTEXT) + 0x100);
+  set32(JIT_CONTEXT, get32(JIT_CONTEXT) + 0x200);
 }
 
 const MEMBER: u32 = 0x80000000;

@@ -87,6 +87,12 @@ export function segLimit(seg: u32): u32 {
   return load<u32>(cpu + (<usize>seg << 2), SEG_LIMIT);
 }
 
+/** JIT_CONTEXT: segments that are not flat; registers may have upper halves left over from 64-bit code. */
+const CONTEXT_ES: u32 = 0x20;
+const CONTEXT_SS: u32 = 0x40;
+const CONTEXT_DS: u32 = 0x80;
+const CONTEXT_UPPER: u32 = 0x100;
+
 /** Recomputes SEG_READ_END and SEG_WRITE_END of one segment. */
 export function updateSegmentEnds(seg: u32): void {
   const access = segAccess(seg);
@@ -108,6 +114,11 @@ export function updateSegmentEnds(seg: u32): void {
   }
   store<u64>(cpu + (<usize>seg << 3), readEnd, SEG_READ_END);
   store<u64>(cpu + (<usize>seg << 3), writeEnd, SEG_WRITE_END);
+  if (seg == ES || seg == SS || seg == DS) {
+    const bit: u32 = seg == ES ? CONTEXT_ES : seg == SS ? CONTEXT_SS : CONTEXT_DS;
+    const flat = is64() || (segBase(seg) == 0 && readEnd == 0x100000000 && writeEnd == 0x100000000);
+    set32(JIT_CONTEXT, (get32(JIT_CONTEXT) & ~bit) | (flat ? 0 : bit));
+  }
 }
 
 export function updateAllSegmentEnds(): void {
@@ -124,8 +135,9 @@ export function updateCodeMode(): void {
   set32(CODE_MODE, mode);
   // What compiled regions rely on, see JIT_CONTEXT in core/cpu/isa/layout.ts.
   const flat = mode == 2 || (segBase(CS) == 0 && segLimit(CS) == 0xffffffff);
-  set32(JIT_CONTEXT, (get32(JIT_CONTEXT) & ~(<u32>0xff)) | mode | (isProtected() ? 0 : 8) | (flat ? 0 : 16));
+  set32(JIT_CONTEXT, (get32(JIT_CONTEXT) & ~(<u32>0x1f)) | mode | (isProtected() ? 0 : 8) | (flat ? 0 : 16));
   const was64 = (old & 3) == 2;
+  if (was64 && mode != 2) set32(JIT_CONTEXT, get32(JIT_CONTEXT) | CONTEXT_UPPER);
   if (was64 == (mode == 2)) return;
   for (let seg: usize = 0; seg < 4; seg++) {
     const at = cpu + (seg << 3);
@@ -152,6 +164,7 @@ export function refreshDerived(): void {
   set32(CODE_MODE, 0);
   updateCodeMode();
   if (!(isLong() && (access & AR_L) != 0)) updateAllSegmentEnds();
+  set32(JIT_CONTEXT, get32(JIT_CONTEXT) | CONTEXT_UPPER);
   updateTlbActive();
   refreshPdptes();
   set32(STEP_STATE, 0);
