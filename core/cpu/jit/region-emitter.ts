@@ -375,8 +375,7 @@ class Emitter {
   }
 
   private edge(from: Node, target: number, offset: number): void {
-    const { c, graph } = this;
-    const { flow } = graph;
+    const { flow } = this.graph;
     if (!followed(flow, from.index, target)) {
       this.leaveTo(offset);
       return;
