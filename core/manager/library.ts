@@ -7,12 +7,14 @@ import { NestboxError } from '../base/errors.ts';
 import type { DriveInfo, FieldProblem, HardwareConfig, NewVmSpec, Notice, VmChange, VmDetail, VmSummary } from '../protocol/library.ts';
 import type { Registry } from '../registry/registry.ts';
 import { type DriveRow, type StoredConfig, type VmRow, hardwareSchema } from '../registry/rows.ts';
+import { cloneVm } from './clone-vm.ts';
 import type { ManagerEventHub } from './events.ts';
 import type { MediaLibrary } from './media.ts';
 import { removeFile } from './media.ts';
 import { type DriveParts, MadeFiles, driveProblems, prepareDrives } from './new-drives.ts';
 import { notice, problem, refusal } from './notices.ts';
 import type { Power } from './power.ts';
+import type { TaskContext } from './tasks.ts';
 import type { Thumbnails } from './thumbnails.ts';
 import { NAME_CHARACTERS_MAX, hardwareProblems, hostLimits, labelProblems, nameProblems, storedConfigOf } from './validate.ts';
 import type { VmLogs } from './vm-logs.ts';
@@ -174,6 +176,21 @@ export class Library {
     const { kernel, initrd, commandLine } = spec.directBoot;
     const { files } = this.parts;
     return { ...config, directBoot: { kernel: files.path(kernel), commandLine, ...(initrd === undefined ? {} : { initrd: files.path(initrd) }) } };
+  }
+
+  async clone(id: string, options: { readonly name: string; readonly linked: boolean }, task: TaskContext): Promise<VmDetail> {
+    requireNoErrors(nameProblems(options.name, this.isTaken(undefined)));
+    const copy = await this.parts.power.exclusive(id, () => {
+      const row = this.parts.power.requireOff(id);
+      // The memory of a saved state belongs to these disks; a fork takes both.
+      if (row.savedStateId !== null) throw refusal('busy', 'vm-not-off', { name: row.name, state: 'saved' });
+      return cloneVm(this.parts, row, options, task);
+    });
+    this.parts.logs.add(copy, 'info', 'manager', `Copied from ${this.row(id).name}`);
+    this.changed(id);
+    this.changed(copy);
+    this.parts.events.emit('mediaChanged');
+    return this.detail(copy);
   }
 
   async checkChange(id: string, change: VmChange): Promise<FieldProblem[]> {

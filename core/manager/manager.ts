@@ -245,7 +245,7 @@ export class Manager {
     createVm: async (spec, options) => this.tasks.run('create-vm', { taskId: options?.taskId }, () => this.library.create(spec)),
     checkVmChange: async (id, change) => this.library.checkChange(id, change),
     changeVm: async (id, change) => this.library.change(id, change),
-    cloneVm: async () => Promise.reject(refusal('unsupported', 'not-landed', { what: 'Cloning' })),
+    cloneVm: async (id, options) => this.tasks.run('clone-vm', { taskId: options.taskId, vmId: id }, (task) => this.library.clone(id, options, task)),
     deleteVm: async (id, options) => this.tasks.run('delete-vm', { taskId: options.taskId, vmId: id }, () => this.library.delete(id, options.deleteDisks)),
     freeName: async (wish) => this.library.freeName(wish),
 
