@@ -14,6 +14,7 @@ import { removeFile } from './media.ts';
 import { type DriveParts, MadeFiles, driveProblems, prepareDrives } from './new-drives.ts';
 import { notice, problem, refusal } from './notices.ts';
 import type { Power } from './power.ts';
+import type { SnapshotOperations } from './snapshots/snapshot-operations.ts';
 import type { TaskContext } from './tasks.ts';
 import type { Thumbnails } from './thumbnails.ts';
 import { NAME_CHARACTERS_MAX, hardwareProblems, hostLimits, labelProblems, nameProblems, storedConfigOf } from './validate.ts';
@@ -24,6 +25,7 @@ export interface LibraryParts extends DriveParts {
   readonly power: Power;
   readonly thumbnails: Thumbnails;
   readonly logs: VmLogs;
+  readonly snapshots: () => SnapshotOperations | undefined;
 }
 
 export class Library {
@@ -122,6 +124,10 @@ export class Library {
     };
   }
 
+  nameProblems(name: string): FieldProblem[] {
+    return nameProblems(name, this.isTaken(undefined));
+  }
+
   /** A name like the wish that is free and allowed. */
   freeName(wish: string): string {
     const clean = wish.replaceAll(/["\\/<>|:*?`\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, ' ').replaceAll(/\s+/g, ' ').trim().replace(/\.+$/, '');
@@ -179,7 +185,7 @@ export class Library {
   }
 
   async clone(id: string, options: { readonly name: string; readonly linked: boolean }, task: TaskContext): Promise<VmDetail> {
-    requireNoErrors(nameProblems(options.name, this.isTaken(undefined)));
+    requireNoErrors(this.nameProblems(options.name));
     const copy = await this.parts.power.exclusive(id, () => {
       const row = this.parts.power.requireOff(id);
       // The memory of a saved state belongs to these disks; a fork takes both.
@@ -243,6 +249,7 @@ export class Library {
     await this.parts.power.exclusive(id, async () => {
       const row = this.parts.power.requireOff(id);
       const ids = new Set([...row.drives.map((drive) => drive.mediumId), ...this.registry.snapshots(id).flatMap((snapshot) => Object.values(snapshot.media))]);
+      await this.parts.snapshots()?.removeVm(id, { deleteDisks });
       this.registry.removeVm(id);
       this.parts.logs.forget(id);
       this.parts.thumbnails.forget(id);

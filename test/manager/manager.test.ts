@@ -1,13 +1,13 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { FakeVmHost } from '../../test/support/fake-vm-host.ts';
-import { MIB, newVm, openLibrary, stateReached } from '../../test/support/library.ts';
-import { temporaryFolder } from '../../test/support/nestbox.ts';
-import { NestboxError } from '../base/errors.ts';
-import { createDisk } from '../block/disk-tools.ts';
-import { type ChainLink, openChain } from '../block/image-chain.ts';
-import { Manager } from './manager.ts';
+import { FakeVmHost } from '../support/fake-vm-host.ts';
+import { MIB, newVm, openLibrary, stateReached } from '../support/library.ts';
+import { temporaryFolder } from '../support/nestbox.ts';
+import { NestboxError } from '../../core/base/errors.ts';
+import { createDisk } from '../../core/block/disk-tools.ts';
+import { type ChainLink, openChain } from '../../core/block/image-chain.ts';
+import { Manager } from '../../core/manager/manager.ts';
 
 const codes = (problems: readonly { code: string; field: string; severity: string }[]): string[] => problems.map(({ field, code, severity }) => `${field}:${code}:${severity}`);
 
