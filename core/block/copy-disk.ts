@@ -2,6 +2,7 @@
 
 import { NestboxError } from '../base/errors.ts';
 import type { BlockDevice } from './block-device.ts';
+import { ForeignDisk } from './foreign/block-map-disk.ts';
 import { Qcow2Disk } from './qcow2/qcow2-disk.ts';
 
 export interface CopyOptions {
@@ -34,7 +35,7 @@ export async function copyDisk(source: BlockDevice, target: BlockDevice, options
     const percent = Math.floor((at / total) * 100);
     if (percent !== told) options.onProgress?.(at, total);
     told = percent;
-    if (source instanceof Qcow2Disk && at % grain === 0) {
+    if ((source instanceof Qcow2Disk || source instanceof ForeignDisk) && at % grain === 0) {
       const extent = await source.extentAt(at, total - at);
       const skip = at + extent.length === total ? extent.length : Math.floor(extent.length / grain) * grain;
       if (extent.blank && skip > 0) {

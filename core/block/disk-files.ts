@@ -8,52 +8,81 @@ import type { HostFile, HostFiles } from '../host/files/host-file.ts';
 import { folderBackingResolver } from './backing-chain.ts';
 import type { BlockDevice } from './block-device.ts';
 import { roundUp } from './block-range.ts';
+import { type ForeignFormat, isForeignFormat, openForeign } from './foreign/open-foreign.ts';
+import { isVhdFooter } from './foreign/vhd.ts';
 import { HEAD_BYTES, recognise } from './medium-kinds.ts';
 import { openQcow2 } from './qcow2/open-qcow2.ts';
 import { RawDisk } from './raw-disk.ts';
 
+/** What a VM can write to. */
 export type DiskFormat = 'raw' | 'qcow2';
+/** What can be read. */
+export type ImageFormat = DiskFormat | ForeignFormat;
+
+export function isImageFormat(name: string): name is ImageFormat {
+  return name === 'raw' || name === 'qcow2' || isForeignFormat(name);
+}
 
 function badInput(path: string, text: string): NestboxError {
   return new NestboxError('bad-input', `${path}: ${text}`, { op: 'open image', context: { path } });
 }
 
-/** Opens and locks; the format is the stated one, or for reading only, what the file's start says. */
-export async function openImage(
+/** Opens and locks; the format is the stated one, or for reading only, what the file says. */
+export async function openImage<Stated extends ImageFormat | undefined>(
   files: HostFiles,
   path: string,
-  stated: DiskFormat | undefined,
+  stated: Stated,
   readOnly: boolean,
-): Promise<{ file: HostFile; format: DiskFormat }> {
+): Promise<{ file: HostFile; format: Stated extends ImageFormat ? Stated : ImageFormat }> {
   const file = await files.open(path, { readOnly });
   try {
     await file.lock(readOnly ? 'shared' : 'exclusive');
-    const head = new Uint8Array(Math.min(HEAD_BYTES, file.identity().sizeBytes));
-    await file.read(0, head);
-    const known = recognise(head);
-    if (stated === 'qcow2' && known?.format !== 'qcow2') throw badInput(path, 'is not a qcow2 disk image');
-    if (stated !== undefined) return { file, format: stated };
-    if (known?.format === 'qcow2') {
-      if (!readOnly) throw badInput(path, 'is a qcow2 disk image; say --format qcow2 to change it');
-      return { file, format: 'qcow2' };
-    }
-    if (known?.family === 'disk-format') throw badInput(path, `is ${known.what}, which is not supported`);
-    if (!readOnly) throw badInput(path, 'say --format raw to change it');
-    return { file, format: 'raw' };
+    const format = await formatOf(file, stated, readOnly);
+    return { file, format: format as Stated extends ImageFormat ? Stated : ImageFormat };
   } catch (error) {
     await file.close().catch(() => undefined);
     throw error;
   }
 }
 
+async function formatOf(file: HostFile, stated: ImageFormat | undefined, readOnly: boolean): Promise<ImageFormat> {
+  const { path } = file;
+  const { sizeBytes } = file.identity();
+  const head = new Uint8Array(Math.min(HEAD_BYTES, sizeBytes));
+  await file.read(0, head);
+  const known = recognise(head);
+  if (stated === 'qcow2' && known?.format !== 'qcow2') throw badInput(path, 'is not a qcow2 disk image');
+  if (stated !== undefined) {
+    if (!readOnly && isForeignFormat(stated))
+      throw badInput(path, `${stated.toUpperCase()} images can only be read; convert it to qcow2 first`);
+    return stated;
+  }
+  if (known?.format === 'qcow2') {
+    if (!readOnly) throw badInput(path, 'is a qcow2 disk image; say --format qcow2 to change it');
+    return 'qcow2';
+  }
+  if (known?.family === 'disk-format') {
+    if (known.format === undefined || !isForeignFormat(known.format))
+      throw badInput(path, `is ${known.what}, which is not supported`);
+    if (!readOnly) throw badInput(path, `is ${known.what}, which can only be read; convert it to qcow2 first`);
+    return known.format;
+  }
+  if (!readOnly) throw badInput(path, 'say --format raw to change it');
+  // A fixed VHD is a raw disk with something after its end.
+  const tail = new Uint8Array(512);
+  if (sizeBytes > 512 && (await file.read(sizeBytes - 512, tail)) === 512 && isVhdFooter(tail)) return 'vhd';
+  return 'raw';
+}
+
 export async function asDisk(
   files: HostFiles,
   file: HostFile,
-  format: DiskFormat,
+  format: ImageFormat,
   follow: boolean,
 ): Promise<BlockDevice> {
   try {
     if (format === 'raw') return new RawDisk(file, roundUp(file.identity().sizeBytes, 512));
+    if (format !== 'qcow2') return await openForeign(file, format, files);
     return await openQcow2(file, follow ? { resolveBacking: folderBackingResolver(files, file) } : {});
   } catch (error) {
     await file.close().catch(() => undefined);

@@ -7,9 +7,8 @@ import type { HostFile } from '../host/files/host-file.ts';
 import { nodeHostFiles } from '../host/files/node-host-files.ts';
 import { backingPath, folderBackingResolver } from './backing-chain.ts';
 import type { BlockDevice } from './block-device.ts';
-import { roundUp } from './block-range.ts';
 import { copyDisk, type CopyOptions } from './copy-disk.ts';
-import { asDisk, type DiskFormat, makeFile, openImage } from './disk-files.ts';
+import { asDisk, type DiskFormat, type ImageFormat, makeFile, openImage } from './disk-files.ts';
 import { type CheckOptions, type CheckReport, checkQcow2 } from './qcow2/check-qcow2.ts';
 import { createQcow2, type Qcow2CreateOptions } from './qcow2/create-qcow2.ts';
 import { readHeader } from './qcow2/header.ts';
@@ -21,7 +20,7 @@ import { RawDisk } from './raw-disk.ts';
 
 export interface DiskInfo {
   readonly path: string;
-  readonly format: DiskFormat;
+  readonly format: ImageFormat;
   readonly virtualBytes: number;
   readonly fileBytes: number;
   readonly qcow2?: {
@@ -80,11 +79,16 @@ export async function createDisk(path: string, options: CreateDiskOptions, files
   });
 }
 
-export async function diskInfo(path: string, stated?: DiskFormat, files = nodeHostFiles): Promise<DiskInfo> {
+export async function diskInfo(path: string, stated?: ImageFormat, files = nodeHostFiles): Promise<DiskInfo> {
   const { file, format } = await openImage(files, path, stated, true);
   try {
     const fileBytes = file.identity().sizeBytes;
-    if (format === 'raw') return { path, format, virtualBytes: roundUp(fileBytes, 512), fileBytes };
+    if (format !== 'qcow2') {
+      // Extents of a VMDK are opened to look at their sizes; they are in the same folder.
+      const disk = await asDisk(files, file, format, false);
+      await disk.close();
+      return { path, format, virtualBytes: disk.sizeBytes, fileBytes };
+    }
     const header = await readHeader(file);
     const { snapshots } = await readSnapshotTable(new ImageIo(file, header.clusterBytes), header);
     return {
@@ -126,7 +130,7 @@ export async function checkDisk(path: string, options: CheckOptions = {}, files 
 }
 
 export interface ConvertOptions extends CopyOptions {
-  readonly from?: DiskFormat | undefined;
+  readonly from?: ImageFormat | undefined;
   readonly to: DiskFormat;
   /** Open backing files from the source's folder. */
   readonly followBacking?: boolean | undefined;

@@ -6,6 +6,7 @@ import type { HostFile, HostFiles } from '../host/files/host-file.ts';
 import { nodeHostFiles } from '../host/files/node-host-files.ts';
 import type { BlockDevice } from './block-device.ts';
 import { roundUp } from './block-range.ts';
+import { type ForeignFormat, isForeignFormat, openForeign } from './foreign/open-foreign.ts';
 import { floppyCapacity, LARGEST_FLOPPY_BYTES } from './floppy-sizes.ts';
 import {
   fatVolumeBytes,
@@ -22,7 +23,7 @@ import { ReadOnlyDisk } from './read-only-disk.ts';
 import { SnapshotOverlay } from './snapshot-overlay.ts';
 
 export type MediumKind = 'floppy' | 'cdrom' | 'disk';
-export type MediumFormat = 'raw' | 'qcow2';
+export type MediumFormat = 'raw' | 'qcow2' | ForeignFormat;
 
 export interface OpenMediumOptions {
   readonly kind: MediumKind;
@@ -153,10 +154,16 @@ async function openContent(
   const head = new Uint8Array(Math.min(HEAD_BYTES, fileBytes));
   await file.read(0, head);
   const scratch = { createFile: () => files.createTemporary() };
-  if (checkContent(path, head, options) === 'qcow2') {
+  const format = checkContent(path, head, options);
+  if (format === 'qcow2') {
     const disk = await openQcow2(file, { readOnly: file.readOnly, resolveBacking: options.resolveBacking });
     if (options.format === undefined) notes.push(`${path}: opened as a qcow2 disk image`);
     return { device: options.snapshot === true ? new SnapshotOverlay(disk, scratch) : disk, format: 'qcow2' };
+  }
+  if (format !== 'raw') {
+    const disk = await openForeign(file, format, files);
+    notes.push(`${path}: opened as a ${format.toUpperCase()} disk image, which can only be read`);
+    return { device: options.snapshot === true ? new SnapshotOverlay(disk, scratch) : disk, format };
   }
   const capacity = capacityOf(path, fileBytes, head, options, notes);
   const raw = new RawDisk(file, capacity);
@@ -184,17 +191,23 @@ function checkContent(path: string, head: Uint8Array, options: OpenMediumOptions
     return 'qcow2';
   }
   if (options.format === 'raw') return 'raw';
+  const canRead = options.kind === 'disk' && (options.readOnly === true || options.snapshot === true);
+  if (options.format !== undefined) {
+    if (canRead) return options.format;
+    throw badInput(path, `${options.format.toUpperCase()} images can only be read: add "readonly" or "snapshot"`);
+  }
   if (known !== undefined && !(options.kind === 'cdrom' && hasCdFileSystem(head))) {
     const name = NAME_OF_KIND[options.kind];
     switch (known.family) {
       case 'disk-format':
         if (options.kind !== 'disk') throw badInput(path, `is ${known.what}, not a ${name} image`);
-        if (known.format === 'qcow2' && (options.readOnly === true || options.snapshot === true)) return 'qcow2';
+        if (known.format === 'qcow2' && canRead) return 'qcow2';
+        if (known.format !== undefined && isForeignFormat(known.format) && canRead) return known.format;
         throw badInput(
           path,
           known.format === 'qcow2'
             ? 'is a qcow2 disk image; say format=qcow2 to write to it, or format=raw if its bytes are the disk'
-            : `is ${known.what}, which is not supported; convert it with "qemu-img convert -O raw", or say format=raw if its bytes are the disk`,
+            : `is ${known.what}, which cannot be written to; convert it with "nestbox disk convert --to qcow2", or say format=raw if its bytes are the disk`,
         );
       case 'archive':
         throw badInput(path, `is ${known.what}, not a ${name} image; unpack it first`);

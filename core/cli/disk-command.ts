@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { NestboxError } from '../base/errors.ts';
 import { commitDisk } from '../block/commit-disk.ts';
 import type { CopyOptions } from '../block/copy-disk.ts';
-import type { DiskFormat } from '../block/disk-files.ts';
+import { type DiskFormat, type ImageFormat, isImageFormat } from '../block/disk-files.ts';
 import {
   checkDisk,
   compactDisk,
@@ -34,6 +34,11 @@ export function formatSize(bytes: number): string {
     if (unit !== '' && bytes >= size) return `${Number((bytes / size).toFixed(2))} ${unit}iB`;
   }
   return `${bytes} bytes`;
+}
+
+function parseImageFormat(option: string, text: string): ImageFormat {
+  if (isImageFormat(text)) return text;
+  throw new NestboxError('usage', `${option} ${text}: expected raw, qcow2, vmdk, vdi, vhd or vhdx`);
 }
 
 function parseFormat(option: string, text: string): DiskFormat {
@@ -143,10 +148,10 @@ export function addDiskCommand(program: Command, finish: (code: number) => void)
     .command('info')
     .description('show what an image is')
     .argument('<path>')
-    .option('--format <raw|qcow2>', 'take it as this format')
+    .option('--format <FORMAT>', 'take it as raw, qcow2, vmdk, vdi, vhd or vhdx')
     .option('--json', 'as JSON')
     .action(async (path: string, flags: { format?: string; json?: boolean }) => {
-      const format = flags.format === undefined ? undefined : parseFormat('--format', flags.format);
+      const format = flags.format === undefined ? undefined : parseImageFormat('--format', flags.format);
       const info = await diskInfo(path, format);
       if (flags.json === true) print(JSON.stringify(info, undefined, 2));
       else printInfo(info);
@@ -181,7 +186,7 @@ export function addDiskCommand(program: Command, finish: (code: number) => void)
     .argument('<source>')
     .argument('<target>')
     .requiredOption('--to <raw|qcow2>', 'format of the target')
-    .option('--from <raw|qcow2>', 'format of the source')
+    .option('--from <FORMAT>', 'format of the source: raw, qcow2, vmdk, vdi, vhd or vhdx')
     .option('-c, --compress', 'store clusters compressed')
     .option('--follow-backing', "open the source's backing files, which are in its folder")
     .option('--force', 'replace the target')
@@ -195,7 +200,7 @@ export function addDiskCommand(program: Command, finish: (code: number) => void)
           convertDisk(source, target, {
             ...options,
             to: parseFormat('--to', flags.to),
-            from: flags.from === undefined ? undefined : parseFormat('--from', flags.from),
+            from: flags.from === undefined ? undefined : parseImageFormat('--from', flags.from),
             compress: flags.compress,
             followBacking: flags.followBacking,
             replace: flags.force,

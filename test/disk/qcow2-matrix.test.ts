@@ -11,27 +11,13 @@ import { checkQcow2 } from '../../core/block/qcow2/check-qcow2.ts';
 import { createQcow2, type Qcow2CreateOptions } from '../../core/block/qcow2/create-qcow2.ts';
 import { openQcow2 } from '../../core/block/qcow2/open-qcow2.ts';
 import { nodeHostFiles } from '../../core/host/files/node-host-files.ts';
+import { islands } from './contents.ts';
 import { hasQemuImg, qemuCheck, qemuImgOk } from './qemu-img.ts';
 
 const SIZE = 3 * 2 ** 20 + 1536;
 let folder = '';
 let content = new Uint8Array(0);
 let base = new Uint8Array(0);
-
-/** Islands of data between zeroes, some of which compress well and some of which do not. */
-function islands(sizeBytes: number, seed: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(sizeBytes);
-  let state = seed;
-  for (let at = 0; at < sizeBytes; at += 512) {
-    const island = (at >> 15) % 5;
-    if (island === 0) continue;
-    for (let index = at; index < Math.min(at + 512, sizeBytes); index++) {
-      state = (state * 1103515245 + 12345) & 0x7fffffff;
-      bytes[index] = island === 1 ? state >>> 16 : island === 2 ? at >> 9 : 65 + (index % 7);
-    }
-  }
-  return bytes;
-}
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'nestbox-qcow2-'));

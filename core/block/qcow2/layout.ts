@@ -78,6 +78,11 @@ export function readU64(view: DataView, at: number): number {
   return view.getUint32(at) * TWO_32 + view.getUint32(at + 4);
 }
 
+/** The same in little-endian, as other formats have it. */
+export function readU64le(view: DataView, at: number): number {
+  return view.getUint32(at + 4, true) * TWO_32 + view.getUint32(at, true);
+}
+
 export function writeU64(view: DataView, at: number, value: number): void {
   view.setUint32(at, Math.floor(value / TWO_32));
   view.setUint32(at + 4, value % TWO_32);
