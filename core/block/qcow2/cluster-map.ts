@@ -46,6 +46,7 @@ export class ClusterMap {
    * @throws NestboxError `bad-input` when the image may not be written
    */
   protectMetadata(refcounts: Refcounts, others: readonly { offset: number; length: number; what: string }[]): void {
+    this.metadata.clear();
     const add = (offset: number, length: number, what: string): void => {
       const last = Math.floor((offset + length - 1) / this.header.clusterBytes);
       for (let cluster = Math.floor(offset / this.header.clusterBytes); cluster <= last; cluster++) {
@@ -67,6 +68,42 @@ export class ClusterMap {
       const offset = this.l2Offset(index);
       if (offset !== 0) add(offset, clusterBytes, `L2 table ${index}`);
     }
+  }
+
+  /** A copy of the L1 table. */
+  l1Bytes(): Uint8Array {
+    return new Uint8Array(this.l1.buffer, this.l1.byteOffset, this.header.l1Entries * 8).slice();
+  }
+
+  /** Takes the L1 table from the file again: the header names another one. */
+  async reload(): Promise<void> {
+    const bytes = new Uint8Array(this.header.l1Entries * 8);
+    await this.io.read(this.header.l1Offset, bytes);
+    this.l1 = Q.viewOf(bytes);
+  }
+
+  /** Writes an L1 table of the same length in place. */
+  async writeL1(bytes: Uint8Array): Promise<void> {
+    if (bytes.length === 0) return;
+    await this.io.write(this.header.l1Offset, bytes);
+    this.l1 = Q.viewOf(bytes);
+  }
+
+  /** @throws NestboxError when no cluster can be there */
+  checkPlace(offset: number, what: string): void {
+    if (offset % this.header.clusterBytes !== 0 || offset >= this.io.fileBytes)
+      throw this.damaged(`${what} has the impossible offset ${offset}`);
+  }
+
+  /** Any L2 table of the image, of snapshots too. */
+  tableAt(offset: number): Promise<DataView> {
+    return this.cache.get(offset);
+  }
+
+  /** Writes a whole L2 table in place. */
+  async replaceTable(offset: number, table: DataView): Promise<void> {
+    await this.io.write(offset, new Uint8Array(table.buffer, table.byteOffset, table.byteLength));
+    this.cache.put(offset, table);
   }
 
   noteMetadata(cluster: number, present: boolean): void {

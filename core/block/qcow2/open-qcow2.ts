@@ -7,6 +7,7 @@ import type { BlockDevice } from '../block-device.ts';
 import { checkQcow2 } from './check-qcow2.ts';
 import { ClusterMap } from './cluster-map.ts';
 import { badImage, type Qcow2Header, readHeader } from './header.ts';
+import { snapshotPlaces } from './internal-snapshots.ts';
 import { ImageIo } from './image-io.ts';
 import { INCOMPATIBLE_CORRUPT, INCOMPATIBLE_DIRTY } from './layout.ts';
 import { Qcow2Disk } from './qcow2-disk.ts';
@@ -50,14 +51,7 @@ export async function openQcow2(file: HostFile, options: OpenQcow2Options = {}):
   const map = await ClusterMap.open(io, header);
   if (!readOnly) {
     const table = await readSnapshotTable(io, header);
-    map.protectMetadata(refcounts, [
-      { offset: header.snapshotsOffset, length: table.sizeBytes, what: 'the snapshot table' },
-      ...table.snapshots.map((snapshot) => ({
-        offset: snapshot.l1Offset,
-        length: snapshot.l1Entries * 8,
-        what: `the L1 table of snapshot ${snapshot.id}`,
-      })),
-    ]);
+    map.protectMetadata(refcounts, snapshotPlaces(header, table));
   }
   let backing: BlockDevice | undefined;
   if (header.backingName !== undefined) {

@@ -1,4 +1,4 @@
-// The table of internal snapshots, as stored in the image.
+// The table of internal snapshots, as stored in the image: read with every length checked, and built anew for writing.
 
 import { badImage, type Qcow2Header } from './header.ts';
 import type { ImageIo } from './image-io.ts';
@@ -13,6 +13,8 @@ export interface InternalSnapshot {
   readonly vmStateBytes: number;
   /** Size of the disk when the snapshot was taken. */
   readonly diskBytes: number;
+  /** The entry as it is in the file, padding included: other programs keep more in it than we know. */
+  readonly raw: Uint8Array;
 }
 
 export interface SnapshotTable {
@@ -21,6 +23,7 @@ export interface SnapshotTable {
 }
 
 const ENTRY_BYTES = 40;
+const EXTRA_BYTES = 16;
 
 /** @throws NestboxError `bad-input` when a length or offset cannot be */
 export async function readSnapshotTable(io: ImageIo, header: Qcow2Header): Promise<SnapshotTable> {
@@ -49,6 +52,9 @@ export async function readSnapshotTable(io: ImageIo, header: Qcow2Header): Promi
     if (at + ENTRY_BYTES + rest.length > io.fileBytes) throw badImage(path, `${what} leaves the file`);
     await io.read(at + ENTRY_BYTES, rest);
     const extra = Q.viewOf(rest);
+    const raw = new Uint8Array(Math.ceil((ENTRY_BYTES + rest.length) / 8) * 8);
+    raw.set(fixed);
+    raw.set(rest, ENTRY_BYTES);
     snapshots.push({
       id: decoder.decode(rest.subarray(extraLength, extraLength + idLength)),
       name: decoder.decode(rest.subarray(extraLength + idLength)),
@@ -57,10 +63,29 @@ export async function readSnapshotTable(io: ImageIo, header: Qcow2Header): Promi
       dateSeconds: view.getUint32(16),
       vmStateBytes: extraLength >= 8 ? Q.readU64(extra, 0) : view.getUint32(32),
       diskBytes: extraLength >= 16 ? Q.readU64(extra, 8) : header.sizeBytes,
+      raw,
     });
-    at += Math.ceil((ENTRY_BYTES + rest.length) / 8) * 8;
+    at += raw.length;
     if (at - header.snapshotsOffset > Q.MAX_SNAPSHOT_TABLE_BYTES)
       throw badImage(path, 'the snapshot table is too large');
   }
   return { snapshots, sizeBytes: at - header.snapshotsOffset };
+}
+
+/** The entry of a new snapshot without a machine's state. */
+export function encodeSnapshot(snapshot: Omit<InternalSnapshot, 'raw' | 'vmStateBytes'>): Uint8Array {
+  const id = new TextEncoder().encode(snapshot.id);
+  const name = new TextEncoder().encode(snapshot.name);
+  const bytes = new Uint8Array(Math.ceil((ENTRY_BYTES + EXTRA_BYTES + id.length + name.length) / 8) * 8);
+  const view = Q.viewOf(bytes);
+  Q.writeU64(view, 0, snapshot.l1Offset);
+  view.setUint32(8, snapshot.l1Entries);
+  view.setUint16(12, id.length);
+  view.setUint16(14, name.length);
+  view.setUint32(16, snapshot.dateSeconds);
+  view.setUint32(36, EXTRA_BYTES);
+  Q.writeU64(view, ENTRY_BYTES + 8, snapshot.diskBytes);
+  bytes.set(id, ENTRY_BYTES + EXTRA_BYTES);
+  bytes.set(name, ENTRY_BYTES + EXTRA_BYTES + id.length);
+  return bytes;
 }
