@@ -58,6 +58,8 @@ export class MediaLibrary {
     const { device, format: found } = await openMedium(path, { kind, format: stated, readOnly: true });
     const virtualBytes = device.sizeBytes;
     await device.close();
+    if (found !== 'raw' && found !== 'qcow2')
+      throw new NestboxError('unsupported', `${path}: ${found.toUpperCase()} images can only be read; convert it with "nestbox disk convert --to qcow2" first`, { op: 'add medium', context: { path } });
     return { format: found, virtualBytes };
   }
 

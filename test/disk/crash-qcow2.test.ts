@@ -10,6 +10,7 @@ import { checkQcow2 } from '../../core/block/qcow2/check-qcow2.ts';
 import { createQcow2, type Qcow2CreateOptions } from '../../core/block/qcow2/create-qcow2.ts';
 import { openQcow2 } from '../../core/block/qcow2/open-qcow2.ts';
 import { MemoryHostFile } from '../../core/host/files/memory-host-file.ts';
+import { randomStream } from './contents.ts';
 import { crashStates, RecordingFile } from './crash-recorder.ts';
 import { hasQemuImg, qemuCheck } from './qemu-img.ts';
 
@@ -26,16 +27,6 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'nestbox-crash-'));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-function randomStream(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % below;
-  };
-}
 
 /** A sector whose every 16-bit word is `tag`. */
 function tagged(sectors: number, tag: (sector: number) => number): Uint8Array {

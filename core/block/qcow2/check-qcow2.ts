@@ -312,7 +312,10 @@ class Checker {
   async repair(mode: RepairMode): Promise<void> {
     if (mode === 'all' && this.needsRebuild) await this.rebuild();
     else if (this.tooHigh.length > 0) await this.lowerCounts();
-    if (mode === 'all' && (this.flagErrors > 0 || this.needsRebuild)) await this.checkFlags(true);
+    // A count that was lowered to one makes its user the only one.
+    const lowered = this.tooHigh.length > 0 && this.report.corruptions === 0;
+    if (lowered || (mode === 'all' && (this.flagErrors > 0 || this.needsRebuild || this.tooHigh.length > 0)))
+      await this.checkFlags(true);
     await this.io.flush();
   }
 
