@@ -4,6 +4,7 @@
 import type { Command } from 'commander';
 import { NestboxError } from '../base/errors.ts';
 import { commitDisk } from '../block/commit-disk.ts';
+import type { CheckReport } from '../block/qcow2/check-qcow2.ts';
 import type { CopyOptions } from '../block/copy-disk.ts';
 import { type DiskFormat, type ImageFormat, isImageFormat } from '../block/disk-files.ts';
 import {
@@ -16,7 +17,9 @@ import {
   type DiskInfo,
   resizeDisk,
 } from '../block/disk-tools.ts';
+import { addCloneCommand, addDiskSnapshotCommand } from './disk-snapshot-command.ts';
 import { EXIT_FAILED, EXIT_OK } from './exit-codes.ts';
+import { print, printable } from './print.ts';
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
 
@@ -44,15 +47,6 @@ function parseImageFormat(option: string, text: string): ImageFormat {
 function parseFormat(option: string, text: string): DiskFormat {
   if (text === 'raw' || text === 'qcow2') return text;
   throw new NestboxError('usage', `${option} ${text}: expected raw or qcow2`);
-}
-
-/** Names come from the image: control characters must not reach the terminal. */
-function printable(text: string): string {
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '?');
-}
-
-function print(text: string): void {
-  process.stdout.write(`${text}\n`);
 }
 
 interface ImageFlags {
@@ -168,7 +162,11 @@ export function addDiskCommand(program: Command, finish: (code: number) => void)
       const { repair } = flags;
       if (repair !== undefined && repair !== 'leaks' && repair !== 'all')
         throw new NestboxError('usage', `--repair ${repair}: expected leaks or all`);
-      const report = await checkDisk(path, { repair });
+      let found: CheckReport | undefined;
+      await withProgress(async ({ signal }) => {
+        found = await checkDisk(path, { repair, signal });
+      });
+      const report = found as unknown as CheckReport;
       if (flags.json === true) print(JSON.stringify(report, undefined, 2));
       else {
         for (const message of report.messages) print(printable(message));
@@ -237,6 +235,8 @@ export function addDiskCommand(program: Command, finish: (code: number) => void)
     });
 
   addCommitCommand(disk, finish);
+  addCloneCommand(disk, finish, withProgress);
+  addDiskSnapshotCommand(disk, finish);
 }
 
 function addCommitCommand(disk: Command, finish: (code: number) => void): void {

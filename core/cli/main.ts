@@ -11,6 +11,13 @@ import { addServeCommand } from './serve-command.ts';
 import { version } from './version.ts';
 import { addVmCommand } from './vm-command.ts';
 
+function inheritSettings(parent: Command): void {
+  for (const command of parent.commands) {
+    command.copyInheritedSettings(parent);
+    inheritSettings(command);
+  }
+}
+
 async function main(): Promise<number> {
   let code = EXIT_OK;
   const finish = (result: number): void => {
@@ -29,10 +36,7 @@ async function main(): Promise<number> {
   addMediaCommand(program, finish);
   addHostCommand(program, finish);
   addServeCommand(program, finish);
-  for (const command of program.commands) {
-    command.copyInheritedSettings(program);
-    for (const sub of command.commands) sub.copyInheritedSettings(program);
-  }
+  inheritSettings(program);
   try {
     await program.parseAsync();
     return code;

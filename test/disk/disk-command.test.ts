@@ -1,6 +1,6 @@
 // `nestbox disk` as a user runs it, compared with qemu-img.
 
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -111,6 +111,54 @@ describe('nestbox disk', () => {
       expect(qemuCheck(path).leaks ?? 0).toBe(0);
       qemuImgOk('compare', '-f', 'raw', '-F', 'qcow2', join(folder, 'data.raw'), path);
     }
+  });
+
+  it('keeps snapshots inside an image', () => {
+    expect(disk('convert', 'data.raw', 'snap.qcow2', '--from', 'raw', '--to', 'qcow2').code).toBe(0);
+    expect(disk('snapshot', 'create', 'snap.qcow2', 'first one')).toMatchObject({ code: 0, out: '', err: '' });
+    expect(disk('snapshot', 'create', 'snap.qcow2', 'first one')).toMatchObject({ code: 2 });
+    const list = JSON.parse(disk('snapshot', 'list', 'snap.qcow2', '--json').out) as { id: string; name: string }[];
+    expect(list).toMatchObject([{ id: '1', name: 'first one' }]);
+    if (hasQemuImg) {
+      spawnSync('qemu-io', ['-f', 'qcow2', '-c', 'write -P 9 0 200k', join(folder, 'snap.qcow2')]);
+      expect(disk('snapshot', 'apply', 'snap.qcow2', '1').code).toBe(0);
+      qemuImgOk('compare', '-f', 'raw', '-F', 'qcow2', join(folder, 'data.raw'), join(folder, 'snap.qcow2'));
+    }
+    expect(disk('snapshot', 'delete', 'snap.qcow2', 'first one').code).toBe(0);
+    expect(disk('snapshot', 'delete', 'snap.qcow2', 'first one')).toMatchObject({ code: 2 });
+    expect(disk('check', 'snap.qcow2').code).toBe(0);
+  });
+
+  it('clones, linked and in full', () => {
+    expect(disk('clone', 'data.raw', 'linked.qcow2', '--format', 'raw')).toMatchObject({ code: 0 });
+    expect(disk('clone', 'linked.qcow2', 'full.qcow2', '--format', 'qcow2', '--full').code).toBe(0);
+    const info = JSON.parse(disk('info', 'full.qcow2', '--json').out) as { qcow2: Record<string, unknown> };
+    expect(info.qcow2.backingName).toBeUndefined();
+    if (hasQemuImg)
+      qemuImgOk('compare', '-f', 'raw', '-F', 'qcow2', join(folder, 'data.raw'), join(folder, 'full.qcow2'));
+  });
+
+  it('stops at Ctrl-C and leaves nothing behind', async () => {
+    const big = new Uint8Array(48 * 2 ** 20);
+    for (let at = 0; at < big.length; at += 65_536) crypto.getRandomValues(big.subarray(at, at + 65_536));
+    writeFileSync(join(folder, 'big.raw'), big);
+    const child = spawn(
+      process.execPath,
+      [MAIN, 'disk', 'convert', 'big.raw', 'half.qcow2', '--from', 'raw', '--to', 'qcow2', '-c'],
+      { cwd: folder },
+    );
+    let err = '';
+    let asked = false;
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      err += text;
+      if (asked) return;
+      asked = true;
+      child.kill('SIGINT');
+    });
+    const code = await new Promise((resolve) => child.once('close', resolve));
+    expect([code, err]).toEqual([1, expect.stringContaining('nestbox: Cancelled')]);
+    expect(readdirSync(folder).filter((name) => name.startsWith('half'))).toEqual([]);
+    rmSync(join(folder, 'big.raw'));
   });
 
   it.each([

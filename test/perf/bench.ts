@@ -13,6 +13,7 @@ import { parseArgs } from 'node:util';
 import { NestboxError } from '../../core/base/errors.ts';
 import { debianKernel, shared } from '../support/guests.ts';
 import { busybox, busyboxInitrd } from '../support/initrd.ts';
+import { benchDisk, canBenchDisk } from './disk.ts';
 import { type EngineName, type Guest, type TimeKind, idleShare, timeMarks, timeToText, unavailable } from './engines.ts';
 import { LOGIN_PROMPT, guestSet, keep, loginGuest } from './guest-files.ts';
 import { linuxSetInit } from './linux-set.ts';
@@ -94,7 +95,7 @@ async function idle(): Promise<Results> {
   return results;
 }
 
-const SECTIONS: Readonly<Record<string, () => Promise<Results>>> = {
+const SECTIONS: Readonly<Record<string, () => Promise<Pick<Results, 'print' | 'record'>>>> = {
   kernels32: () => kernels(32),
   kernels64: () => kernels(64),
   linux64: () => linuxSet(64),
@@ -102,6 +103,10 @@ const SECTIONS: Readonly<Record<string, () => Promise<Results>>> = {
   init: () => untilText(`Debian cloud-amd64 kernel to "${INIT_TEXT}"`, 'boot', bareBoot(), ['nestbox', 'qemu'], INIT_TEXT),
   login: () => untilText('Debian 12 with systemd to its login prompt', 'boot', loginBoot(), ['nestbox', 'qemu'], LOGIN_PROMPT),
   idle,
+  disk: () => {
+    if (!canBenchDisk()) throw new Skipped('fio or qemu-io is missing');
+    return benchDisk(runs);
+  },
 };
 
 if (!existsSync(new URL('../../dist/interp.wasm', import.meta.url))) throw new NestboxError('usage', 'run npm run build first', { op: 'bench' });

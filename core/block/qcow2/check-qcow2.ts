@@ -1,5 +1,5 @@
-// Checks a qcow2 image: counts every use of every cluster and compares with the stored refcounts and flags. Repairs
-// leaks in place; anything worse by building new refcounts at the end of the file and switching to them in one write.
+// Checks a qcow2 image: counts every use of every cluster and compares with the stored refcounts and flags. Repairs are in
+// repair-refcounts.ts.
 
 import { NestboxError } from '../../base/errors.ts';
 import type { HostFile } from '../../host/files/host-file.ts';
@@ -7,7 +7,8 @@ import { ClusterCounts } from './cluster-counts.ts';
 import { type Qcow2Header, readHeader } from './header.ts';
 import { ImageIo } from './image-io.ts';
 import * as Q from './layout.ts';
-import { getRefcount, maxRefcount, setRefcount } from './refcount-entries.ts';
+import { getRefcount } from './refcount-entries.ts';
+import { lowerCounts, rebuildRefcounts } from './repair-refcounts.ts';
 import { readSnapshotTable } from './snapshot-table.ts';
 
 export type RepairMode = 'leaks' | 'all';
@@ -310,98 +311,12 @@ class Checker {
   }
 
   async repair(mode: RepairMode): Promise<void> {
-    if (mode === 'all' && this.needsRebuild) await this.rebuild();
-    else if (this.tooHigh.length > 0) await this.lowerCounts();
+    if (mode === 'all' && this.needsRebuild) await rebuildRefcounts(this.io, this.header, this.table, this.counts);
+    else if (this.tooHigh.length > 0) await lowerCounts(this.io, this.header, this.table, this.counts, this.tooHigh);
     // A count that was lowered to one makes its user the only one.
     const lowered = this.tooHigh.length > 0 && this.report.corruptions === 0;
     if (lowered || (mode === 'all' && (this.flagErrors > 0 || this.needsRebuild || this.tooHigh.length > 0)))
       await this.checkFlags(true);
-    await this.io.flush();
-  }
-
-  /** Only counts that are too high change, so a crash half-way leaves leaks at worst. */
-  private async lowerCounts(): Promise<void> {
-    const { header } = this;
-    let current = -1;
-    let view = Q.viewOf(new Uint8Array(0));
-    const write = async (): Promise<void> => {
-      if (current < 0) return;
-      await this.io.write(Q.readU64(this.table, current * 8), new Uint8Array(view.buffer));
-    };
-    for (const cluster of this.tooHigh) {
-      const block = Math.floor(cluster / this.perBlock);
-      if (block !== current) {
-        await write();
-        current = block;
-        view = await this.readTable(Q.readU64(this.table, block * 8), header.clusterBytes);
-      }
-      setRefcount(view, cluster % this.perBlock, header.refcountOrder, this.counts.get(cluster));
-    }
-    await write();
-  }
-
-  /** New refcounts for what was counted, at the end of the file; the old ones become free. */
-  private async rebuild(): Promise<void> {
-    const { header } = this;
-    const { clusterBytes, refcountOrder } = header;
-    // Uses of the old structure do not count any more.
-    const users = new ClusterCounts();
-    const old = new Set<number>();
-    const oldFirst = header.refcountTableOffset / clusterBytes;
-    for (let index = 0; index < header.refcountTableClusters; index++) old.add(oldFirst + index);
-    for (let block = 0; block < this.table.byteLength / 8; block++) {
-      const offset = Q.readU64(this.table, block * 8);
-      if (offset !== 0 && offset % clusterBytes === 0) old.add(offset / clusterBytes);
-    }
-    const blocks = new Set<number>();
-    for (const [cluster, found] of this.counts.entries()) {
-      const left = found - (old.has(cluster) ? 1 : 0);
-      if (left <= 0) continue;
-      if (left > maxRefcount(refcountOrder))
-        throw new NestboxError(
-          'unsupported',
-          `${this.file.path}: cluster ${cluster} has more users than its refcount can say`,
-          { op: 'repair image' },
-        );
-      users.add(cluster, left);
-      blocks.add(Math.floor(cluster / this.perBlock));
-    }
-    const first = this.io.endCluster;
-    let tableClusters = 1;
-    for (;;) {
-      const last = first + tableClusters + blocks.size - 1;
-      const lastBlock = Math.floor(last / this.perBlock);
-      const before = blocks.size;
-      for (let block = Math.floor(first / this.perBlock); block <= lastBlock; block++) blocks.add(block);
-      let highest = lastBlock;
-      for (const block of blocks) highest = Math.max(highest, block);
-      const needed = Math.ceil(((highest + 1) * 8) / clusterBytes);
-      if (blocks.size === before && needed <= tableClusters) break;
-      tableClusters = Math.max(tableClusters, needed);
-    }
-    if (tableClusters * clusterBytes > Q.MAX_REFCOUNT_TABLE_BYTES)
-      throw new NestboxError('unsupported', `${this.file.path}: too large to rebuild its refcounts`, {
-        op: 'repair image',
-      });
-    for (let index = 0; index < tableClusters + blocks.size; index++) users.add(first + index);
-    const table = new Uint8Array(tableClusters * clusterBytes);
-    let place = first + tableClusters;
-    for (const block of blocks) {
-      const view = Q.viewOf(new Uint8Array(clusterBytes));
-      for (let index = 0; index < this.perBlock; index++) {
-        const count = users.get(block * this.perBlock + index);
-        if (count > 0) setRefcount(view, index, refcountOrder, count);
-      }
-      Q.writeU64(Q.viewOf(table), block * 8, place * clusterBytes);
-      await this.io.write(place * clusterBytes, new Uint8Array(view.buffer));
-      place++;
-    }
-    await this.io.write(first * clusterBytes, table);
-    await this.io.flush();
-    const fields = Q.viewOf(new Uint8Array(12));
-    Q.writeU64(fields, 0, first * clusterBytes);
-    fields.setUint32(8, tableClusters);
-    await this.io.write(Q.FIELD.refcountTableOffset, new Uint8Array(fields.buffer));
     await this.io.flush();
   }
 

@@ -6,10 +6,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import { NestboxError } from '../../base/errors.ts';
+import { type CachedReader, cachedReader } from './cached-read.ts';
 import { nativeFileCalls } from './file-locks.ts';
 import { hostFileError } from './host-errors.ts';
 import type { FileIdentity, HostFile, HostFileKind, HostFiles, HostFileStatus, LockMode } from './host-file.ts';
 
+/** Reads up to this size are tried without the thread pool first. */
+const MAX_CACHED_BYTES = 64 * 1024;
 /** One call to the host moves at most this much, so that a huge request does not hold a pool thread for long. */
 const MAX_TRANSFER_BYTES = 16 * 1024 * 1024;
 
@@ -18,16 +21,24 @@ class NodeHostFile implements HostFile {
   readonly readOnly: boolean;
   private handle: FileHandle | undefined;
   private held: LockMode | undefined;
+  /** Undefined where the file system cannot say what it has in memory. */
+  private cached: CachedReader | undefined;
 
-  constructor(path: string, readOnly: boolean, handle: FileHandle) {
+  constructor(path: string, readOnly: boolean, handle: FileHandle, cached?: CachedReader) {
     this.path = path;
     this.readOnly = readOnly;
     this.handle = handle;
+    this.cached = cached;
   }
 
   async read(offset: number, target: Uint8Array): Promise<number> {
     const handle = this.opened('read file');
     let done = 0;
+    if (this.cached !== undefined && target.length > 0 && target.length <= MAX_CACHED_BYTES) {
+      const count = this.cached.read(handle.fd, offset, target);
+      if (count === undefined) this.cached = undefined;
+      else done = count;
+    }
     try {
       while (done < target.length) {
         const length = Math.min(target.length - done, MAX_TRANSFER_BYTES);
@@ -177,7 +188,7 @@ class NodeHostFiles implements HostFiles {
       const flags = (options.readOnly ? constants.O_RDONLY : constants.O_RDWR) | (constants.O_NONBLOCK ?? 0);
       const handle = await open(path, flags);
       const kind = kindOf(await handle.stat());
-      if (kind === 'file') return new NodeHostFile(path, options.readOnly, handle);
+      if (kind === 'file') return new NodeHostFile(path, options.readOnly, handle, await cachedReader());
       await handle.close();
       throw new NestboxError('bad-input', `${path}: is not a regular file (${kind})`, {
         op: 'open file',
@@ -189,7 +200,7 @@ class NodeHostFiles implements HostFiles {
   create(path: string): Promise<HostFile> {
     return wrap('create file', path, async () => {
       const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL;
-      return new NodeHostFile(path, false, await open(path, flags, 0o600));
+      return new NodeHostFile(path, false, await open(path, flags, 0o600), await cachedReader());
     });
   }
 
