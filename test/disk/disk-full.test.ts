@@ -10,7 +10,7 @@ import { projectRoot, temporaryFolder } from '../support/nestbox.ts';
 import { lastFlush, writerFloppy, WriterModel } from './writer-guest.ts';
 
 const SECTORS = 8192;
-const ENOUGH = 0x1000;
+const ENOUGH = 0x800;
 /** A private file system without being root on the host. */
 const canMount = spawnSync('unshare', ['-rm', 'mount', '-t', 'tmpfs', 'none', '/mnt']).status === 0;
 
@@ -27,7 +27,7 @@ describe.skipIf(!canMount)('a full disk of the host (skipped where user namespac
       head -c 4500000 /dev/zero > small/filler
       touch err
       nestbox run --floppy writer.img --disk small/disk.qcow2,format=qcow2 --serial stdio \\
-        --expect F0000${ENOUGH.toString(16)} --timeout 250 > out 2> err &
+        --expect F${ENOUGH.toString(16).padStart(8, '0')} --timeout 280 > out 2> err &
       while kill -0 $! && ! grep -q 'goes on when there is space' err; do sleep 0.1; done
       df --output=avail small > left
       rm small/filler
