@@ -364,7 +364,7 @@ class PcMachine implements Machine {
     this.io.unblock();
     await this.fullDiskPause;
     if (!this.pausedByFullDisk || this.life.state !== 'paused') return;
-    this.log.log('info', 'There is space on the disk again; the machine goes on');
+    this.log.log('warn', 'There is space on the disk again; the machine goes on');
     this.start();
   }
 
