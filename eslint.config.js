@@ -5,7 +5,7 @@ export default tseslint.config(
   { ignores: ['node_modules/**', 'dist/**', 'core/cpu/interp/assembly/**', '**/generated/**', '.cache/**', '**/*.mjs', '**/*.cjs', '**/*.js'] },
   ...tseslint.configs.recommendedTypeChecked,
   {
-    languageOptions: { parserOptions: { project: ['./tsconfig.node.json', './tsconfig.electron.json', './tsconfig.preload.json', './tsconfig.renderer.json'], tsconfigRootDir: import.meta.dirname } },
+    languageOptions: { parserOptions: { project: ['./tsconfig.node.json', './tsconfig.electron.json', './tsconfig.preload.json', './tsconfig.renderer.json', './tsconfig.e2e.json'], tsconfigRootDir: import.meta.dirname } },
     rules: {
       '@typescript-eslint/no-explicit-any': 'error',
       '@typescript-eslint/consistent-type-imports': 'error',

@@ -43,6 +43,7 @@ if (filters.length === 0 && !long) {
   check('types', bin('typescript/bin/tsc'), ['-p', 'tsconfig.node.json']);
   check('types of the desktop shell', bin('typescript/bin/tsc'), ['-p', 'tsconfig.electron.json']);
   check('types of the preload script', bin('typescript/bin/tsc'), ['-p', 'tsconfig.preload.json']);
+  check('types of the end-to-end tests', bin('typescript/bin/tsc'), ['-p', 'tsconfig.e2e.json']);
   check('types of the window', bin('svelte-check/bin/svelte-check'), ['--tsconfig', 'tsconfig.renderer.json', '--fail-on-warnings']);
   check('lint', bin('eslint/bin/eslint.js'), ['.']);
   check('layers', bin('dependency-cruiser/bin/dependency-cruiser.mjs'), ['core', 'electron', 'renderer', '--config', '.dependency-cruiser.cjs']);
