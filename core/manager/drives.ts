@@ -23,7 +23,7 @@ export function assignSlots(kinds: readonly DriveRow['kind'][]): (string | undef
 }
 
 /** The images below, nearest first. */
-function chainBelow(top: MediumRow, medium: (id: string) => MediumRow | undefined): { path: string; format: 'raw' | 'qcow2' }[] {
+export function chainBelow(top: MediumRow, medium: (id: string) => MediumRow | undefined): { path: string; format: 'raw' | 'qcow2' }[] {
   const chain: { path: string; format: 'raw' | 'qcow2' }[] = [];
   for (let row = top; row.backingId !== null && chain.length < BACKING_CHAIN_MAX; ) {
     const below = medium(row.backingId);

@@ -7,12 +7,15 @@ import { NestboxError } from '../base/errors.ts';
 import type { DriveInfo, FieldProblem, HardwareConfig, NewVmSpec, Notice, VmChange, VmDetail, VmSummary } from '../protocol/library.ts';
 import type { Registry } from '../registry/registry.ts';
 import { type DriveRow, type StoredConfig, type VmRow, hardwareSchema } from '../registry/rows.ts';
+import { cloneVm } from './clone-vm.ts';
 import type { ManagerEventHub } from './events.ts';
 import type { MediaLibrary } from './media.ts';
 import { removeFile } from './media.ts';
 import { type DriveParts, MadeFiles, driveProblems, prepareDrives } from './new-drives.ts';
 import { notice, problem, refusal } from './notices.ts';
 import type { Power } from './power.ts';
+import type { SnapshotOperations } from './snapshots/snapshot-operations.ts';
+import type { TaskContext } from './tasks.ts';
 import type { Thumbnails } from './thumbnails.ts';
 import { NAME_CHARACTERS_MAX, hardwareProblems, hostLimits, labelProblems, nameProblems, storedConfigOf } from './validate.ts';
 import type { VmLogs } from './vm-logs.ts';
@@ -22,6 +25,7 @@ export interface LibraryParts extends DriveParts {
   readonly power: Power;
   readonly thumbnails: Thumbnails;
   readonly logs: VmLogs;
+  readonly snapshots: () => SnapshotOperations | undefined;
 }
 
 export class Library {
@@ -120,6 +124,10 @@ export class Library {
     };
   }
 
+  nameProblems(name: string): FieldProblem[] {
+    return nameProblems(name, this.isTaken(undefined));
+  }
+
   /** A name like the wish that is free and allowed. */
   freeName(wish: string): string {
     const clean = wish.replaceAll(/["\\/<>|:*?`\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, ' ').replaceAll(/\s+/g, ' ').trim().replace(/\.+$/, '');
@@ -176,6 +184,21 @@ export class Library {
     return { ...config, directBoot: { kernel: files.path(kernel), commandLine, ...(initrd === undefined ? {} : { initrd: files.path(initrd) }) } };
   }
 
+  async clone(id: string, options: { readonly name: string; readonly linked: boolean }, task: TaskContext): Promise<VmDetail> {
+    requireNoErrors(this.nameProblems(options.name));
+    const copy = await this.parts.power.exclusive(id, () => {
+      const row = this.parts.power.requireOff(id);
+      // The memory of a saved state belongs to these disks; a fork takes both.
+      if (row.savedStateId !== null) throw refusal('busy', 'vm-not-off', { name: row.name, state: 'saved' });
+      return cloneVm(this.parts, row, options, task);
+    });
+    this.parts.logs.add(copy, 'info', 'manager', `Copied from ${this.row(id).name}`);
+    this.changed(id);
+    this.changed(copy);
+    this.parts.events.emit('mediaChanged');
+    return this.detail(copy);
+  }
+
   async checkChange(id: string, change: VmChange): Promise<FieldProblem[]> {
     this.row(id);
     return [
@@ -226,6 +249,7 @@ export class Library {
     await this.parts.power.exclusive(id, async () => {
       const row = this.parts.power.requireOff(id);
       const ids = new Set([...row.drives.map((drive) => drive.mediumId), ...this.registry.snapshots(id).flatMap((snapshot) => Object.values(snapshot.media))]);
+      await this.parts.snapshots()?.removeVm(id, { deleteDisks });
       this.registry.removeVm(id);
       this.parts.logs.forget(id);
       this.parts.thumbnails.forget(id);

@@ -22,6 +22,8 @@ import { MediaLibrary } from './media.ts';
 import { notice, refusal } from './notices.ts';
 import { Power, isVmGone } from './power.ts';
 import type { RunningVm } from './running-vm.ts';
+import { snapshotApi } from './snapshot-api.ts';
+import type { SnapshotOperations, VmControl } from './snapshots/snapshot-operations.ts';
 import { Settings } from './settings.ts';
 import { Tasks } from './tasks.ts';
 import { THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH, Thumbnails } from './thumbnails.ts';
@@ -41,6 +43,8 @@ export interface ManagerOptions {
   /** BCP 47. */
   readonly hostLanguage?: string;
   readonly hostInfo?: () => Promise<HostInfo>;
+  /** Makes the part that keeps states and snapshots; without it those calls are refused. */
+  readonly snapshots?: (registry: Registry, folder: LibraryFolder, control: VmControl) => SnapshotOperations;
   /** False: an empty library stays empty (tests). */
   readonly demo?: boolean;
 }
@@ -59,6 +63,7 @@ export class Manager {
   private readonly lock: LibraryLock;
   private readonly settings: Settings;
   private readonly thumbnails: Thumbnails;
+  private readonly snapshots: SnapshotOperations | undefined;
   private readonly startNotices: Notice[] = [];
   private readonly timer: NodeJS.Timeout;
   private samples = 0;
@@ -98,15 +103,34 @@ export class Manager {
       media: this.media,
       logs: this.logs,
       changed: (id) => this.library.changed(id),
+      snapshots: () => this.snapshots,
       started: (id, vm) => void this.sample(id, vm),
       stopped: (id) => this.thumbnails.keep(id),
     });
-    this.library = new Library({ registry, folder, media: this.media, files: this.files, events: this.events, power: this.power, thumbnails: this.thumbnails, logs: this.logs });
+    this.library = new Library({ registry, folder, media: this.media, files: this.files, events: this.events, power: this.power, thumbnails: this.thumbnails, logs: this.logs, snapshots: () => this.snapshots });
+    this.snapshots = options.snapshots?.(registry, folder, this.vmControl());
     this.timer = setInterval(() => this.tick(), SAMPLE_INTERVAL_MS).unref();
+  }
+
+  /** What snapshots may do with VMs; they hold them for themselves while they do it. */
+  private vmControl(): VmControl {
+    return {
+      commands: (id) => this.power.find(id)?.guarded,
+      start: (id) => this.power.launch(id),
+      powerOff: async (id) => this.power.find(id)?.powerOff(),
+      diskFolder: () => this.folder.disks,
+      changed: (id) => {
+        this.library.changed(id);
+        this.events.emit('snapshotsChanged', id);
+        this.events.emit('mediaChanged');
+      },
+      freeName: (wish) => this.library.freeName(wish),
+    };
   }
 
   private async begin(): Promise<void> {
     this.power.noteInterrupted();
+    this.startNotices.push(...((await this.snapshots?.recover()) ?? []));
     for (const operation of this.registry.operations()) {
       if (operation.kind !== 'create-vm') continue;
       this.registry.endOperation(operation.id);
@@ -245,7 +269,7 @@ export class Manager {
     createVm: async (spec, options) => this.tasks.run('create-vm', { taskId: options?.taskId }, () => this.library.create(spec)),
     checkVmChange: async (id, change) => this.library.checkChange(id, change),
     changeVm: async (id, change) => this.library.change(id, change),
-    cloneVm: async () => Promise.reject(refusal('unsupported', 'not-landed', { what: 'Cloning' })),
+    cloneVm: async (id, options) => this.tasks.run('clone-vm', { taskId: options.taskId, vmId: id }, (task) => this.library.clone(id, options, task)),
     deleteVm: async (id, options) => this.tasks.run('delete-vm', { taskId: options.taskId, vmId: id }, () => this.library.delete(id, options.deleteDisks)),
     freeName: async (wish) => this.library.freeName(wish),
 
@@ -259,8 +283,6 @@ export class Manager {
       if (vm !== undefined) await this.takeThumbnail(id, vm).catch(() => undefined);
       await this.power.powerOff(id);
     },
-    saveVmState: async () => Promise.reject(refusal('unsupported', 'not-landed', { what: 'Saving the state' })),
-    discardSavedState: async () => Promise.reject(refusal('unsupported', 'not-landed', { what: 'Discarding a saved state' })),
     metrics: async (id) => this.power.find(this.library.row(id).id)?.metrics.samples ?? [],
     logs: async (id, { from, limit }) => this.logs.page(this.library.row(id).id, from, limit),
 
@@ -278,13 +300,12 @@ export class Manager {
     insertMedium: async (id, slot, medium) => this.insert(id, slot, medium),
     ejectMedium: async (id, slot) => this.changeMedium(id, slot, undefined, null),
 
-    snapshots: async () => [],
-    snapshotThumbnail: async () => undefined,
-    takeSnapshot: async () => Promise.reject(refusal('unsupported', 'not-landed', { what: 'Taking snapshots' })),
-    changeSnapshot: async () => Promise.reject(refusal('unsupported', 'not-landed', { what: 'Changing snapshots' })),
-    restoreSnapshot: async () => Promise.reject(refusal('unsupported', 'not-landed', { what: 'Restoring snapshots' })),
-    deleteSnapshot: async () => Promise.reject(refusal('unsupported', 'not-landed', { what: 'Deleting snapshots' })),
-    forkVm: async () => Promise.reject(refusal('unsupported', 'not-landed', { what: 'Forking' })),
-    diffSnapshots: async () => Promise.reject(refusal('unsupported', 'not-landed', { what: 'Comparing snapshots' })),
+    ...snapshotApi({
+      operations: () => this.snapshots,
+      registry: () => this.registry,
+      tasks: () => this.tasks,
+      power: () => this.power,
+      library: () => this.library,
+    }),
   };
 }

@@ -54,6 +54,8 @@ const SENTENCES = {
   'slot-fixed': 'Disks cannot be changed while {name} is running; only floppies and CDs can',
   'medium-used': '{fileName} is still used by {users}',
   'medium-not-managed': '{fileName} was not made by Nestbox; delete the file yourself if you want it gone',
+  'snapshot-unknown': 'That snapshot is not there any more',
+  'snapshot-name-empty': 'Give the snapshot a name',
   'task-unknown': 'There is no task {taskId} that could be cancelled',
   'task-taken': 'There is a task {taskId} already',
   'not-landed': '{what} cannot be done by this version yet',

@@ -11,6 +11,7 @@ import { mediaConfig } from './drives.ts';
 import type { MediaLibrary } from './media.ts';
 import { notice, refusal } from './notices.ts';
 import { RunningVm, type VmEnd } from './running-vm.ts';
+import type { SnapshotOperations } from './snapshots/snapshot-operations.ts';
 import type { VmHost } from './vm-host.ts';
 import type { VmLogs } from './vm-logs.ts';
 
@@ -25,6 +26,8 @@ export interface PowerOptions {
   changed(id: string): void;
   /** The process has started; until `ended` of it resolves it belongs to the other parts too. */
   started(id: string, vm: RunningVm): void;
+  /** Saved states and snapshots, if they are there. */
+  readonly snapshots: () => SnapshotOperations | undefined;
   /** The last moment before the process goes: its last picture. */
   stopped(id: string): void;
 }
@@ -104,18 +107,16 @@ export class Power {
   }
 
   async start(id: string): Promise<void> {
-    await this.exclusive(id, async () => {
-      const row = this.requireOff(id);
-      await this.launch(row, (vm, config) => vm.start(config));
-    });
+    await this.exclusive(id, () => this.launch(id));
   }
 
-  /** Starts the process and lets `begin` bring the machine up in it. */
-  async launch(row: VmRow, begin: (vm: RunningVm, config: VmConfigInput) => Promise<void>): Promise<void> {
+  /** `start` for those who have the VM for themselves already. */
+  async launch(id: string): Promise<void> {
     const { registry, host, logs, media } = this.options;
-    const { id } = row;
+    const row = this.requireOff(id);
     await this.requireMedia(row);
-    const config: VmConfigInput = { ...row.config, name: row.name, media: mediaConfig(row.drives, (mediumId) => registry.medium(mediumId)) };
+    const snapshots = this.options.snapshots();
+    const config: VmConfigInput = { ...row.config, name: row.name, media: snapshots?.mediaOf(id) ?? mediaConfig(row.drives, (mediumId) => registry.medium(mediumId)) };
     const vm = await RunningVm.launch(host, `nestbox-vm ${row.name}`, (level, source, message) => this.log(id, level, source, message));
     this.running.set(id, vm);
     this.notices.delete(id);
@@ -126,7 +127,8 @@ export class Power {
     this.options.changed(id);
     this.options.started(id, vm);
     try {
-      await begin(vm, config);
+      if (snapshots !== undefined) vm.onStateProgress((progress) => snapshots.stateProgress(progress.id, progress.fraction));
+      await vm.start((commands) => (snapshots === undefined ? commands.start(config) : snapshots.startMachine(id, commands, config)));
     } catch (error) {
       // `ended` has said it all to the registry; a start that never was is told to the caller, not kept as a failure.
       await vm.ended;
@@ -181,6 +183,7 @@ export class Power {
     if (registry.vm(id) === undefined) return;
     registry.noteRun(id, { lastExit: exit, notice: about ?? null });
     this.options.changed(id);
+    void this.options.snapshots()?.vmStopped(id).catch((error: unknown) => logs.add(id, 'error', 'snapshots', messageOf(error)));
   }
 
   async pause(id: string): Promise<void> {

@@ -8,8 +8,7 @@ import type { Port } from '../base/port.ts';
 import { CONSOLE_PURPOSE, type ConsoleEvents } from '../protocol/console-api.ts';
 import { connectRpc, eventMessage, isEventMessage } from '../protocol/rpc.ts';
 import type { VmPowerState } from '../protocol/library.ts';
-import type { VmConfigInput } from '../protocol/vm-config.ts';
-import type { VmCommands, VmEvents, VmExit, VmState } from '../protocol/vm-messages.ts';
+import type { VmCommands, VmEvents, VmExit, VmState, VmStateCommands, VmStateEvents } from '../protocol/vm-messages.ts';
 import { MetricsHistory } from './metrics.ts';
 import type { VmHost, VmProcess } from './vm-host.ts';
 
@@ -25,13 +24,16 @@ export interface VmEnd {
   readonly died?: { readonly how: string; readonly stderr: string };
 }
 
+export type AllCommands = VmCommands & VmStateCommands;
+type AllEvents = VmEvents & VmStateEvents;
+
 export class RunningVm {
   readonly startedMs = Date.now();
   readonly metrics = new MetricsHistory();
   engine: 'software' | 'kvm' | undefined;
   private readonly process: VmProcess;
   private readonly mux: PortMux;
-  private readonly commands: VmCommands;
+  private readonly commands: AllCommands;
   private readonly changes = new Emitter<void>();
   private state: VmPowerState = 'starting';
   private exit: VmExit | undefined;
@@ -46,7 +48,7 @@ export class RunningVm {
   private constructor(process: VmProcess, log: VmLogSink) {
     this.process = process;
     this.mux = new PortMux(process.port, 'owner');
-    const events: VmEvents = {
+    const events: AllEvents = {
       stateChanged: (state) => this.follow(state),
       exited: (exit) => {
         this.exit = exit;
@@ -58,7 +60,7 @@ export class RunningVm {
       log,
       stateProgress: (id, fraction) => this.stateProgress.fire({ id, fraction }),
     };
-    this.commands = connectRpc<VmCommands, VmEvents>(this.mux.main, events);
+    this.commands = connectRpc<AllCommands, AllEvents>(this.mux.main, events);
     this.ended = process.ended.then(({ code, signal, stderr }) => {
       if (this.exit !== undefined) return { exit: this.exit };
       const how = signal ?? `exit code ${code ?? '?'}`;
@@ -95,15 +97,24 @@ export class RunningVm {
   }
 
   /** Calls the VM process; rejects when it dies instead of waiting for ever. */
-  async call<Name extends keyof VmCommands>(name: Name, ...args: Parameters<VmCommands[Name]>): Promise<Awaited<ReturnType<VmCommands[Name]>>> {
-    const command = this.commands[name] as (...list: unknown[]) => Promise<Awaited<ReturnType<VmCommands[Name]>>>;
+  async call<Name extends keyof AllCommands>(name: Name, ...args: Parameters<AllCommands[Name]>): Promise<Awaited<ReturnType<AllCommands[Name]>>> {
+    const command = this.commands[name] as (...list: unknown[]) => Promise<Awaited<ReturnType<AllCommands[Name]>>>;
     return Promise.race([command(...args), this.death]);
   }
 
-  /** @throws NestboxError when the configuration, a medium or the process is bad; the process is gone then */
-  async start(config: VmConfigInput): Promise<void> {
+  /** All commands, each as `call` does it. */
+  readonly guarded: AllCommands = new Proxy({} as AllCommands, {
+    // A promise is recognised by `then`; commands have none of that name.
+    get: (_target, name) => (typeof name !== 'string' || name === 'then' ? undefined : (...args: unknown[]) => (this.call as (command: string, ...list: unknown[]) => Promise<unknown>).call(this, name, ...args)),
+  });
+
+  /**
+   * @param begin brings the machine up: from power-on, or from a saved state
+   * @throws NestboxError when the configuration, a medium or the process is bad; the process is gone then
+   */
+  async start(begin: (commands: AllCommands) => Promise<unknown>): Promise<void> {
     try {
-      await this.call('start', config);
+      await begin(this.guarded);
       const stats = await this.call('stats');
       this.engine = stats.engine === 'kvm' ? 'kvm' : 'software';
       if (this.state === 'starting') this.setState('running');

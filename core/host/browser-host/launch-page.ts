@@ -9,6 +9,7 @@ export const LAUNCH_PAGE = `<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Nestbox</title>
+<link rel="icon" href="data:,">
 <link rel="stylesheet" href="/launch.css">
 <script src="/launch.js" defer></script>
 </head>

@@ -1,12 +1,13 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { FakeVmHost } from '../../test/support/fake-vm-host.ts';
-import { MIB, newVm, openLibrary, stateReached } from '../../test/support/library.ts';
-import { temporaryFolder } from '../../test/support/nestbox.ts';
-import { NestboxError } from '../base/errors.ts';
-import { createDisk } from '../block/disk-tools.ts';
-import { Manager } from './manager.ts';
+import { FakeVmHost } from '../support/fake-vm-host.ts';
+import { MIB, newVm, openLibrary, stateReached } from '../support/library.ts';
+import { temporaryFolder } from '../support/nestbox.ts';
+import { NestboxError } from '../../core/base/errors.ts';
+import { createDisk } from '../../core/block/disk-tools.ts';
+import { type ChainLink, openChain } from '../../core/block/image-chain.ts';
+import { Manager } from '../../core/manager/manager.ts';
 
 const codes = (problems: readonly { code: string; field: string; severity: string }[]): string[] => problems.map(({ field, code, severity }) => `${field}:${code}:${severity}`);
 
@@ -137,6 +138,74 @@ describe('library', () => {
     await manager.api.removeMedium(medium.id, { deleteFile: true });
     expect(existsSync(join(root, 'disks', medium.fileName))).toBe(false);
     expect(readFileSync(path).equals(Buffer.from(content))).toBe(true);
+  });
+});
+
+describe('clones', () => {
+  /** What a disk of the library holds, through its chain. */
+  async function content(manager: Manager, id: string): Promise<string> {
+    const medium = (await manager.api.vm(id)).drives[0]?.medium;
+    const links: ChainLink[] = [];
+    for (let at = medium?.id; at !== undefined; ) {
+      const row = manager.media.row(at);
+      links.push({ path: row.path, format: row.format });
+      at = row.backingId ?? undefined;
+    }
+    const disk = await openChain(links, { readOnly: true });
+    const bytes = new Uint8Array(16);
+    await disk.read(MIB, bytes);
+    await disk.close();
+    return Buffer.from(bytes).toString('latin1').replaceAll('\0', '');
+  }
+
+  async function write(manager: Manager, id: string, text: string): Promise<void> {
+    const medium = (await manager.api.vm(id)).drives[0]?.medium;
+    const row = manager.media.row(medium?.id ?? '');
+    const links: ChainLink[] = [{ path: row.path, format: row.format }];
+    for (let below = row.backingId; below !== null; below = manager.media.row(below).backingId) links.push({ path: manager.media.row(below).path, format: manager.media.row(below).format });
+    const disk = await openChain(links);
+    const sector = new Uint8Array(512);
+    sector.set(Buffer.from(text));
+    await disk.write(MIB, sector);
+    await disk.flush();
+    await disk.close();
+  }
+
+  it.each([{ linked: false }, { linked: true }])('go their own way from the present content (linked: $linked)', async ({ linked }) => {
+    const { manager, root, host } = await openLibrary();
+    const { api } = manager;
+    const { id } = await api.createVm(newVm('first', { drives: [{ kind: 'disk', source: 'new', sizeBytes: 8 * MIB }, { kind: 'cdrom', source: 'empty' }], tags: ['t'] }));
+    await write(manager, id, 'common');
+    const copy = await api.cloneVm(id, { name: 'second', linked });
+    expect(copy).toMatchObject({ name: 'second', state: 'off', tags: ['t'], memoryMib: 64 });
+    expect([await content(manager, id), await content(manager, copy.id)]).toEqual(['common', 'common']);
+    await write(manager, id, 'mine');
+    await write(manager, copy.id, 'yours');
+    expect([await content(manager, id), await content(manager, copy.id)]).toEqual(['mine', 'yours']);
+    await api.startVm(copy.id);
+    expect(host.last.config?.media?.[0]?.backing?.length ?? 0).toBe(linked ? 1 : 0);
+    await api.powerOffVm(copy.id);
+    // Deleting one with its disks leaves the other whole; the last one takes the common base with it.
+    await api.deleteVm(id, { deleteDisks: true });
+    expect(await content(manager, copy.id)).toBe('yours');
+    await api.deleteVm(copy.id, { deleteDisks: true });
+    expect(readdirSync(join(root, 'disks'))).toEqual([]);
+  });
+
+  it('leave nothing when they fail or are cancelled', async () => {
+    const { manager, root } = await openLibrary();
+    const { api } = manager;
+    const { id } = await api.createVm(newVm('first', { drives: [{ kind: 'disk', source: 'new', sizeBytes: 8 * MIB }] }));
+    const before = readdirSync(join(root, 'disks'));
+    await expect(api.cloneVm(id, { name: 'FIRST', linked: false })).rejects.toMatchObject({ context: { code: 'name-taken' } });
+    manager.events.on('taskProgress', (progress) => {
+      if (progress.taskId === 'c' && progress.state === 'running') manager.tasks.cancel('c');
+    });
+    await expect(api.cloneVm(id, { name: 'second', linked: false, taskId: 'c' })).rejects.toMatchObject({ kind: 'cancelled' });
+    await api.startVm(id);
+    await expect(api.cloneVm(id, { name: 'second', linked: true })).rejects.toMatchObject({ context: { code: 'vm-not-off' } });
+    expect(readdirSync(join(root, 'disks'))).toEqual(before);
+    expect(await api.listVms()).toHaveLength(1);
   });
 });
 
