@@ -10,6 +10,13 @@ import type { VmCommands, VmEvents, VmExit } from '../protocol/vm-messages.ts';
 const SERIAL_TAIL_CHARACTERS = 1 << 20;
 const END_GRACE_MS = 3000;
 
+/** How a VM process came to its end, for the user. */
+function describeEnd(end: Awaited<VmProcess['ended']>): string {
+  const how = end.signal === undefined ? `with code ${end.code ?? '?'}` : `by ${end.signal}`;
+  const detail = end.stderr.trim();
+  return `The VM process ended ${how}${detail === '' ? '' : `:\n${detail}`}`;
+}
+
 export class VmSession {
   readonly vm: VmCommands;
   private readonly child: VmProcess;
@@ -38,11 +45,9 @@ export class VmSession {
       log: onLog,
     };
     this.vm = connectRpc<VmCommands, VmEvents>(child.port, events);
-    void child.ended.then(({ code, signal, stderr }) => {
+    void child.ended.then((end) => {
       this.ended = true;
-      const how = signal === undefined ? `with code ${code ?? '?'}` : `by ${signal}`;
-      const detail = stderr.trim();
-      resolveExit({ reason: 'error', message: `The VM process ended ${how}${detail === '' ? '' : `:\n${detail}`}` });
+      resolveExit({ reason: 'error', message: describeEnd(end) });
     });
   }
 
@@ -57,8 +62,8 @@ export class VmSession {
 
   /** A call that fails when the VM process goes away instead of waiting for ever. */
   async guard<T>(call: Promise<T>): Promise<T> {
-    const death = this.child.ended.then(({ stderr }): never => {
-      throw new NestboxError('internal', `The VM process ended unexpectedly${stderr.trim() === '' ? '' : `: ${stderr.trim()}`}`, { op: 'call VM' });
+    const death = this.child.ended.then((end): never => {
+      throw new NestboxError('internal', describeEnd(end), { op: 'call VM' });
     });
     death.catch(() => undefined);
     return Promise.race([call, death]);

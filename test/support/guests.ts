@@ -84,10 +84,17 @@ export function debianKernel(flavour: 'cloud-amd64' | 'amd64' | '686'): string |
   return name === undefined ? undefined : kernelIn(debianPackage(name));
 }
 
+/** A module of such a kernel, by its path under `kernel/`. */
+export function debianModule(flavour: 'cloud-amd64' | 'amd64' | '686', name: string): string | undefined {
+  const kernel = debianKernel(flavour);
+  const path = kernel?.replace(/boot\/vmlinuz-(.*)$/, `lib/modules/$1/kernel/${name}`);
+  return path !== undefined && existsSync(path) ? path : undefined;
+}
+
 /** The 686 kernel is in the i386 part of the archive; adding it changes apt's lists only. */
 function enableI386(): boolean {
   const known = spawnSync('dpkg', ['--print-foreign-architectures'], { encoding: 'utf8' }).stdout.split('\n').includes('i386');
-  if (known) return true;
+  if (known && spawnSync('apt-cache', ['show', 'linux-image-686:i386'], { stdio: 'ignore' }).status === 0) return true;
   if (process.getuid?.() !== 0) return false;
   return spawnSync('dpkg', ['--add-architecture', 'i386']).status === 0 && spawnSync('apt-get', ['update', '-q'], { stdio: 'ignore' }).status === 0;
 }
