@@ -53,8 +53,9 @@ export interface VcpuOptions {
  * - `shutdown`: triple fault
  * - `reset`: the guest pulled its own reset (handled by the machine)
  * - `debug`: a breakpoint or single step of the debugger
+ * - `fault`: the guest will never get anywhere: it faults for ever at one place, or runs through empty memory
  */
-export type RunExit = 'budget' | 'yield' | 'halted' | 'shutdown' | 'reset' | 'debug';
+export type RunExit = 'budget' | 'yield' | 'halted' | 'shutdown' | 'reset' | 'debug' | 'fault';
 
 /** One segment register in canonical form. */
 export interface SegmentState {
@@ -88,6 +89,8 @@ export interface CpuState {
   readonly fxsave: Uint8Array;
   readonly activity: 'running' | 'halted' | 'mwait' | 'wait-for-sipi' | 'shutdown';
   readonly interruptShadow: 0 | 1 | 2;
+  /** DR6 bits of debug traps that the next instruction boundary still has to report; absent = none. */
+  readonly pendingDebug?: number;
   readonly nmiBlocked: boolean;
   readonly nmiPending: boolean;
   readonly instructions: number;
@@ -113,6 +116,8 @@ export interface DebugSettings {
 
 /** What the guest did last, for reports of triple faults and lock-ups. */
 export interface FaultReport {
+  /** What happened, when the exit was `fault`. */
+  readonly what?: string;
   readonly cs: number;
   readonly rip: bigint;
   readonly registers: string;

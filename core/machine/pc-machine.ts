@@ -17,7 +17,7 @@ import { type DirectBootFiles, enterKernel, loadDirectBoot, readDirectBootFiles 
 import { attachDisks } from './disks.ts';
 import { type BuiltInFirmware, bootPaths, createBuiltInFirmware } from './built-in-firmware.ts';
 import { type EngineChoice, chooseEngine, createVcpu } from './engine.ts';
-import { guestFault } from './fault-text.ts';
+import { guestFault, hex } from './fault-text.ts';
 import { type ExternalFirmware, type TableOptions, fillFwCfg, readFirmware } from './firmware-setup.ts';
 import { monotonicMs, newUuid, peakRssMib, processUsage, randomSeed, traceFile, wallClockMs } from './host-services.ts';
 import { IoQueue } from './io-queue.ts';
@@ -40,6 +40,7 @@ import { HostTime, InstructionTime, type TimeSource } from './virtual-clock.ts';
 const MIB = 1 << 20;
 const VRAM_BYTES = 16 * MIB;
 const BUILT_IN_ROM_BYTES = 128 * 1024;
+const FLAG_IF = 0x200n;
 /** Power-on date with the instruction clock, so that runs repeat: 2026-01-01 00:00 UTC. */
 const FIXED_EPOCH_MS = Date.UTC(2026, 0, 1);
 const NOT_APPLICABLE_PORT = 1;
@@ -212,6 +213,7 @@ class PcMachine implements Machine {
       readHostMs: monotonicMs,
       interruptPending: () => this.board.localApic.hasInterrupt(),
       onExit: (exit) => this.handleExit(exit),
+      onLongHalt: () => this.tellIfHaltedForGood(),
       beforeSlice: () => this.beforeSlice(),
       beforeInstruction: this.trace === undefined ? undefined : () => this.trace?.write(this.vcpu.describeNext()),
     });
@@ -379,9 +381,16 @@ class PcMachine implements Machine {
       this.resets.request();
       return true;
     }
-    if (exit !== 'shutdown') return true;
-    this.life.finish(guestFault('triple fault', this.vcpu.faultReport()));
+    if (exit !== 'shutdown' && exit !== 'fault') return true;
+    this.life.finish(guestFault(this.vcpu.faultReport()));
     return false;
+  }
+
+  /** Hardware just sits there, and so do we: the screen stays and a reset helps. But whoever waits should know. */
+  private tellIfHaltedForGood(): void {
+    const { activity, rflags, segments, rip } = this.vcpu.getState();
+    if (activity !== 'halted' || (rflags & FLAG_IF) !== 0n) return;
+    this.log.log('warn', `The guest has halted with interrupts off at CS:RIP ${hex(segments.cs.selector)}:${hex(rip)}; only a reset can wake it`);
   }
 
   // --- input and output ------------------------------------------------------------------------------------------

@@ -16,6 +16,8 @@ const SLOWEST_PER_MS = 5000;
 const MIN_SLICE_INSTRUCTIONS = 200;
 /** Fewer instructions say nothing about the guest's speed. */
 const MIN_SAMPLE_INSTRUCTIONS = 2000;
+/** Idle waits end with the timer tick or after a second at the latest. */
+const LONG_HALT_ROUNDS = 16;
 /** Instruction clock: slices need not follow host time closely. */
 const DETERMINISTIC_SLICE = 1 << 18;
 
@@ -30,6 +32,8 @@ export interface RunLoopOptions {
   readonly interruptPending: () => boolean;
   /** Called with every exit that is not routine. Returning false stops the loop. */
   readonly onExit: (exit: RunExit) => boolean;
+  /** Called once when the processor has been halted through many wake-ups that it did not hear. */
+  readonly onLongHalt?: (() => void) | undefined;
   /** Runs between slices, on the device thread: resets and other changes of the processor's state. */
   readonly beforeSlice: () => void;
   /** Runs before each instruction, for tracing; undefined in normal runs. */
@@ -45,6 +49,8 @@ export class RunLoop {
   private finished: Promise<void> = Promise.resolve();
   private halted = false;
   private deaf = false;
+  /** Idle waits since the processor last did anything. */
+  private haltRounds = 0;
   /** Estimate of guest instructions a host millisecond, follows what was seen. */
   private instructionsPerMs = 20_000;
   /** Host milliseconds spent in guest code. */
@@ -87,6 +93,7 @@ export class RunLoop {
   forgetHalt(): void {
     this.halted = false;
     this.deaf = false;
+    this.haltRounds = 0;
   }
 
   /** Something arrived that may end an idle wait or should be delivered soon. */
@@ -108,6 +115,7 @@ export class RunLoop {
         if (vcpu.instructionCount() >= this.stopAtInstructions) return;
         if (this.halted && (this.deaf || !this.options.interruptPending())) {
           this.deaf = false;
+          if (++this.haltRounds === LONG_HALT_ROUNDS) this.options.onLongHalt?.();
           await this.idle();
           lastTurnMs = readHostMs();
           continue;
@@ -146,6 +154,7 @@ export class RunLoop {
         this.halted = true;
         // Nothing ran: what is pending is masked, and asking again before something changes would only burn time.
         this.deaf = ran === 0;
+        if (ran > 0) this.haltRounds = 0;
         return true;
       default:
         return this.options.onExit(exit);

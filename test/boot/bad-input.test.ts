@@ -5,7 +5,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, truncateSync,
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { encodePng } from '../../core/display/png.ts';
-import { assemble } from '../../core/firmware/asm/assembler.ts';
+import { floppyWith } from '../support/boot-sector.ts';
 import { type CommandResult, nestbox, temporaryFolder } from '../support/nestbox.ts';
 
 function expectRefusal(result: CommandResult, message: RegExp): void {
@@ -18,15 +18,6 @@ function expectRefusal(result: CommandResult, message: RegExp): void {
 }
 
 const hashOf = (path: string): string => createHash('sha256').update(readFileSync(path)).digest('hex');
-
-/** A boot sector from our assembler. */
-function bootSector(source: string): Uint8Array {
-  const { bytes } = assemble(`bits 16\norg 0x7c00\n${source}`);
-  const image = new Uint8Array(1_474_560);
-  image.set(bytes);
-  image.set([0x55, 0xaa], 510);
-  return image;
-}
 
 describe('bad media', () => {
   it.each(['--floppy', '--cdrom', '--disk'])('%s: missing, empty, directory', async (option) => {
@@ -61,7 +52,7 @@ describe('bad media', () => {
   it('tells an image that changes size while it is in use', async () => {
     const folder = temporaryFolder();
     const path = join(folder, 'shrinks.img');
-    writeFileSync(path, bootSector('mov dx, 0x3f8\nmov al, "R"\nout dx, al\nagain: mov ax, 0x0201\nmov bx, 0x8000\nmov cx, 0x0101\nmov dx, 0x0100\nint 0x13\njmp again\n'));
+    writeFileSync(path, floppyWith('mov dx, 0x3f8\nmov al, "R"\nout dx, al\nagain: mov ax, 0x0201\nmov bx, 0x8000\nmov cx, 0x0101\nmov dx, 0x0100\nint 0x13\njmp again\n'));
     const serial = join(folder, 'serial.txt');
     const running = nestbox(['run', '--floppy', path, '--memory', '4', '--timeout', '60', '--serial', `file:${serial}`]);
     // The guest tells when it runs, and so when the image is open.
@@ -120,7 +111,7 @@ describe('bad options', () => {
 describe('guests that fail', () => {
   const boot = async (source: string, ...extra: string[]): Promise<CommandResult> => {
     const path = join(temporaryFolder(), 'boot.img');
-    writeFileSync(path, bootSector(source));
+    writeFileSync(path, floppyWith(source));
     return nestbox(['run', '--floppy', path, '--memory', '4', '--timeout', '20', ...extra]);
   };
 
@@ -143,7 +134,7 @@ describe('guests that fail', () => {
 
   it('ends a run at its time limit with code 124', async () => {
     const path = join(temporaryFolder(), 'boot.img');
-    writeFileSync(path, bootSector('jmp $\n'));
+    writeFileSync(path, floppyWith('jmp $\n'));
     const result = await nestbox(['run', '--floppy', path, '--memory', '4', '--timeout', '2']);
     expect(result.code).toBe(124);
     expect(result.stderr).toMatch(/time limit of 2 s/);

@@ -10,6 +10,8 @@ import { JitEngine } from '../jit/jit-engine.ts';
 import { WorkerCompiler } from '../jit/worker-compiler.ts';
 import { FEATURES } from '../isa/generated/decoder.ts';
 import { EVENT, EXIT, offsetOf } from '../isa/layout.ts';
+import { EmptyCodeWatch } from './empty-code-watch.ts';
+import { FaultWatch } from './fault-watch.ts';
 import { type InterpreterExports, UNWOUND, instantiateInterpreter } from './interpreter-module.ts';
 import { runDebugged } from './debug-run.ts';
 import { RegisterFile, checkCpuState, readCpuState, writeCpuState } from './vcpu-state.ts';
@@ -34,6 +36,7 @@ const RUN_EXIT: Readonly<Record<number, RunExit>> = {
   [EXIT.DEBUG]: 'debug',
 };
 const CODE_SIZE = [16, 32, 64] as const;
+const CODE_64 = 2;
 /** Faults of one run() after which it comes back early. */
 const MOST_FAULTS = 20_000;
 /** hostNotify kinds; the others are for the JIT. */
@@ -74,6 +77,12 @@ class SoftwareVcpu implements Vcpu {
   private readonly jit: JitEngine | undefined;
   private identity: CpuIdentity;
   private debug: DebugSettings | undefined;
+  /** Interrupts that were taken. */
+  private acknowledged = 0;
+  private readonly faultWatch: FaultWatch;
+  private readonly emptyCodeWatch: EmptyCodeWatch;
+  /** What the watches found. */
+  private failure: Partial<FaultReport> | undefined;
 
   constructor(wasm: WebAssembly.Memory, memory: PhysicalMemory, options: SoftwareVcpuOptions) {
     this.index = options.index;
@@ -83,6 +92,8 @@ class SoftwareVcpu implements Vcpu {
     const base = layout.vcpuBase + options.index * layout.vcpuAreaBytes;
     this.file = new RegisterFile(memory.buffer, base);
     this.events = new Int32Array(memory.buffer, base + offsetOf('EVENTS'), 1);
+    this.faultWatch = new FaultWatch(this.file);
+    this.emptyCodeWatch = new EmptyCodeWatch((target) => this.readLinear(this.nextLinear(), target));
     const exchange = base + offsetOf('EXCHANGE');
     const { io, interrupts, msrs, clock } = options;
     const { view } = this.file;
@@ -104,7 +115,10 @@ class SoftwareVcpu implements Vcpu {
         io.mmioWrite(address, size as 1 | 2 | 4, value >>> 0);
       },
       readTsc: () => clock.readTsc(),
-      acknowledgeInterrupt: () => interrupts.acknowledge(),
+      acknowledgeInterrupt: () => {
+        this.acknowledged++;
+        return interrupts.acknowledge();
+      },
       msrRead: (index) => {
         if (!msrs.read(index >>> 0, this.msrOut)) return 0;
         view.setUint32(exchange, this.msrOut[0] ?? 0, true);
@@ -168,9 +182,12 @@ class SoftwareVcpu implements Vcpu {
     let reason = -1;
     let fresh = true;
     let faults = 0;
+    const { acknowledged } = this;
+    const before = this.instructionCount();
+    const budget = this.faultWatch.budget(maxInstructions);
     while (reason < 0) {
       try {
-        reason = fresh ? interpreter.run(maxInstructions) : interpreter.resume();
+        reason = fresh ? interpreter.run(budget) : interpreter.resume();
       } catch (thrown) {
         if (thrown !== UNWOUND) throw thrown;
         fresh = false;
@@ -180,17 +197,41 @@ class SoftwareVcpu implements Vcpu {
       }
     }
     if (reason === EXIT.YIELD) Atomics.and(this.events, 0, ~EVENT.YIELD);
-    const exit = RUN_EXIT[reason] ?? 'debug';
+    const exit = this.judge(RUN_EXIT[reason] ?? 'debug', faults, this.instructionCount() - before, this.acknowledged !== acknowledged);
     this.exits[exit] = (this.exits[exit] ?? 0) + 1;
     return exit;
+  }
+
+  /** Tells guests that will never get anywhere from those that just run. */
+  private judge(exit: RunExit, faults: number, retired: number, interrupted: boolean): RunExit {
+    if (exit !== 'budget' && exit !== 'yield') return exit;
+    if (this.faultWatch.isStuck(faults, retired, interrupted)) {
+      const { vector, cs, rip } = this.faultWatch.verdict;
+      this.failure = { what: `endless fault #${vector}: the instruction never completes,`, cs, rip };
+      return 'fault';
+    }
+    if (this.emptyCodeWatch.isLost()) {
+      this.failure = { what: 'the guest runs through empty memory' };
+      return 'fault';
+    }
+    return exit;
+  }
+
+  private forgetFailure(): void {
+    this.failure = undefined;
+    this.faultWatch.forget();
+    this.emptyCodeWatch.forget();
   }
 
   /** Delivery itself may fault: into a double, then a triple fault. @returns an exit reason, or -1 to go on */
   private deliverFault(): number {
     this.faults++;
+    this.faultWatch.beforeDelivery();
     for (;;) {
       try {
-        return this.interpreter.deliverFault();
+        const reason = this.interpreter.deliverFault();
+        this.faultWatch.delivered();
+        return reason;
       } catch (thrown) {
         if (thrown !== UNWOUND) throw thrown;
       }
@@ -227,6 +268,7 @@ class SoftwareVcpu implements Vcpu {
   }
 
   reset(): void {
+    this.forgetFailure();
     const intr = Atomics.load(this.events, 0) & EVENT.INTR;
     Atomics.store(this.events, 0, 0);
     this.interpreter.flushAllBlocks();
@@ -245,9 +287,11 @@ class SoftwareVcpu implements Vcpu {
       this.identity = state.identity;
       this.describeProcessor();
     }
+    if (!handOff) this.forgetFailure();
     writeCpuState(this.file, state);
     this.interpreter.setEflags(Number(state.rflags & 0xffff_ffffn));
     this.interpreter.refreshDerived();
+    this.file.set32('DEBUG_PENDING', state.pendingDebug ?? 0);
     this.interpreter.updateBreakpoints();
     this.interpreter.pageMapChanged();
     if (!handOff) this.interpreter.flushAllBlocks();
@@ -348,7 +392,7 @@ class SoftwareVcpu implements Vcpu {
       const entry = { vector: file.get32('FAULT_LOG', slot), errorCode: file.get32('FAULT_LOG', slot + 1), cs: file.get32('FAULT_LOG', slot + 2) & 0xffff, rip: BigInt(file.get32('FAULT_LOG', slot + 3)) };
       if (entry.vector !== 0 || entry.rip !== 0n || entry.cs !== 0) lastExceptions.push(entry);
     }
-    return { cs: file.get32('SEG_SELECTOR', SEGMENT_INDEX.cs) & 0xffff, rip: file.get64('RIP'), registers: rows.join('\n'), lastExceptions };
+    return { cs: file.get32('SEG_SELECTOR', SEGMENT_INDEX.cs) & 0xffff, rip: file.get64('RIP'), registers: rows.join('\n'), lastExceptions, ...this.failure };
   }
 
   stats(): EngineStats {
@@ -367,12 +411,18 @@ class SoftwareVcpu implements Vcpu {
     };
   }
 
+  /** Linear address of the next instruction. */
+  private nextLinear(): number {
+    const { file } = this;
+    const linear = file.get64('SEG_BASE', SEGMENT_INDEX.cs) + file.get64('RIP');
+    return Number((file.get32('CODE_MODE') & 3) === CODE_64 ? linear & ALL_ONES : linear & 0xffff_ffffn);
+  }
+
   describeNext(): string {
     const { file } = this;
     const cs = file.get32('SEG_SELECTOR', SEGMENT_INDEX.cs) & 0xffff;
     const code = new Uint8Array(15);
-    const linear = Number((file.get64('SEG_BASE', SEGMENT_INDEX.cs) + file.get64('RIP')) & ALL_ONES);
-    const instruction = this.readLinear(linear, code) ? disassemble(code, CODE_SIZE[file.get32('CODE_MODE') & 3] ?? 64, file.get64('RIP')) : undefined;
+    const instruction = this.readLinear(this.nextLinear(), code) ? disassemble(code, CODE_SIZE[file.get32('CODE_MODE') & 3] ?? 64, file.get64('RIP')) : undefined;
     const bytes = instruction === undefined ? '?' : `${Buffer.from(code.subarray(0, instruction.length)).toString('hex').padEnd(20)} ${instruction.text.padEnd(36)}`;
     const registers = REGISTERS.slice(0, 8).map((name, i) => `${name}=${file.get64('GPR', i).toString(16)}`);
     return `${cs.toString(16).padStart(4, '0')}:${file.get64('RIP').toString(16).padStart(8, '0')} ${bytes} ${registers.join(' ')} FL=${this.interpreter.readEflags().toString(16)}`;
