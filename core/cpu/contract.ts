@@ -90,7 +90,7 @@ export interface CpuState {
   readonly activity: 'running' | 'halted' | 'mwait' | 'wait-for-sipi' | 'shutdown';
   readonly interruptShadow: 0 | 1 | 2;
   /** DR6 bits of debug traps that the next instruction boundary still has to report; absent = none. */
-  readonly pendingDebug?: number;
+  readonly pendingDebug?: number | undefined;
   readonly nmiBlocked: boolean;
   readonly nmiPending: boolean;
   readonly instructions: number;

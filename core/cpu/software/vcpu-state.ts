@@ -10,6 +10,15 @@ import { CORE_MSRS } from '../isa/msr.ts';
 const SEGMENTS = ['es', 'cs', 'ss', 'ds', 'fs', 'gs', 'ldtr', 'tr'] as const;
 const ACTIVITIES = ['running', 'halted', 'mwait', 'wait-for-sipi', 'shutdown'] as const;
 const MODE_64 = 2;
+/** B0-B3, BS and BT of DR6. */
+const DR6_TRAPS = 0xc00f;
+const DR6_BS = 0x4000;
+const FLAG_RF = 0x10000;
+/** Bits of STEP_STATE: what held when the last instruction began (core/cpu/interp/assembly/eflags.ts). */
+const STEP_TF = 1;
+const STEP_RF = 2;
+const STEP_SHADOW = 4;
+const SHADOW_MOV_SS = 2;
 /** Segments whose base is set aside in 64-bit code. */
 const SAVED_BASES = 4;
 const FXSAVE_BYTES = 512;
@@ -39,6 +48,7 @@ const stateSchema = z.strictObject({
   fxsave: z.instanceof(Uint8Array).refine((bytes) => bytes.length === FXSAVE_BYTES, 'expected 512 bytes'),
   activity: z.enum(ACTIVITIES),
   interruptShadow: z.union([z.literal(0), z.literal(1), z.literal(2)]),
+  pendingDebug: z.int().min(0).max(0xffff).refine((bits) => (bits & ~DR6_TRAPS) === 0, 'expected bits 0-3, 14 and 15').optional(),
   nmiBlocked: z.boolean(),
   nmiPending: z.boolean(),
   instructions: z.number().int().min(0).max(2 ** 53),
@@ -134,6 +144,19 @@ function writeFxsave(file: RegisterFile, image: Uint8Array): void {
   for (let i = 0; i < 16; i++) file.bytes('XMM', i, 16).set(image.subarray(160 + i * 16, 176 + i * 16));
 }
 
+/** Debug traps, shadow and RF as they are for the next instruction, although the boundary before it was not looked at yet. */
+function readBoundary(file: RegisterFile, eflags: number): Pick<CpuState, 'interruptShadow' | 'pendingDebug' | 'rflags'> {
+  const step = file.get32('STEP_STATE');
+  const shadow = (step & STEP_SHADOW) === 0 ? (Math.min(2, file.get32('SHADOW')) as 0 | 1 | 2) : 0;
+  const single = (step & STEP_TF) !== 0 && shadow !== SHADOW_MOV_SS ? DR6_BS : 0;
+  const pendingDebug = (file.get32('DEBUG_PENDING') | single) & DR6_TRAPS;
+  return {
+    rflags: BigInt(((step & STEP_RF) === 0 ? eflags : eflags & ~FLAG_RF) >>> 0),
+    interruptShadow: shadow,
+    ...(pendingDebug === 0 ? {} : { pendingDebug }),
+  };
+}
+
 export function readCpuState(file: RegisterFile, eflags: number, instructions: number): CpuState {
   const events = file.get32('EVENTS') | file.get32('EVENTS_HELD');
   const segments = Object.fromEntries(SEGMENTS.map((name, index) => [name, readSegment(file, index)])) as CpuState['segments'];
@@ -141,7 +164,7 @@ export function readCpuState(file: RegisterFile, eflags: number, instructions: n
     version: 1,
     gpr: Array.from({ length: 16 }, (_, i) => file.get64('GPR', i)),
     rip: file.get64('RIP'),
-    rflags: BigInt(eflags >>> 0),
+    ...readBoundary(file, eflags),
     segments,
     gdtr: { base: file.get64('GDTR_BASE'), limit: file.get32('GDTR_LIMIT') },
     idtr: { base: file.get64('IDTR_BASE'), limit: file.get32('IDTR_LIMIT') },
@@ -155,7 +178,6 @@ export function readCpuState(file: RegisterFile, eflags: number, instructions: n
     msrs: CORE_MSRS.map((msr) => [msr.index, file.get64(msr.field, msr.element ?? 0)] as const),
     fxsave: readFxsave(file),
     activity: ACTIVITIES[file.get32('ACTIVITY')] ?? 'running',
-    interruptShadow: Math.min(2, file.get32('SHADOW')) as 0 | 1 | 2,
     nmiBlocked: file.get32('NMI_BLOCKED') !== 0,
     nmiPending: (events & EVENT.NMI) !== 0,
     instructions,

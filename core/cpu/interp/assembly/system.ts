@@ -22,7 +22,7 @@ import { load8, load16, load32, load64, probeWrite, store16, store32, store64 } 
 import { is64, isProtected, isReal, isV86, LDTR, segBase, TR } from './modes';
 import { readMsr, timeStamp, writeMsr } from './msr';
 import {
-  linear, linearForWrite, nextRip, offset, opAddressSize, opImm, opIsMem, opOpcode, opReg, opRm, opSeg, opSize, opSub, segmentLinear,
+  linear, linearForWrite, nextRip, offset, opAddressSize, opImm, opIsMem, opOpcode, opReg, opRep, opRm, opSeg, opSize, opSub, segmentLinear,
 } from './op';
 import { loadSegment, segSelector } from './segments';
 import { cpu, get32, get64, reg16, reg32, reg64, set32, set64, setReg16, setReg32, setReg64 } from './state';
@@ -139,6 +139,8 @@ function readTimeStamp(): void {
 }
 
 function random(op: usize): void {
+  // F2 and F3 make other, undefined instructions of it.
+  if (opRep(op) != 0) raise(VECTOR_UD);
   const size = opSize(op);
   let value = <u64>hostRandom32();
   if (size == 3) value |= <u64>hostRandom32() << 32;
