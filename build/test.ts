@@ -39,8 +39,7 @@ function check(label: string, script: string, args: readonly string[]): void {
 }
 
 if (filters.length === 0 && !long) {
-  check('types of the pure layers', bin('typescript/bin/tsc'), ['-p', 'tsconfig.devices.json']);
-  check('types', bin('typescript/bin/tsc'), ['-p', 'tsconfig.node.json']);
+  check('types of every layer of the core, and of tests', bin('typescript/bin/tsc'), ['-b']);
   check('types of the desktop shell', bin('typescript/bin/tsc'), ['-p', 'tsconfig.electron.json']);
   check('types of the preload script', bin('typescript/bin/tsc'), ['-p', 'tsconfig.preload.json']);
   check('types of the end-to-end tests', bin('typescript/bin/tsc'), ['-p', 'tsconfig.e2e.json']);
