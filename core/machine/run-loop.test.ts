@@ -7,9 +7,13 @@ import { IoQueue } from './io-queue.ts';
 import { RunLoop } from './run-loop.ts';
 import { HostTime } from './virtual-clock.ts';
 
-/** @param perMs the guest's speed at a host time */
-function loopOver(perMs: (hostMs: number) => number, untilMs: number): { run: Promise<void>; lateMs: number[]; slices: () => number } {
+/**
+ * @param perMs the guest's speed at a host time
+ * @param stolenMs what the host takes for other things during a slice
+ */
+function loopOver(perMs: (hostMs: number) => number, untilMs: number, stolenMs: (hostMs: number) => number = () => 0): { run: Promise<void>; lateMs: number[]; slices: () => number } {
   let hostMs = 0;
+  let cpuMs = 0;
   let retired = 0;
   let slices = 0;
   const time = new HostTime(() => hostMs);
@@ -22,11 +26,13 @@ function loopOver(perMs: (hostMs: number) => number, untilMs: number): { run: Pr
       slices++;
       retired += budget;
       // 5 microseconds of overhead a slice.
-      hostMs += budget / perMs(hostMs) + 0.005;
+      const spentMs = budget / perMs(hostMs) + 0.005;
+      cpuMs += spentMs;
+      hostMs += spentMs + stolenMs(hostMs);
       return 'budget';
     },
   } as unknown as Vcpu;
-  const loop = new RunLoop({ vcpu, timers, time, io, readHostMs: () => hostMs, interruptPending: () => false, onExit: () => true, beforeSlice: () => undefined });
+  const loop = new RunLoop({ vcpu, timers, time, io, readHostMs: () => hostMs, readCpuMs: () => cpuMs, interruptPending: () => false, onExit: () => true, beforeSlice: () => undefined });
   // A guest's tick: every 4 ms, armed anew each time.
   const lateMs: number[] = [];
   const tick = timers.createTimer('tick', (nowNs) => {
@@ -66,9 +72,11 @@ describe('slices', () => {
     expect(worst(lateMs.slice(20))).toBeLessThan(10);
   });
 
-  it('grow again after slices in which the host did something else', async () => {
-    const { run, slices } = loopOver((hostMs) => (hostMs % 100 < 2 ? 2000 : 200_000), 3000);
-    await run;
-    expect(slices()).toBeLessThan(12_000);
+  it('stay long on a host that gives the thread one part in ten', async () => {
+    const busy = loopOver(() => 200_000, 30_000, () => 9);
+    const idle = loopOver(() => 200_000, 3000);
+    await busy.run;
+    await idle.run;
+    expect(busy.slices()).toBeLessThan(idle.slices() * 2);
   });
 });

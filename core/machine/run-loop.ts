@@ -28,6 +28,8 @@ export interface RunLoopOptions {
   readonly io: IoQueue;
   /** Monotonic host milliseconds. */
   readonly readHostMs: () => number;
+  /** Processor time of the vCPU's thread in milliseconds: on a busy host the speed of the guest is not what passed. */
+  readonly readCpuMs: () => number;
   /** True while the vCPU has something to wake it from HLT. */
   readonly interruptPending: () => boolean;
   /** Called with every exit that is not routine. Returning false stops the loop. */
@@ -136,16 +138,16 @@ export class RunLoop {
 
   /** One run of the CPU. @returns false when the loop must end */
   private slice(): boolean {
-    const { vcpu, readHostMs } = this.options;
+    const { vcpu, readHostMs, readCpuMs } = this.options;
     const before = vcpu.instructionCount();
     const budget = this.options.beforeInstruction === undefined ? this.sliceBudget(before) : 1;
     this.options.beforeInstruction?.();
     const startMs = readHostMs();
+    const startCpuMs = readCpuMs();
     const exit = vcpu.run(budget);
-    const spentMs = readHostMs() - startMs;
-    this.guestMs += spentMs;
+    this.guestMs += readHostMs() - startMs;
     const ran = vcpu.instructionCount() - before;
-    if (ran >= MIN_SAMPLE_INSTRUCTIONS) this.learnSpeed(ran, Math.max(spentMs, 0.001));
+    if (ran >= MIN_SAMPLE_INSTRUCTIONS) this.learnSpeed(ran, Math.max(readCpuMs() - startCpuMs, 0.001));
     switch (exit) {
       case 'budget':
       case 'yield':
@@ -164,7 +166,7 @@ export class RunLoop {
   /**
    * Iterations of REP count as instructions and run ten times as fast as others: an average would make the next slices of
    * ordinary code far too long for their deadlines. So the estimate follows the slow side at once and the fast side in steps;
-   * a slice during which the host did something else lowers it only so far.
+   * one odd slice lowers it only so far.
    */
   private learnSpeed(ran: number, spentMs: number): void {
     const known = this.instructionsPerMs;
