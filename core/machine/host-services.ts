@@ -13,12 +13,6 @@ const TRACE_BUFFER_CHARACTERS = 1 << 16;
 // eslint-disable-next-line no-restricted-syntax -- the one place where host time enters a machine
 export const monotonicMs = (): number => performance.now();
 
-/** Processor time of the calling thread in milliseconds: what a slice cost, whatever else the host did meanwhile. */
-export function threadCpuMs(): number {
-  const { user, system } = process.threadCpuUsage();
-  return (user + system) / 1000;
-}
-
 /** Milliseconds since 1970 UTC. */
 // eslint-disable-next-line no-restricted-syntax -- the one place where the date enters a machine
 export const wallClockMs = (): number => Date.now();

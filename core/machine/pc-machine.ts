@@ -19,7 +19,7 @@ import { type BuiltInFirmware, bootPaths, createBuiltInFirmware } from './built-
 import { type EngineChoice, chooseEngine, createVcpu } from './engine.ts';
 import { guestFault, hex } from './fault-text.ts';
 import { type ExternalFirmware, type TableOptions, fillFwCfg, readFirmware } from './firmware-setup.ts';
-import { monotonicMs, newUuid, peakRssMib, processUsage, randomSeed, threadCpuMs, traceFile, wallClockMs } from './host-services.ts';
+import { monotonicMs, newUuid, peakRssMib, processUsage, randomSeed, traceFile, wallClockMs } from './host-services.ts';
 import { IoQueue } from './io-queue.ts';
 import type { Machine, MachineState, MachineView, StateWatcher } from './machine.ts';
 import { MachineInput } from './machine-input.ts';
@@ -211,7 +211,6 @@ class PcMachine implements Machine {
       time: this.time,
       io: this.io,
       readHostMs: monotonicMs,
-      readCpuMs: threadCpuMs,
       interruptPending: () => this.board.localApic.hasInterrupt(),
       onExit: (exit) => this.handleExit(exit),
       onLongHalt: () => this.tellIfHaltedForGood(),

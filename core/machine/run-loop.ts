@@ -8,14 +8,9 @@ import { InstructionTime, NS_PER_INSTRUCTION, type TimeSource } from './virtual-
 
 /** The longest the event loop is kept waiting, in host milliseconds. */
 const MAX_SLICE_MS = 2;
+/** Iterations of REP count as instructions and run ten times as fast: the estimate may be that much too high for what follows. */
 const MAX_SLICE_INSTRUCTIONS = 1 << 22;
-/** How much the estimate of the guest's speed may rise in a millisecond and fall in a slice, and where it ends. */
-const MOST_RISE_PER_MS = 0.2;
-const MOST_FALL = 0.25;
-const SLOWEST_PER_MS = 5000;
 const MIN_SLICE_INSTRUCTIONS = 200;
-/** Fewer instructions say nothing about the guest's speed. */
-const MIN_SAMPLE_INSTRUCTIONS = 2000;
 /** Idle waits end with the timer tick or after a second at the latest. */
 const LONG_HALT_ROUNDS = 16;
 /** Instruction clock: slices need not follow host time closely. */
@@ -28,8 +23,6 @@ export interface RunLoopOptions {
   readonly io: IoQueue;
   /** Monotonic host milliseconds. */
   readonly readHostMs: () => number;
-  /** Processor time of the vCPU's thread in milliseconds: on a busy host the speed of the guest is not what passed. */
-  readonly readCpuMs: () => number;
   /** True while the vCPU has something to wake it from HLT. */
   readonly interruptPending: () => boolean;
   /** Called with every exit that is not routine. Returning false stops the loop. */
@@ -138,16 +131,18 @@ export class RunLoop {
 
   /** One run of the CPU. @returns false when the loop must end */
   private slice(): boolean {
-    const { vcpu, readHostMs, readCpuMs } = this.options;
+    const { vcpu, readHostMs } = this.options;
     const before = vcpu.instructionCount();
     const budget = this.options.beforeInstruction === undefined ? this.sliceBudget(before) : 1;
     this.options.beforeInstruction?.();
     const startMs = readHostMs();
-    const startCpuMs = readCpuMs();
     const exit = vcpu.run(budget);
-    this.guestMs += readHostMs() - startMs;
+    const spentMs = readHostMs() - startMs;
+    this.guestMs += spentMs;
     const ran = vcpu.instructionCount() - before;
-    if (ran >= MIN_SAMPLE_INSTRUCTIONS) this.learnSpeed(ran, Math.max(readCpuMs() - startCpuMs, 0.001));
+    if (ran > 2000 && spentMs > 0.05) {
+      this.instructionsPerMs = this.instructionsPerMs * 0.8 + (ran / spentMs) * 0.2;
+    }
     switch (exit) {
       case 'budget':
       case 'yield':
@@ -161,16 +156,6 @@ export class RunLoop {
       default:
         return this.options.onExit(exit);
     }
-  }
-
-  /**
-   * Iterations of REP count as instructions and run ten times as fast as others: an average would make the next slices of
-   * ordinary code far too long for their deadlines. So the estimate follows the slow side at once and the fast side in steps;
-   * one odd slice lowers it only so far.
-   */
-  private learnSpeed(ran: number, spentMs: number): void {
-    const known = this.instructionsPerMs;
-    this.instructionsPerMs = Math.max(SLOWEST_PER_MS, Math.min(Math.max(ran / spentMs, known * MOST_FALL), known * (1 + MOST_RISE_PER_MS * Math.min(1, spentMs))));
   }
 
   private sliceBudget(retired: number): number {
