@@ -9,7 +9,7 @@ export const WORKLOADS: readonly (readonly [name: string, command: string])[] = 
   // Every process maps and touches a new buffer of 4 KiB pages.
   ['pagefault', 'i=0; while [ $i -lt 3 ]; do dd if=/dev/zero bs=32M count=1 2>/dev/null | tail -c 1 | cksum; i=$((i+1)); done'],
   ['pipe', 'dd if=/dev/zero bs=512 count=15000 2>/dev/null | cat | dd bs=512 of=/dev/null 2>/dev/null; seq 1 40000 | cat | cat | cksum'],
-  ['gzip', 'gzip -6 -c /tmp/numbers | cksum'],
+  ['gzip', 'gzip -6 -n -c /tmp/numbers | cksum'],
   ['sha256sum', 'head -c 12000000 /dev/zero | sha256sum; sha256sum < /tmp/numbers'],
   ['sort', 'tac /tmp/numbers | LC_ALL=C sort | cksum'],
   ['sqlite', `sqlite3 :memory: "create table t(a integer primary key, b text, c integer); with recursive n(x) as (select 1 union all select x+1 from n where x<15000) insert into t select x, 'row' || (x*7919%15000), x*x%1009 from n; create index i on t(c, b); select count(*), sum(a), max(b) from t where c between 100 and 600; select c, count(*) from t group by c order by 2 desc, 1 limit 5;"`],
