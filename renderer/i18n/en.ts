@@ -117,7 +117,7 @@ export const en = {
       ready: 'Hardware virtualization is ready.', 'no-device': 'There is no KVM on this computer.', 'no-permission': 'KVM is there, but you may not use it.', busy: 'Another hypervisor holds the processor’s virtualization.', unsupported: 'The KVM of this computer cannot be used.', failed: 'KVM could not be tried.',
     },
     advice: 'What you can do', computer: 'Computer', processor: 'Processor', logical: 'Logical processors', memory: 'Memory', system: 'System', virtualMachine: 'Is itself a virtual machine', virtualization: 'Virtualization', extension: 'Extension',
-    extensions: { vmx: 'Intel VT-x', svm: 'AMD-V', none: 'None', unknown: 'Not known' }, device: 'Device', modules: 'Modules', nested: 'Nested virtualization', maxVcpus: 'Processors per machine at most', exit: 'Time of one exit', details: 'What was tried', detailsHint: 'processor modes and capabilities', works: 'Works', fails: 'Does not work',
+    extensions: { vmx: 'Intel VT-x', svm: 'AMD-V', none: 'None', unknown: 'Not known' }, device: 'Device', modules: 'Modules', nested: 'Nested virtualization', maxVcpus: 'Processors per machine at most', exit: 'Time of one exit', details: 'What was tried', detailsHint: 'processor modes and capabilities', works: 'Works', interpreted: 'Works, slowly', fails: 'Does not work',
   },
   settings: {
     appearance: 'Appearance', language: 'Language', languages: { auto: 'As this computer', en: 'English', 'zh-CN': '简体中文' }, theme: 'Theme', themes: { auto: 'As this computer', light: 'Light', dark: 'Dark', contrast: 'High contrast' },

@@ -117,7 +117,7 @@ export const zhCn: Translated<typeof en> = {
     text: '本机能为虚拟机提供什么。', auto: { kvm: '虚拟机使用 KVM 运行', software: '虚拟机使用软件处理器运行' },
     status: { ready: '硬件虚拟化已就绪。', 'no-device': '本机没有 KVM。', 'no-permission': '有 KVM，但你没有使用权限。', busy: '另一个虚拟机监控器占用了处理器的虚拟化功能。', unsupported: '本机的 KVM 不可用。', failed: '无法尝试 KVM。' },
     advice: '你可以做什么', computer: '计算机', processor: '处理器', logical: '逻辑处理器', memory: '内存', system: '系统', virtualMachine: '本身是虚拟机', virtualization: '虚拟化', extension: '扩展',
-    extensions: { vmx: 'Intel VT-x', svm: 'AMD-V', none: '无', unknown: '未知' }, device: '设备', modules: '模块', nested: '嵌套虚拟化', maxVcpus: '每台虚拟机最多处理器数', exit: '一次退出的时间', details: '尝试结果', detailsHint: '处理器模式与能力', works: '可用', fails: '不可用',
+    extensions: { vmx: 'Intel VT-x', svm: 'AMD-V', none: '无', unknown: '未知' }, device: '设备', modules: '模块', nested: '嵌套虚拟化', maxVcpus: '每台虚拟机最多处理器数', exit: '一次退出的时间', details: '尝试结果', detailsHint: '处理器模式与能力', works: '可用', interpreted: '可用，但较慢', fails: '不可用',
   },
   settings: {
     appearance: '外观', language: '语言', languages: { auto: '跟随本机', en: 'English', 'zh-CN': '简体中文' }, theme: '主题', themes: { auto: '跟随本机', light: '浅色', dark: '深色', contrast: '高对比度' },

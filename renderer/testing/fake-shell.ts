@@ -195,7 +195,7 @@ export class FakeShell implements Shell {
 const HOST: HostInfo = {
   system: { platform: 'linux', architecture: 'x64', release: '6.12.9', memoryMib: 16384, virtualMachine: false },
   processor: { model: 'AMD Ryzen 7 7840U', vendor: 'AuthenticAMD', logicalProcessors: 16, virtualization: 'svm' },
-  kvm: { status: 'no-permission', device: '/dev/kvm', permissions: 'root:kvm 0660', modules: ['kvm_amd'], nested: true, capabilities: [{ name: 'irqchip', present: true, value: 1, use: '' }], modes: [{ name: 'long', title: 'Long mode', works: true }] },
+  kvm: { status: 'no-permission', device: '/dev/kvm', permissions: 'root:kvm 0660', modules: ['kvm_amd'], nested: true, capabilities: [{ name: 'irqchip', present: true, value: 1, use: '' }], modes: [{ name: 'long', title: 'Long mode', works: true, interpreted: false, mips: 4000 }] },
   engine: { auto: 'software', reason: 'no permission' },
   advice: [{ id: 'kvm-permission', severity: 'warning', problem: 'You may not open /dev/kvm.', action: 'Join the group kvm.', command: 'sudo usermod -aG kvm anna' }],
 };
