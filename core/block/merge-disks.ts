@@ -11,6 +11,7 @@ import type { CopyOptions } from './copy-disk.ts';
 import { openImage } from './disk-files.ts';
 import { type ChainLink, openChain, storedBackingName } from './image-chain.ts';
 import { ownExtentAt } from './qcow2/extents.ts';
+import { readHeader } from './qcow2/header.ts';
 import { openQcow2 } from './qcow2/open-qcow2.ts';
 import { Qcow2Disk } from './qcow2/qcow2-disk.ts';
 import { zeroRange } from './qcow2/zero-clusters.ts';
@@ -87,6 +88,7 @@ export async function mergeIntoChild(
   options: CopyOptions & { readonly files?: HostFiles } = {},
 ): Promise<void> {
   const files = options.files ?? nodeHostFiles;
+  if (await isMerged(files, links)) return;
   const disk = await openChain(links, { files });
   try {
     if (!(disk instanceof Qcow2Disk) || links.length < 2)
@@ -95,6 +97,19 @@ export async function mergeIntoChild(
     await dropBacking(disk, links);
   } finally {
     await disk.close();
+  }
+}
+
+/** Whether an earlier merge came as far as the header: the first image is on the third already, or on none. */
+async function isMerged(files: HostFiles, links: readonly ChainLink[]): Promise<boolean> {
+  const [child, gone, next] = links;
+  if (child?.format !== 'qcow2' || gone === undefined) return false;
+  const { file } = await openImage(files, child.path, 'qcow2', true);
+  try {
+    const { backingName } = await readHeader(file);
+    return backingName === (next === undefined ? undefined : storedBackingName(child.path, next.path));
+  } finally {
+    await file.close();
   }
 }
 
