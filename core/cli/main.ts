@@ -7,6 +7,7 @@ import { EXIT_OK, EXIT_USAGE, reportFailure } from './exit-codes.ts';
 import { addMediaCommand } from './media-command.ts';
 import { addHostCommand } from './host-command.ts';
 import { addRunCommand } from './run-command.ts';
+import { addSnapshotCommand } from './snapshot-command.ts';
 import { addServeCommand } from './serve-command.ts';
 import { version } from './version.ts';
 import { addVmCommand } from './vm-command.ts';
@@ -34,6 +35,7 @@ async function main(): Promise<number> {
   addDiskCommand(program, finish);
   addVmCommand(program, finish);
   addMediaCommand(program, finish);
+  addSnapshotCommand(program, finish);
   addHostCommand(program, finish);
   addServeCommand(program, finish);
   inheritSettings(program);

@@ -38,6 +38,11 @@ export class PageCollector {
   readonly refs: Uint32Array;
   /** Pages whose reference is right as long as they are not written to. */
   private readonly known: Uint8Array;
+  /**
+   * Pages from here on are ROM and video RAM. Devices write to them without leaving a mark, so they are always looked at
+   * in the pause; nearly all of them are zeroes.
+   */
+  private readonly unmarked: number;
   private readonly frame = new Uint8Array(PAGE_BYTES);
   private readonly words = new Uint32Array(this.frame.buffer);
   private readonly id = new Uint32Array(4);
@@ -53,6 +58,7 @@ export class PageCollector {
     this.bytes = new Uint8Array(memory.buffer, layout.ramBase, layout.trackedPages * PAGE_BYTES);
     this.refs = new Uint32Array(layout.trackedPages);
     this.known = new Uint8Array(layout.trackedPages);
+    this.unmarked = layout.ramBytes / PAGE_BYTES;
     for (const pack of relatives.flatMap((state) => state.packs)) {
       if (pack.storage !== 'packed' || this.sharedBase.has(pack.id)) continue;
       this.sharedBase.set(pack.id, this.ownBase);
@@ -73,7 +79,7 @@ export class PageCollector {
     for (const { name, firstPage, pages } of regionsOf(this.memory)) {
       const refs = state.region(name);
       if (refs?.length !== pages) continue;
-      for (let page = 0; page < pages; page++) {
+      for (let page = 0; page < pages && firstPage + page < this.unmarked; page++) {
         if (changed[firstPage + page] !== 0) continue;
         const ref = refs[page] as number;
         const own = ref === 0 ? 0 : this.translate(state, ref);
@@ -94,7 +100,7 @@ export class PageCollector {
   /** Marks pages as unknown: they were written. @returns how many are unknown now */
   forget(changed: Uint8Array): number {
     let unknown = 0;
-    for (let page = 0; page < changed.length; page++) {
+    for (let page = 0; page < this.unmarked; page++) {
       if (changed[page] !== 0) this.known[page] = 0;
       if (this.known[page] === 0) unknown++;
     }
@@ -103,7 +109,7 @@ export class PageCollector {
 
   /** Collects every unknown page while the guest runs. @param onPage is told how far it is; may throw to end it */
   async collect(onProgress: (fraction: number) => void): Promise<void> {
-    const total = this.known.length;
+    const total = this.unmarked;
     let work = 0;
     for (let page = 0; page < total; page++) {
       if (this.known[page] !== 0) continue;
@@ -138,6 +144,12 @@ export class PageCollector {
 
   /** The guest stands still: copies all unknown pages at once, to be collected when it runs again. */
   copyUnknown(): { readonly pages: Uint32Array; readonly bytes: Uint8Array } {
+    const all = new Uint32Array(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength / 4);
+    for (let page = this.unmarked; page < this.known.length; page++) {
+      const isZero = isZeroPage(all.subarray(page * PAGE_WORDS, (page + 1) * PAGE_WORDS));
+      if (isZero) this.refs[page] = 0;
+      this.known[page] = isZero ? 1 : 0;
+    }
     let count = 0;
     for (const known of this.known) if (known === 0) count++;
     const pages = new Uint32Array(count);

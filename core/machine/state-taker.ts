@@ -139,6 +139,8 @@ class TakeRun {
     this.stopped = spec.afterwards === 'stop';
     const instant = await machine.standStill(spec.afterwards === 'stop', async () => {
       const fields = await machine.saveFields();
+      // A guest that stops here has its disks as far as the state, also after a power cut.
+      if (spec.afterwards === 'stop') await machine.flushDisks();
       changed.fill(0);
       memory.takeStateDirty(changed);
       pages.forget(changed);

@@ -24,6 +24,7 @@ import { Power, isVmGone } from './power.ts';
 import type { RunningVm } from './running-vm.ts';
 import { snapshotApi } from './snapshot-api.ts';
 import type { SnapshotOperations, VmControl } from './snapshots/snapshot-operations.ts';
+import { openSnapshots } from './snapshots/snapshot-service.ts';
 import { Settings } from './settings.ts';
 import { Tasks } from './tasks.ts';
 import { THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH, Thumbnails } from './thumbnails.ts';
@@ -43,7 +44,7 @@ export interface ManagerOptions {
   /** BCP 47. */
   readonly hostLanguage?: string;
   readonly hostInfo?: () => Promise<HostInfo>;
-  /** Makes the part that keeps states and snapshots; without it those calls are refused. */
+  /** Makes the part that keeps states and snapshots, in place of the usual one (tests). */
   readonly snapshots?: (registry: Registry, folder: LibraryFolder, control: VmControl) => SnapshotOperations;
   /** False: an empty library stays empty (tests). */
   readonly demo?: boolean;
@@ -63,7 +64,7 @@ export class Manager {
   private readonly lock: LibraryLock;
   private readonly settings: Settings;
   private readonly thumbnails: Thumbnails;
-  private readonly snapshots: SnapshotOperations | undefined;
+  private readonly snapshots: SnapshotOperations;
   private readonly startNotices: Notice[] = [];
   private readonly timer: NodeJS.Timeout;
   private samples = 0;
@@ -108,7 +109,7 @@ export class Manager {
       stopped: (id) => this.thumbnails.keep(id),
     });
     this.library = new Library({ registry, folder, media: this.media, files: this.files, events: this.events, power: this.power, thumbnails: this.thumbnails, logs: this.logs, snapshots: () => this.snapshots });
-    this.snapshots = options.snapshots?.(registry, folder, this.vmControl());
+    this.snapshots = options.snapshots?.(registry, folder, this.vmControl()) ?? openSnapshots(registry, folder.root, this.vmControl());
     this.timer = setInterval(() => this.tick(), SAMPLE_INTERVAL_MS).unref();
   }
 
@@ -130,7 +131,7 @@ export class Manager {
 
   private async begin(): Promise<void> {
     this.power.noteInterrupted();
-    this.startNotices.push(...((await this.snapshots?.recover()) ?? []));
+    this.startNotices.push(...(await this.snapshots.recover()));
     for (const operation of this.registry.operations()) {
       if (operation.kind !== 'create-vm') continue;
       this.registry.endOperation(operation.id);
@@ -200,8 +201,10 @@ export class Manager {
     this.tasks.cancelAll();
     for (const [id, vm] of this.power.all) await this.takeThumbnail(id, vm).catch(() => undefined);
     await this.power.stopAll();
+    await this.snapshots.idle();
     // Their ends are written down in later microtasks.
     await new Promise((resolve) => setImmediate(resolve));
+    await this.snapshots.idle();
     this.logs.flush();
     this.events.dispose();
     this.registry.dispose();

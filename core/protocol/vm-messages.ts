@@ -103,7 +103,7 @@ export interface RestoreSpec {
 
 /** Part of VmCommands. */
 export interface VmStateCommands {
-  /** Builds the machine and lets it go on from a saved state; the guest runs before all memory is read. */
+  /** Builds the machine in a saved state; the guest stands still until resume(), and then runs before all memory is read. */
   startFromState(config: VmConfigInput, restore: RestoreSpec): Promise<void>;
   /**
    * Saves memory, devices, processors and disks of one instant; resolves when everything is on stable storage. Disks move

@@ -100,4 +100,10 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE vms ADD COLUMN last_exit TEXT;
   ALTER TABLE vms ADD COLUMN notice TEXT;
   `,
+  `
+  -- JSON of the drives (DriveRow) that the VM had; their media are in snapshot_media too.
+  ALTER TABLE snapshots ADD COLUMN drives TEXT NOT NULL DEFAULT '[]';
+  -- 1: a saved state that another VM goes on from too; its guest must learn that.
+  ALTER TABLE snapshots ADD COLUMN forked INTEGER NOT NULL DEFAULT 0 CHECK (forked IN (0, 1));
+  `,
 ];

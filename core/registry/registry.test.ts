@@ -69,7 +69,7 @@ describe('Registry', () => {
     withRegistry((registry) => {
       registry.addVm({ id: 'v', name: 'v', config, drives: [] });
       const add = (id: string, parentId: string | null): void =>
-        registry.addSnapshot({ id, vmId: 'v', parentId, name: id, notes: '', kind: 'offline', config, stateFile: null, sizeBytes: 1, thumbnail: null, media: {} });
+        registry.addSnapshot({ id, vmId: 'v', parentId, name: id, notes: '', kind: 'offline', config, stateFile: null, sizeBytes: 1, thumbnail: null, media: {}, drives: [] });
       add('s1', null);
       add('s2', 's1');
       add('s3', 's2');

@@ -6,7 +6,7 @@ import { NestboxError, messageOf } from '../base/errors.ts';
 import type { Notice } from '../protocol/library.ts';
 import type { VmExit } from '../protocol/vm-messages.ts';
 import { type Connection, openRegistryDatabase } from './open-registry.ts';
-import { type DriveRow, type MediumRow, type OperationRow, type SnapshotKind, type SnapshotRow, type StoredConfig, type VmRow, mediumRowSchema, exitSchema, noticeSchema, storedConfigSchema } from './rows.ts';
+import { type DriveRow, type MediumRow, type OperationRow, type SnapshotKind, type SnapshotRow, type StoredConfig, type VmRow, mediumRowSchema, driveRowsSchema, exitSchema, noticeSchema, storedConfigSchema } from './rows.ts';
 
 /** All but the picture, which may be large. */
 const VM_COLUMNS = 'id, name, config, notes, group_path, current_snapshot_id, saved_state_id, os_id, started_ms, last_exit, notice, thumbnail IS NOT NULL AS has_thumbnail, created_ms, changed_ms';
@@ -42,6 +42,8 @@ export interface NewSnapshot {
   readonly sizeBytes: number;
   readonly thumbnail: Uint8Array | null;
   readonly media: Readonly<Record<string, string>>;
+  readonly drives: readonly DriveRow[];
+  readonly forked?: boolean;
 }
 
 export class Registry implements Disposable {
@@ -198,11 +200,22 @@ export class Registry implements Disposable {
       medium.id, medium.kind, medium.path, medium.format, medium.virtualBytes, medium.backingId, medium.managed ? 1 : 0, this.nowMs());
   }
 
-  updateMedium(id: string, change: { path?: string; virtualBytes?: number; backingId?: string | null }): void {
+  updateMedium(id: string, change: { path?: string; format?: MediumRow['format']; virtualBytes?: number; backingId?: string | null }): void {
     this.transaction(() => {
       if (change.path !== undefined) this.run('UPDATE media SET path = ? WHERE id = ?', change.path, id);
+      if (change.format !== undefined) this.run('UPDATE media SET format = ? WHERE id = ?', change.format, id);
       if (change.virtualBytes !== undefined) this.run('UPDATE media SET virtual_bytes = ? WHERE id = ?', change.virtualBytes, id);
       if (change.backingId !== undefined) this.run('UPDATE media SET backing_id = ? WHERE id = ?', change.backingId, id);
+    });
+  }
+
+  /** Everything that referred to one medium refers to another one from then on. */
+  replaceMedium(id: string, by: string): void {
+    this.transaction(() => {
+      this.run('UPDATE vm_media SET medium_id = ? WHERE medium_id = ?', by, id);
+      this.run('UPDATE snapshot_media SET medium_id = ? WHERE medium_id = ?', by, id);
+      this.run('UPDATE snapshots SET drives = replace(drives, ?, ?)', id, by);
+      this.run('UPDATE media SET backing_id = ? WHERE backing_id = ?', by, id);
     });
   }
 
@@ -223,6 +236,11 @@ export class Registry implements Disposable {
 
   // --- snapshots -------------------------------------------------------------------------------------------------
 
+  /** Files of states that some snapshot or saved state needs, of all VMs. */
+  stateFiles(): string[] {
+    return this.all('SELECT DISTINCT state_file FROM snapshots WHERE state_file IS NOT NULL').map((row) => String(row.state_file));
+  }
+
   snapshots(vmId: string): SnapshotRow[] {
     const media = groupBy(this.all('SELECT snapshot_media.* FROM snapshot_media JOIN snapshots ON snapshots.id = snapshot_id WHERE vm_id = ?', vmId), 'snapshot_id');
     return this.all('SELECT * FROM snapshots WHERE vm_id = ? ORDER BY created_ms, id', vmId).map((row) => snapshotOf(row, media.get(String(row.id)) ?? []));
@@ -235,8 +253,8 @@ export class Registry implements Disposable {
 
   addSnapshot(snapshot: NewSnapshot): void {
     this.transaction(() => {
-      this.run('INSERT INTO snapshots (id, vm_id, parent_id, name, notes, kind, config, state_file, thumbnail, size_bytes, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-        snapshot.id, snapshot.vmId, snapshot.parentId, snapshot.name, snapshot.notes, snapshot.kind, JSON.stringify(snapshot.config), snapshot.stateFile, snapshot.thumbnail, snapshot.sizeBytes, this.nowMs());
+      this.run('INSERT INTO snapshots (id, vm_id, parent_id, name, notes, kind, config, state_file, thumbnail, size_bytes, drives, forked, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+        snapshot.id, snapshot.vmId, snapshot.parentId, snapshot.name, snapshot.notes, snapshot.kind, JSON.stringify(snapshot.config), snapshot.stateFile, snapshot.thumbnail, snapshot.sizeBytes, JSON.stringify(snapshot.drives), snapshot.forked === true ? 1 : 0, this.nowMs());
       for (const [slot, medium] of Object.entries(snapshot.media)) this.run('INSERT INTO snapshot_media (snapshot_id, slot, medium_id) VALUES (?, ?, ?)', snapshot.id, slot, medium);
     });
   }
@@ -375,6 +393,9 @@ function snapshotOf(row: Row, media: readonly Row[]): SnapshotRow {
     kind: row.kind as SnapshotKind,
     config: parseConfig(`snapshot ${String(row.name)}`, row.config),
     stateFile: textOrNull(row.state_file),
+    drives: driveRowsSchema.parse(JSON.parse(String(row.drives))),
+    forked: row.forked === 1,
+    hasThumbnail: row.thumbnail !== null,
     sizeBytes: Number(row.size_bytes),
     createdMs: Number(row.created_ms),
     media: Object.fromEntries(media.map((entry) => [String(entry.slot), String(entry.medium_id)])),

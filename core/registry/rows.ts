@@ -45,6 +45,10 @@ export interface DriveRow {
   readonly readOnly: boolean;
 }
 
+export const driveRowsSchema = z.array(
+  z.strictObject({ slot: z.string(), kind: z.enum(['floppy', 'cdrom', 'disk']), mediumId: z.string().nullable(), readOnly: z.boolean() }),
+);
+
 export interface VmRow {
   readonly id: string;
   readonly name: string;
@@ -76,6 +80,9 @@ export interface SnapshotRow {
   readonly kind: SnapshotKind;
   readonly config: StoredConfig;
   readonly stateFile: string | null;
+  readonly drives: readonly DriveRow[];
+  readonly forked: boolean;
+  readonly hasThumbnail: boolean;
   readonly sizeBytes: number;
   readonly createdMs: number;
   /** Drive slot to medium. */

@@ -59,9 +59,7 @@ export class VmServer implements VmCommands {
   }
 
   async startFromState(input: VmConfigInput, restore: RestoreSpec): Promise<void> {
-    const machine = await this.make(input);
-    await machine.restore(restore);
-    machine.start();
+    await (await this.make(input)).restore(restore);
   }
 
   private async make(input: VmConfigInput): Promise<Machine> {

@@ -123,6 +123,7 @@ describe('a state in files', () => {
     await createOverlay(overlay, { backing: { path: disk, format: 'raw' }, sizeBytes: 1 << 20 });
     const live: VmConfigInput = { ...config, media: [...(config.media ?? []), { kind: 'disk', path: disk, format: 'raw' }] };
     const taken = spec(states, { overlays: [{ slot: 'ide0', path: overlay }] });
+    const later = spec(states, { relatives: [taken.id] });
     let screen: readonly string[] = [];
     await withMachine(live, async (machine) => {
       machine.start();
@@ -135,6 +136,12 @@ describe('a state in files', () => {
       expect(machine.state).toBe('running');
       await machine.typeText('def');
       await waitForText(machine, 'abcdef');
+      // The card's memory is written without marks: a state that takes over unchanged pages must have it all the same.
+      await machine.takeState(later, watcherOf(machine));
+    });
+    await withMachine({ ...live, media: [...(config.media ?? []), { kind: 'disk', path: disk, format: 'raw', readOnly: true }] }, async (machine) => {
+      await machine.restore({ folder: states, id: later.id, newGeneration: false });
+      expect(machine.textScreen()?.lines.some((line) => line.includes('abcdef'))).toBe(true);
     });
     await withMachine({ ...live, media: [...(config.media ?? []), { kind: 'disk', path: disk, format: 'raw', readOnly: true }] }, async (machine) => {
       await machine.restore({ folder: states, id: taken.id, newGeneration: true });

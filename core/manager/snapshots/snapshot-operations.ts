@@ -44,13 +44,15 @@ export interface SnapshotOperations {
   mediaOf(vmId: string): NonNullable<VmConfigInput['media']>;
   /** The VM's process has ended: work that had to wait for that (merging disks) is done. */
   vmStopped(vmId: string): Promise<void>;
+  /** Resolves when nothing is under way any more: before the registry is closed. */
+  idle(): Promise<void>;
   /** Of the VM process's event `stateProgress`. */
   stateProgress(stateId: string, fraction: number): void;
 
-  snapshots(vmId: string): readonly SnapshotNode[];
+  snapshots(vmId: string): Promise<readonly SnapshotNode[]>;
   snapshotThumbnail(snapshotId: string): Uint8Array | undefined;
   takeSnapshot(vmId: string, options: { readonly name: string; readonly notes?: string } & WorkOptions): Promise<SnapshotNode>;
-  changeSnapshot(snapshotId: string, change: { readonly name?: string; readonly notes?: string }): SnapshotNode;
+  changeSnapshot(snapshotId: string, change: { readonly name?: string | undefined; readonly notes?: string | undefined }): Promise<SnapshotNode>;
   /** A running VM goes on from the snapshot; one that is off does so at its next start. */
   restoreSnapshot(vmId: string, snapshotId: string, options: { readonly keepPresent?: string } & WorkOptions): Promise<void>;
   deleteSnapshot(snapshotId: string, options?: WorkOptions): Promise<void>;
