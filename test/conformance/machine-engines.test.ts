@@ -3,7 +3,6 @@
 
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Logger } from '../../core/base/logger.ts';
-import { assemble } from '../../core/firmware/asm/assembler.ts';
 import type { Machine } from '../../core/machine/machine.ts';
 import { createPcMachine } from '../../core/machine/pc-machine.ts';
 import { vmConfigSchema } from '../../core/protocol/vm-config.ts';
@@ -11,6 +10,7 @@ import { NO_SHARED, shared } from '../support/guests.ts';
 import { temporaryFolder } from '../support/nestbox.ts';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { echoImage } from './echo-image.ts';
 import { type EngineName, whyNoKvm } from './rig.ts';
 
 const reason = await whyNoKvm();
@@ -35,36 +35,9 @@ async function waitForText(machine: Machine, pattern: RegExp): Promise<void> {
   throw new Error(`no ${String(pattern)} on the screen: ${machine.textScreen()?.lines.join('\n') ?? ''}`);
 }
 
-/** A boot sector that echoes what is typed between brackets, and counts timer ticks in memory. */
 function echoFloppy(): string {
-  const { bytes } = assemble(`bits 16
-    org 0x7c00
-    xor ax, ax
-    mov ds, ax
-    mov ss, ax
-    mov sp, 0x7c00
-    mov al, '>'
-    call put
-    next: xor ah, ah
-    int 0x16
-    push ax
-    mov al, '['
-    call put
-    pop ax
-    call put
-    mov al, ']'
-    call put
-    jmp next
-    put: mov ah, 0x0e
-    mov bx, 7
-    int 0x10
-    ret
-    times 510 - ($ - $$) db 0
-    dw 0xaa55`);
-  const image = new Uint8Array(1_474_560);
-  image.set(bytes);
   const path = join(temporaryFolder(), 'echo.img');
-  writeFileSync(path, image);
+  writeFileSync(path, echoImage());
   return path;
 }
 

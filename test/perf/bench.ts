@@ -1,5 +1,5 @@
 // `npm run bench`: Nestbox, QEMU's software CPU (TCG) and v86 on the same guests, in turn, several times, with ratios.
-//   --only NAME[,NAME]  kernels32 kernels64 linux64 linux32 init login idle (default: all)
+//   --only NAME[,NAME]  kernels32 kernels64 linux64 linux32 init login idle kvm (default: all)
 //   --runs N            runs of each engine (default 3)
 //   --time wall|cpu     elapsed time, or processor time of all threads of an engine for machines that are not alone
 //   --jit on|off        of Nestbox (default on)
@@ -15,6 +15,7 @@ import { debianKernel, shared } from '../support/guests.ts';
 import { busybox, busyboxInitrd } from '../support/initrd.ts';
 import { benchDisk, canBenchDisk } from './disk.ts';
 import { type EngineName, type Guest, type TimeKind, idleShare, timeMarks, timeToText, unavailable } from './engines.ts';
+import { type ExitCost, exitCost } from './exit-cost.ts';
 import { LOGIN_PROMPT, guestSet, keep, loginGuest } from './guest-files.ts';
 import { linuxSetInit } from './linux-set.ts';
 import { Results } from './results.ts';
@@ -95,6 +96,15 @@ async function idle(): Promise<Results> {
   return results;
 }
 
+/** What one exit costs, as a ratio to a C program. */
+async function kvm(): Promise<ExitCost> {
+  try {
+    return await exitCost(runs);
+  } catch (error) {
+    throw new Skipped(error instanceof Error ? error.message : String(error));
+  }
+}
+
 const SECTIONS: Readonly<Record<string, () => Promise<Pick<Results, 'print' | 'record'>>>> = {
   kernels32: () => kernels(32),
   kernels64: () => kernels(64),
@@ -107,6 +117,7 @@ const SECTIONS: Readonly<Record<string, () => Promise<Pick<Results, 'print' | 'r
     if (!canBenchDisk()) throw new Skipped('fio or qemu-io is missing');
     return benchDisk(runs);
   },
+  kvm,
 };
 
 if (!existsSync(new URL('../../dist/interp.wasm', import.meta.url))) throw new NestboxError('usage', 'run npm run build first', { op: 'bench' });

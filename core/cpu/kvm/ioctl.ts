@@ -18,7 +18,8 @@ const iowr = (number: number, size: number): number => request(READ | WRITE, num
 export const SIZE = {
   REGS: 144,
   SREGS: 312,
-  FPU: 416,
+  /** Of which the legacy area is the 512-byte FXSAVE image. */
+  XSAVE: 4096,
   SEGMENT: 24,
   DTABLE: 16,
   VCPU_EVENTS: 64,
@@ -80,8 +81,6 @@ export const KVM = {
   GET_MSRS: iowr(0x88, SIZE.MSR_HEADER),
   SET_MSRS: iow(0x89, SIZE.MSR_HEADER),
   SET_SIGNAL_MASK: iow(0x8b, 4),
-  GET_FPU: ior(0x8c, SIZE.FPU),
-  SET_FPU: iow(0x8d, SIZE.FPU),
   GET_LAPIC: ior(0x8e, SIZE.LAPIC),
   SET_LAPIC: iow(0x8f, SIZE.LAPIC),
   SET_CPUID2: iow(0x90, SIZE.CPUID_HEADER),
@@ -97,6 +96,8 @@ export const KVM = {
   GET_TSC_KHZ: io(0xa3),
   ENABLE_CAP: iow(0xa3, SIZE.ENABLE_CAP),
   SIGNAL_MSI: iow(0xa5, SIZE.MSI),
+  GET_XSAVE: ior(0xa4, SIZE.XSAVE),
+  SET_XSAVE: iow(0xa5, SIZE.XSAVE),
   GET_XCRS: ior(0xa6, SIZE.XCRS),
   SET_XCRS: iow(0xa7, SIZE.XCRS),
   SET_MSR_FILTER: iow(0xc6, SIZE.MSR_FILTER),
@@ -120,7 +121,7 @@ export const CAPABILITIES = [
   { id: 36, name: 'ioeventfd', use: 'doorbells that need no exit' },
   { id: 41, name: 'vcpu-events', use: 'pending exceptions in saved states (required)' },
   { id: 50, name: 'debugregs', use: 'debug registers in saved states (required)' },
-  { id: 55, name: 'xsave', use: 'extended processor state' },
+  { id: 55, name: 'xsave', use: 'floating-point and vector registers (required)' },
   { id: 56, name: 'xcrs', use: 'extended control registers' },
   { id: 60, name: 'tsc-control', use: 'the guest\'s time-stamp counter runs at the same rate under every engine' },
   { id: 66, name: 'max-vcpus', use: 'most virtual CPUs of a machine' },
@@ -146,7 +147,7 @@ export function capabilityId(name: CapabilityName): number {
 
 /** Without these there is no KVM engine. */
 export const REQUIRED_CAPABILITIES: readonly CapabilityName[] = [
-  'user-memory', 'vcpu-events', 'debugregs', 'readonly-mem', 'immediate-exit', 'x86-user-space-msr', 'x86-msr-filter',
+  'user-memory', 'vcpu-events', 'debugregs', 'xsave', 'readonly-mem', 'immediate-exit', 'x86-user-space-msr', 'x86-msr-filter',
 ];
 
 export const EXIT_REASON = {

@@ -36,7 +36,10 @@ export class KvmCore {
   private unfinished = false;
   private regsFresh = false;
   private sregsFresh = false;
+  /** KVM has been given an interrupt and has not run since, so takes no other. */
   private injected = false;
+  /** KVM may still hold an interrupt: an access with several exits comes before its delivery. */
+  private mayHoldInterrupt = false;
   halted = false;
   yieldWanted = false;
   nmiWanted = false;
@@ -119,7 +122,7 @@ export class KvmCore {
         if (vector >= 0) {
           view.setUint32(AT.INTERRUPT, vector, true);
           file.call(KVM.INTERRUPT, AT.INTERRUPT, 'inject an interrupt');
-          this.injected = true;
+          this.injected = this.mayHoldInterrupt = true;
         }
         if (this.interruptLevel) window = 1;
       } else window = 1;
@@ -276,8 +279,8 @@ export class KvmCore {
   /** An interrupt that was acknowledged but has not reached the guest: takes it back. @returns its vector or -1 */
   takeBackInterrupt(): number {
     const { file } = this;
-    if (!this.injected) return -1;
-    this.injected = false;
+    if (!this.mayHoldInterrupt) return -1;
+    this.injected = this.mayHoldInterrupt = false;
     file.call(KVM.GET_VCPU_EVENTS, AT.EVENTS, 'read pending events');
     const at = AT.EVENTS;
     if (file.view.getUint8(at + EVENTS.INTERRUPT_INJECTED) === 0 || file.view.getUint8(at + EVENTS.INTERRUPT_SOFT) !== 0) return -1;
@@ -298,7 +301,7 @@ export class KvmCore {
   /** @returns what KVM refused, or undefined */
   setState(state: CpuState): Refusal {
     this.unfinished = false;
-    this.injected = false;
+    this.injected = this.mayHoldInterrupt = false;
     this.regsFresh = this.sregsFresh = false;
     const refused = this.state.write(state, this.options.interrupts.readCr8());
     this.halted = state.activity === 'halted' || state.activity === 'mwait';

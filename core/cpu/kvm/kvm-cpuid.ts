@@ -47,7 +47,7 @@ export function toleratedFeatures(supported: readonly CpuFeature[], hostFlags: r
 /** Gives the vCPU its CPUID table; only before its first run. @throws NestboxError */
 export function setCpuid(file: VcpuFile, entries: readonly CpuidEntry[]): void {
   const { view } = file;
-  const most = Math.floor((0x10000 - AT.CPUID - SIZE.CPUID_HEADER) / SIZE.CPUID_ENTRY);
+  const most = Math.floor((AT.XSAVE - AT.CPUID - SIZE.CPUID_HEADER) / SIZE.CPUID_ENTRY);
   const count = Math.min(entries.length, most);
   view.setUint32(AT.CPUID, count, true);
   view.setUint32(AT.CPUID + 4, 0, true);

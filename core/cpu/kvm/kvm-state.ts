@@ -20,6 +20,8 @@ const ACCESS_ACCESSED = 1;
 const MSR_TSC = 0x10;
 const MSR_TSC_ADJUST = 0x3b;
 const FXSAVE_BYTES = 512;
+/** Behind the XMM registers nothing is defined. */
+const FXSAVE_USED = 416;
 const MXCSR_MASK = 0xffff;
 const XSAVE_BASIC = 3n;
 
@@ -167,23 +169,15 @@ export class KvmState {
   /** What KVM's XCR0 was set to; differs from `xcr0` while KVM cannot hold the guest's value. */
   private xcr0Set = 1n;
 
+  /** Not KVM_GET_FPU: that one leaves out MXCSR. */
   private readFpu(): Uint8Array {
     const { file } = this;
-    const { view, exchange } = file;
-    file.call(KVM.GET_FPU, AT.FPU, 'read floating-point registers');
-    const image = new Uint8Array(FXSAVE_BYTES);
-    const out = new DataView(image.buffer);
-    const at = AT.FPU + 128;
-    out.setUint16(0, view.getUint16(at, true), true);
-    out.setUint16(2, view.getUint16(at + 2, true), true);
-    out.setUint8(4, view.getUint8(at + 4));
-    out.setUint16(6, view.getUint16(at + 6, true), true);
-    out.setBigUint64(8, view.getBigUint64(at + 8, true), true);
-    out.setBigUint64(16, view.getBigUint64(at + 16, true), true);
-    out.setUint32(24, view.getUint32(AT.FPU + 408, true), true);
-    out.setUint32(28, MXCSR_MASK, true);
-    for (let i = 0; i < 8; i++) image.set(exchange.bytes.subarray(AT.FPU + i * 16, AT.FPU + i * 16 + 10), 32 + i * 16);
-    image.set(exchange.bytes.subarray(AT.FPU + 152, AT.FPU + 408), 160);
+    file.call(KVM.GET_XSAVE, AT.XSAVE, 'read floating-point registers');
+    const image = file.exchange.bytes.slice(AT.XSAVE, AT.XSAVE + FXSAVE_BYTES);
+    image.fill(0, FXSAVE_USED);
+    image[5] = 0;
+    for (let i = 0; i < 8; i++) image.fill(0, 42 + i * 16, 48 + i * 16);
+    new DataView(image.buffer).setUint32(28, MXCSR_MASK, true);
     return image;
   }
 
@@ -252,19 +246,12 @@ export class KvmState {
   private writeFpu(image: Uint8Array): boolean {
     const { file } = this;
     const { view, exchange } = file;
-    const source = new DataView(image.buffer, image.byteOffset, image.length);
-    const at = AT.FPU + 128;
-    exchange.clear(AT.FPU, SIZE.FPU);
-    view.setUint16(at, source.getUint16(0, true), true);
-    view.setUint16(at + 2, source.getUint16(2, true), true);
-    view.setUint8(at + 4, source.getUint8(4));
-    view.setUint16(at + 6, source.getUint16(6, true), true);
-    view.setBigUint64(at + 8, source.getBigUint64(8, true), true);
-    view.setBigUint64(at + 16, source.getBigUint64(16, true), true);
-    view.setUint32(AT.FPU + 408, source.getUint32(24, true) & MXCSR_MASK, true);
-    for (let i = 0; i < 8; i++) exchange.bytes.set(image.subarray(32 + i * 16, 42 + i * 16), AT.FPU + i * 16);
-    exchange.bytes.set(image.subarray(160, 416), AT.FPU + 152);
-    return file.tryCall(KVM.SET_FPU, AT.FPU) >= 0;
+    exchange.clear(AT.XSAVE, SIZE.XSAVE);
+    exchange.bytes.set(image.subarray(0, FXSAVE_USED), AT.XSAVE);
+    view.setUint32(AT.XSAVE + 24, view.getUint32(AT.XSAVE + 24, true) & MXCSR_MASK, true);
+    view.setUint32(AT.XSAVE + 28, 0, true);
+    view.setUint32(AT.XSAVE + FXSAVE_BYTES, Number(XSAVE_BASIC), true);
+    return file.tryCall(KVM.SET_XSAVE, AT.XSAVE) >= 0;
   }
 
   private writeMsrs(msrs: CpuState['msrs']): Refusal {

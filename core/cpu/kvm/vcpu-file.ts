@@ -14,7 +14,6 @@ export const AT = {
   RUN: 0,
   REGS: 0x4000,
   SREGS: 0x4100,
-  FPU: 0x4300,
   EVENTS: 0x4500,
   DEBUGREGS: 0x4580,
   GUEST_DEBUG: 0x4600,
@@ -26,6 +25,7 @@ export const AT = {
   LAPIC: 0x4a00,
   MSRS: 0x5000,
   CPUID: 0x8000,
+  XSAVE: 0xc000,
 } as const;
 const RUN_BYTES_MAX = 0x4000;
 const EXCHANGE_BYTES = 0x10000;
