@@ -3,7 +3,7 @@ import { type RunFlags, configOf, parseDisk, planOf, serialTargetOf } from './ru
 import { parseScript } from './script.ts';
 
 const FLAGS: RunFlags = {
-  engine: 'auto', jit: 'on', memory: '256', cpus: '1', machine: 'pc', mode: 'paravirt', firmware: 'bios',
+  engine: 'auto', jit: 'on', memory: '256', cpus: '1', machine: 'pc', firmware: 'bios',
   cdrom: [], floppy: [], disk: [], net: 'none', serial: 'none', clock: 'host',
 };
 

@@ -15,7 +15,7 @@ export interface RunFlags {
   memory: string;
   cpus: string;
   machine: string;
-  mode: string;
+  mode?: string;
   firmware: string;
   cdrom: string[];
   floppy: string[];
@@ -98,6 +98,12 @@ function bootOrderOf(first: string | undefined): NonNullable<VmConfigInput['boot
   return [chosen, ...all.filter((entry) => entry !== chosen)];
 }
 
+function modeOf(text: string): 'full' {
+  const mode = choice('mode', text, ['full', 'paravirt']);
+  if (mode === 'full') return mode;
+  throw new NestboxError('unsupported', '--mode paravirt: virtio devices and hypervisor interfaces have not landed yet; use --mode full', { op: 'read options' });
+}
+
 export function configOf(flags: RunFlags): VmConfigInput {
   if (flags.initrd !== undefined && flags.kernel === undefined) bad('--initrd needs --kernel');
   if (flags.append !== undefined && flags.kernel === undefined) bad('--append needs --kernel');
@@ -111,7 +117,7 @@ export function configOf(flags: RunFlags): VmConfigInput {
     memoryMib: memoryMib(flags.memory),
     cpus: integer('cpus', flags.cpus, 1, CPUS_MAX, ''),
     machine: choice('machine', flags.machine, ['pc']),
-    mode: choice('mode', flags.mode, ['full', 'paravirt']),
+    ...(flags.mode === undefined ? {} : { mode: modeOf(flags.mode) }),
     firmware: flags.firmware,
     media: mediaOf(flags),
     ...(flags.kernel === undefined

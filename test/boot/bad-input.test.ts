@@ -88,6 +88,7 @@ describe('bad options', () => {
     [['--memory=-1'], /--memory -1/],
     [['--memory', '9999999'], /--memory 9999999: this host has/],
     [['--bogus'], /unknown option '--bogus'/],
+    [['--mode', 'paravirt'], /--mode paravirt: .*not landed/],
     [['--expect', '('], /--expect/],
     [['--serial', 'tcp:1'], /--serial tcp:1/],
     [['extra'], /too many arguments|extra/],
