@@ -5,6 +5,7 @@ import { assemble } from '../../core/firmware/asm/assembler.ts';
 import { EVENT, EXIT, offsetOf } from '../../core/cpu/isa/layout.ts';
 import { FEATURES } from '../../core/cpu/isa/generated/decoder.ts';
 import { TestMachine } from './system/machine.ts';
+import { inEveryJitMode } from './interpreter/jit-modes.ts';
 
 const ORIGIN = 0x1000;
 /** Entry of the vector table for a handler inside the program. */
@@ -35,6 +36,7 @@ function vector(machine: TestMachine, number: number, offset: number | undefined
 const ax = (machine: TestMachine): number => machine.get32('GPR', 0) & 0xffff;
 const rip = (machine: TestMachine): number => Number(machine.get64('RIP'));
 
+inEveryJitMode(() => {
 describe('external interrupts', () => {
   it('waits for IF and for the instruction after STI', () => {
     const { machine, symbols } = machineWith(`
@@ -274,4 +276,5 @@ describe('retired instructions', () => {
     expect(whole.machine.count()).toBe(4 + 1 + 3 * 3 + 1);
     expect(steps).toBeGreaterThanOrEqual(14);
   });
+});
 });

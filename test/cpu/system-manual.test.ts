@@ -9,7 +9,9 @@ import { EXIT } from '../../core/cpu/isa/layout.ts';
 import { FEATURES } from '../../core/cpu/isa/generated/decoder.ts';
 import { TestMachine } from './system/machine.ts';
 import { buildRom, nameAddresses } from './system/rom.ts';
+import { inEveryJitMode } from './interpreter/jit-modes.ts';
 
+inEveryJitMode(() => {
 describe('system ROMs print what the manuals say', () => {
   it.each(['intel', 'paging', 'v86', 'long'])('%s', (name) => {
     const rom = buildRom(['prelude.asm', 'prelude32.asm', `${name}.asm`], { MANUAL: '1' });
@@ -33,4 +35,5 @@ describe('features that are not shown', () => {
     second.run(1_000_000);
     expect(second.output).toMatch(/smep on: {2}V=0D E=0000 /);
   });
+});
 });

@@ -5,6 +5,7 @@ import { assemble } from '../../core/firmware/asm/assembler.ts';
 import { EXIT, PAGE } from '../../core/cpu/isa/layout.ts';
 import { FEATURES } from '../../core/cpu/isa/generated/decoder.ts';
 import { TestMachine } from './system/machine.ts';
+import { inEveryJitMode } from './interpreter/jit-modes.ts';
 
 const ORIGIN = 0x1000;
 /** 32-bit flat protected mode through a GDT inside the program. */
@@ -39,6 +40,7 @@ function flatMachine(source: string): TestMachine {
   return machine;
 }
 
+inEveryJitMode(() => {
 describe('device memory', () => {
   it('gets accesses whole inside a page, byte by byte over its end, and quadwords as two halves', () => {
     const machine = flatMachine(`
@@ -195,4 +197,5 @@ describe('code that is written', () => {
     expect(machine.run()).toBe(EXIT.HALTED);
     expect(machine.get32('GPR', 0) & 0xffff).toBe(0x0102);
   });
+});
 });

@@ -6,9 +6,11 @@ import { FEATURES } from '../../core/cpu/isa/generated/decoder.ts';
 import { TestMachine } from './system/machine.ts';
 import { qemuMissing, runOnQemu } from './system/qemu.ts';
 import { buildRom } from './system/rom.ts';
+import { inEveryJitMode } from './interpreter/jit-modes.ts';
 
 const skipReason = qemuMissing();
 
+inEveryJitMode(() => {
 describe.skipIf(skipReason !== undefined)(`system ROMs print what they print on QEMU ${skipReason ?? ''}`, () => {
   it.each([
     ['real mode', ['real.asm'], 50],
@@ -25,4 +27,5 @@ describe.skipIf(skipReason !== undefined)(`system ROMs print what they print on 
     expect(theirs.split('\n').length).toBeGreaterThan(leastLines);
     expect(machine.output).toBe(theirs);
   }, 60_000);
+});
 });

@@ -11,6 +11,7 @@ import {
 import { DirectCompiler } from '../../../core/cpu/jit/direct-compiler.ts';
 import { JitEngine } from '../../../core/cpu/jit/jit-engine.ts';
 import { RegisterFile } from '../../../core/cpu/software/vcpu-state.ts';
+import { jitThresholdNow } from './jit-modes.ts';
 import { layOutMemory } from '../../../core/memory/layout.ts';
 import { PhysicalMemory } from '../../../core/memory/physical-memory.ts';
 
@@ -28,7 +29,7 @@ export interface BareInterpreter {
 }
 
 export interface BareOptions {
-  /** Look-ups after which a block is compiled, at once and synchronously; 0 or nothing leaves the JIT out. */
+  /** Look-ups after which a block is compiled, at once and synchronously; 0 leaves the JIT out. As jit-modes.ts says when absent. */
   readonly jitThreshold?: number;
   readonly ramMib?: number;
   readonly portIn?: (port: number, size: number) => number;
@@ -68,7 +69,7 @@ export function bareInterpreter(options: BareOptions = {}): BareInterpreter {
   file.set64('A20_MASK', 0xffff_ffff_ffff_ffffn);
   exports.init();
   exports.resetCpu(0);
-  const { jitThreshold = 0 } = options;
+  const { jitThreshold = jitThresholdNow() } = options;
   if (jitThreshold > 0) jit = new JitEngine({ memory: wasm, cpu: layout.vcpuBase, exports, compiler: new DirectCompiler(wasm), threshold: jitThreshold });
   const faults: { vector: number; error: number; rip: bigint }[] = [];
   const run = (budget: number): number => {

@@ -2,8 +2,11 @@
 // as on a PC, debug port E9h, exit port F4h, and nothing else. Runs the same ROM images as QEMU (see qemu.ts).
 
 import { readFileSync } from 'node:fs';
+import { DirectCompiler } from '../../../core/cpu/jit/direct-compiler.ts';
+import { JitEngine, type JitExports } from '../../../core/cpu/jit/jit-engine.ts';
 import { layOutMemory } from '../../../core/memory/layout.ts';
 import { PhysicalMemory } from '../../../core/memory/physical-memory.ts';
+import { jitThresholdNow } from '../interpreter/jit-modes.ts';
 import { buildCpuid, CPUID_ENTRY_BYTES, type CpuFeature, DEFAULT_FEATURES, encodeCpuid, featureBits } from '../../../core/cpu/isa/cpuid.ts';
 import { EVENT, EXIT, offsetOf, PAGE } from '../../../core/cpu/isa/layout.ts';
 
@@ -50,6 +53,7 @@ export class TestMachine {
   readonly cpu: number;
   readonly mmioLog: string[] = [];
   private readonly interpreter: Interpreter;
+  private jit: JitEngine | undefined;
 
   constructor(options: MachineOptions) {
     const layout = layOutMemory({ ramBytes: (options.ramMib ?? 16) << 20, romBytes: ROM_BYTES, vramBytes: 0x1000, vcpus: 1 });
@@ -105,7 +109,7 @@ export class TestMachine {
         cr8Read: () => 0,
         cr8Write: () => undefined,
         random32: () => 0x1234_5678,
-        notify: () => undefined,
+        notify: (kind: number, a: number) => this.jit?.notify(kind, a),
       },
     });
     this.interpreter = instance.exports as unknown as Interpreter;
@@ -121,6 +125,10 @@ export class TestMachine {
     this.view.setBigUint64(this.cpu + offsetOf('A20_MASK'), 0xffff_ffff_ffff_ffffn, true);
     this.interpreter.init();
     this.interpreter.resetCpu(false);
+    const threshold = jitThresholdNow();
+    if (threshold > 0) {
+      this.jit = new JitEngine({ memory, cpu: this.cpu, exports: instance.exports as unknown as JitExports, compiler: new DirectCompiler(memory), threshold });
+    }
   }
 
   get32(field: string, index = 0): number {
