@@ -9,7 +9,7 @@ import {
   instantiateInterpreter,
 } from '../../../core/cpu/software/interpreter-module.ts';
 import { DirectCompiler } from '../../../core/cpu/jit/direct-compiler.ts';
-import { JitEngine } from '../../../core/cpu/jit/jit-engine.ts';
+import { JitEngine, type RegionCompiler } from '../../../core/cpu/jit/jit-engine.ts';
 import { RegisterFile } from '../../../core/cpu/software/vcpu-state.ts';
 import { jitThresholdNow } from './jit-modes.ts';
 import { layOutMemory } from '../../../core/memory/layout.ts';
@@ -31,6 +31,8 @@ export interface BareInterpreter {
 export interface BareOptions {
   /** Look-ups after which a block is compiled, at once and synchronously; 0 leaves the JIT out. As jit-modes.ts says when absent. */
   readonly jitThreshold?: number;
+  /** Takes the place of the one that compiles at once. */
+  readonly compiler?: RegionCompiler;
   readonly ramMib?: number;
   readonly portIn?: (port: number, size: number) => number;
   readonly portOut?: (port: number, size: number, value: number) => void;
@@ -70,7 +72,7 @@ export function bareInterpreter(options: BareOptions = {}): BareInterpreter {
   exports.init();
   exports.resetCpu(0);
   const { jitThreshold = jitThresholdNow() } = options;
-  if (jitThreshold > 0) jit = new JitEngine({ memory: wasm, cpu: layout.vcpuBase, exports, compiler: new DirectCompiler(wasm), threshold: jitThreshold });
+  if (jitThreshold > 0) jit = new JitEngine({ memory: wasm, cpu: layout.vcpuBase, exports, compiler: options.compiler ?? new DirectCompiler(wasm), threshold: jitThreshold });
   const faults: { vector: number; error: number; rip: bigint }[] = [];
   const run = (budget: number): number => {
     let fresh = true;
