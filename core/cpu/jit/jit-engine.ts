@@ -209,6 +209,13 @@ export class JitEngine {
     this.release(region);
   }
 
+  /** The head is interpreted again, and counted from the start. It may still belong to other regions: they must hear when it dies. */
+  private remove(region: Region): void {
+    this.options.exports.jitRemove(region.head);
+    this.options.exports.jitWatch(region.head);
+    this.view.setUint32(region.head + BLOCK.COUNTER, 0, true);
+  }
+
   private release(region: Region): void {
     if (region.table !== 0) this.freeTables.push(region.table);
     region.table = 0;
@@ -221,7 +228,7 @@ export class JitEngine {
 
   private killed(block: number): void {
     for (const region of [...(this.regionsOf.get(block) ?? [])]) {
-      if (region.index !== 0) this.options.exports.jitRemove(region.head);
+      if (region.index !== 0) this.remove(region);
       this.forget(region);
     }
   }
@@ -240,8 +247,7 @@ export class JitEngine {
       for (const region of list) {
         region.dead = true;
         if (region.index === 0) continue;
-        this.options.exports.jitRemove(region.head);
-        this.view.setUint32(region.head + BLOCK.COUNTER, 0, true);
+        this.remove(region);
         this.release(region);
       }
     }

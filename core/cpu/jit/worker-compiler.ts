@@ -4,24 +4,38 @@ import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from '
 import type { CompiledBatch, RegionCompiler } from './jit-engine.ts';
 import type { RegionRequest } from './region-module.ts';
 
+function warn(reason: string): void {
+  process.emitWarning(`The JIT's compiler ended (${reason}): the machine goes on, interpreted`);
+}
+
 export class WorkerCompiler implements RegionCompiler {
   private readonly worker: Worker;
   private readonly port: MessagePort;
   private outstanding = 0;
+  private ended = false;
 
-  constructor(memory: WebAssembly.Memory) {
+  /** @param onFailure hears once when the thread could not start or died */
+  constructor(memory: WebAssembly.Memory, onFailure: (reason: string) => void = warn) {
     const { port1, port2 } = new MessageChannel();
     this.port = port1;
     this.worker = new Worker(new URL('./compile-worker.ts', import.meta.url), {
       workerData: { pages: memory.buffer.byteLength / 65536, port: port2 },
       transferList: [port2],
       name: 'jit',
+      // Switches of the process (loaders, inspectors) are not for this thread.
+      execArgv: [],
+    });
+    // Without a compiler the machine goes on, interpreted.
+    this.worker.on('error', (error) => onFailure(error.message));
+    this.worker.on('exit', () => {
+      this.ended = true;
     });
     this.worker.unref();
     this.port.unref();
   }
 
   submit(request: RegionRequest): void {
+    if (this.ended) return;
     this.outstanding++;
     this.port.postMessage(request);
   }
