@@ -62,6 +62,8 @@ const DEAD = 0xffff_ffff;
 const PAGE_BYTES = 4096;
 /** ES, SS, DS: JIT_CONTEXT tells when they are not flat. */
 const FLAT_CANDIDATES = [0, 2, 3];
+/** Tests with lower thresholds want everything compiled at once. */
+const LEAST_TO_POSTPONE = 16;
 /** Tables of indirect targets. */
 const TABLES = 1024;
 const FLAT_END = 0x1_0000_0000n;
@@ -88,6 +90,7 @@ export class JitEngine {
   private readonly pending = new Map<number, Region>();
   private readonly regionsOf = new Map<number, Set<Region>>();
   private readonly freeTables: number[] = [];
+  private readonly postponed = new Set<number>();
   private nextId = 1;
   private generation = 0;
   private regions = 0;
@@ -117,7 +120,7 @@ export class JitEngine {
 
   private request(head: number): void {
     const { view } = this;
-    if (!compilable(view.getUint32(head + BLOCK.KEY, true))) return;
+    if (!compilable(view.getUint32(head + BLOCK.KEY, true)) || this.postpone(head)) return;
     const { key, blocks, targets } = discover(this.bytes, view, this.options.exports, this.options.cpu, head, this.options.mostInstructions?.());
     const wide = (key & 3) === 2;
     const region: Region = { head, blocks: blocks.map((block) => block.address), generation: this.generation, index: 0, table: 0, dead: false };
@@ -131,6 +134,17 @@ export class JitEngine {
     }
     this.options.compiler.submit({ id, setup: { cpu: this.options.cpu, wide, flatSegments: wide ? 0 : this.flatSegments() }, blocks, ...this.targetTable(region, targets) });
     this.poll();
+  }
+
+  /**
+   * A block inside a region that is there or on its way gets hot as its head does, and is not entered on its own any more once
+   * that region runs: it has to get hot a second time.
+   */
+  private postpone(head: number): boolean {
+    if (this.options.threshold < LEAST_TO_POSTPONE || !this.regionsOf.has(head) || this.postponed.has(head)) return false;
+    this.postponed.add(head);
+    this.view.setUint32(head + BLOCK.COUNTER, 0, true);
+    return true;
   }
 
   /** Takes one of the tables by page offset and fills it; without one, indirect jumps leave the region. */
@@ -236,6 +250,7 @@ export class JitEngine {
   /** The pool of blocks was dropped: nothing refers to the regions any more. */
   private flushed(): void {
     this.generation++;
+    this.postponed.clear();
     for (const list of this.regionsOf.values()) for (const region of list) this.release(region);
     this.regionsOf.clear();
     this.cacheBytes = 0;

@@ -26,7 +26,7 @@ export class WorkerCompiler implements RegionCompiler {
       execArgv: [],
     });
     // Without a compiler the machine goes on, interpreted.
-    this.worker.on('error', (error) => onFailure(error.message));
+    this.worker.on('error', (error: Error) => onFailure(error.message));
     this.worker.on('exit', () => {
       this.ended = true;
     });
