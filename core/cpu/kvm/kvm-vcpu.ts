@@ -250,7 +250,8 @@ class KvmVcpu implements Vcpu {
       return;
     }
     const state = software.getState();
-    if (state.activity === 'wait-for-sipi' || state.activity === 'shutdown') return;
+    // KVM has no way to say these: the interpreter goes on until they are over.
+    if (state.activity === 'wait-for-sipi' || state.activity === 'shutdown' || state.pendingDebug !== undefined) return;
     const refused = core.setState(state);
     if (refused !== undefined) {
       this.reasons.set(`refused: ${refused}`, (this.reasons.get(`refused: ${refused}`) ?? 0) + 1);
