@@ -62,7 +62,8 @@ function fail(kind: 'not-found' | 'usage' | 'no-space' | 'permission' | 'busy', 
 export class MemoryHostFiles implements HostFiles {
   readonly names = new Map<string, MemoryInode>();
   private nextInode = 1;
-  onChange: ((change: FilesChange) => void) | undefined;
+  /** Awaited before the change is made: a promise that never resolves is a process that was killed there. */
+  onChange: ((change: FilesChange) => void | Promise<void>) | undefined;
   /** Bytes that all files together may have. */
   spaceBytes = Infinity;
   /** Handles that are open. */
@@ -104,8 +105,8 @@ export class MemoryHostFiles implements HostFiles {
   async create(path: string): Promise<HostFile> {
     if (this.names.has(path)) throw fail('usage', path, 'the file exists already');
     const inode = new MemoryInode(this.nextInode++);
+    await this.onChange?.({ op: 'create', path, inode: inode.number });
     this.names.set(path, inode);
-    this.onChange?.({ op: 'create', path, inode: inode.number });
     return new MemoryHandle(this, path, inode, false);
   }
 
@@ -115,15 +116,15 @@ export class MemoryHostFiles implements HostFiles {
 
   async rename(from: string, to: string): Promise<void> {
     const inode = this.inode(from);
+    await this.onChange?.({ op: 'rename', from, to });
     this.names.delete(from);
     this.names.set(to, inode);
-    this.onChange?.({ op: 'rename', from, to });
   }
 
   async unlink(path: string): Promise<void> {
     this.inode(path);
+    await this.onChange?.({ op: 'unlink', path });
     this.names.delete(path);
-    this.onChange?.({ op: 'unlink', path });
   }
 
   async list(path: string): Promise<string[]> {
@@ -135,7 +136,7 @@ export class MemoryHostFiles implements HostFiles {
   }
 
   async syncDirectory(path: string): Promise<void> {
-    this.onChange?.({ op: 'sync-folder', path });
+    await this.onChange?.({ op: 'sync-folder', path });
   }
 }
 
@@ -175,18 +176,18 @@ class MemoryHandle implements HostFile {
   async write(offset: number, source: Uint8Array): Promise<void> {
     const inode = this.changeable();
     this.files.reserve(this.path, offset + source.length - inode.size);
-    this.files.onChange?.({ op: 'write', inode: inode.number, offset, bytes: source.slice() });
+    await this.files.onChange?.({ op: 'write', inode: inode.number, offset, bytes: source.slice() });
     inode.write(offset, source);
   }
 
   async flush(): Promise<void> {
-    if (!this.readOnly) this.files.onChange?.({ op: 'flush', inode: this.changeable().number });
+    if (!this.readOnly) await this.files.onChange?.({ op: 'flush', inode: this.changeable().number });
   }
 
   async truncate(sizeBytes: number): Promise<void> {
     const inode = this.changeable();
     this.files.reserve(this.path, sizeBytes - inode.size);
-    this.files.onChange?.({ op: 'truncate', inode: inode.number, sizeBytes });
+    await this.files.onChange?.({ op: 'truncate', inode: inode.number, sizeBytes });
     inode.resize(sizeBytes);
   }
 
@@ -196,7 +197,7 @@ class MemoryHandle implements HostFile {
 
   async punchHole(offset: number, length: number): Promise<boolean> {
     const inode = this.changeable();
-    this.files.onChange?.({ op: 'punch', inode: inode.number, offset, length });
+    await this.files.onChange?.({ op: 'punch', inode: inode.number, offset, length });
     inode.punch(offset, length);
     return true;
   }

@@ -106,6 +106,17 @@ export class DiskLayers {
     });
   }
 
+  /** Removes layers, whole or half made, that no row knows. Only at the start: nothing is being made then. */
+  async removeOrphans(folders: ReadonlySet<string>): Promise<void> {
+    const known = new Set(this.registry.media().map(({ path }) => path));
+    for (const folder of folders) {
+      for (const name of await this.files.list(folder)) {
+        const path = join(folder, name);
+        if (/^layer-[0-9a-f]{32}\.qcow2(\.[0-9a-f]+\.partial)?$/.test(name) && !known.has(path)) await this.unlink(path);
+      }
+    }
+  }
+
   private isReferred(id: string): boolean {
     return this.registry.usersOfMedium(id).length > 0;
   }

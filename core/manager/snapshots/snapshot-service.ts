@@ -62,6 +62,7 @@ export class SnapshotService implements SnapshotOperations {
       const notices = await recoverOperations({ registry: this.registry, layers: this.layers, store: this.store });
       await this.sweep();
       await this.tidy({});
+      await this.layers.removeOrphans(new Set(['', ...this.registry.vms().map(({ id }) => id)].map((id) => this.control.diskFolder(id))));
       return notices;
     });
   }
