@@ -129,14 +129,15 @@ function apply(parts: StateParts, timeNs: number, cpu: CpuState, devices: Readon
   }
 }
 
-/** SHA-256 over everything in a state, in a fixed order. */
+/** SHA-256 over everything in a state. Fields go by name, whatever order an engine or device lists them in. */
 export function hashState(state: MachineState): string {
   const hash = createHash('sha256');
   hash.update(
     JSON.stringify({ ...state, ram: undefined, vram: undefined }, (_name, value: unknown) => {
       if (typeof value === 'bigint') return `0x${value.toString(16)}`;
       if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
-      return value;
+      if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+      return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
     }),
   );
   hash.update(state.ram);

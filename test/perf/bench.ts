@@ -1,5 +1,5 @@
 // `npm run bench`: Nestbox, QEMU's software CPU (TCG) and v86 on the same guests, in turn, several times, with ratios.
-//   --only NAME[,NAME]  kernels32 kernels64 linux64 linux32 init login idle disk kvm (default: all)
+//   --only NAME[,NAME]  kernels32 kernels64 linux64 linux32 init login idle disk kvm snapshots (default: all)
 //   --runs N            runs of each engine (default 3)
 //   --time wall|cpu     elapsed time, or processor time of all threads of an engine for machines that are not alone
 //   --jit on|off        of Nestbox (default on)
@@ -19,6 +19,7 @@ import { type ExitCost, exitCost } from './exit-cost.ts';
 import { LOGIN_PROMPT, guestSet, keep, loginGuest } from './guest-files.ts';
 import { linuxSetInit } from './linux-set.ts';
 import { Results } from './results.ts';
+import { benchSnapshots } from './snapshots.ts';
 
 const { values } = parseArgs({
   options: { only: { type: 'string' }, runs: { type: 'string', default: '3' }, time: { type: 'string', default: 'wall' }, jit: { type: 'string', default: 'on' }, json: { type: 'string' } },
@@ -105,7 +106,7 @@ async function kvm(): Promise<ExitCost> {
   }
 }
 
-const SECTIONS: Readonly<Record<string, () => Promise<Pick<Results, 'print' | 'record'>>>> = {
+const SECTIONS: Readonly<Record<string, () => Promise<{ print(): void; record(): unknown }>>> = {
   kernels32: () => kernels(32),
   kernels64: () => kernels(64),
   linux64: () => linuxSet(64),
@@ -118,6 +119,12 @@ const SECTIONS: Readonly<Record<string, () => Promise<Pick<Results, 'print' | 'r
     return benchDisk(runs);
   },
   kvm,
+  snapshots: () => {
+    const kernel = debianKernel('cloud-amd64');
+    const tools = busybox('amd64');
+    if (kernel === undefined || tools === undefined) throw new Skipped("Debian's kernel and busybox packages cannot be downloaded");
+    return benchSnapshots(kernel, tools);
+  },
 };
 
 if (!existsSync(new URL('../../dist/interp.wasm', import.meta.url))) throw new NestboxError('usage', 'run npm run build first', { op: 'bench' });

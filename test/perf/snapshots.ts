@@ -1,0 +1,99 @@
+// Live states of a Linux guest that keeps writing memory: how long it stands still while its state is taken, and how soon a
+// guest of 1 GiB runs again from one, measured by what it says on its serial port. Part of `npm run bench -- --only snapshots`.
+
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { VmSession } from '../../core/cli/vm-session.ts';
+import { NodeVmHost } from '../../core/host/node-vm-host.ts';
+import type { TakeStateSpec } from '../../core/protocol/vm-messages.ts';
+import type { VmConfigInput } from '../../core/protocol/vm-config.ts';
+import { busyboxInitrd } from '../support/initrd.ts';
+
+/** Fills a part of memory with what does not compress, then rewrites some of it for ever and says so ten times a second. */
+const script = (fillMib: number): string =>
+  [
+    'mount -t tmpfs -o size=90% tmp /mnt',
+    'dd if=/dev/urandom of=/mnt/seed bs=1M count=8 2>/dev/null',
+    `i=0; while [ $i -lt ${Math.floor(fillMib / 8)} ]; do dd if=/mnt/seed of=/mnt/part$i bs=1M 2>/dev/null; echo $i >> /mnt/part$i; i=$((i+1)); done`,
+    'echo FILLED',
+    'while true; do dd if=/mnt/seed of=/mnt/busy bs=1M count=4 conv=notrunc 2>/dev/null; echo TICK; sleep 0.1; done',
+  ].join('\n');
+
+const START_LIMIT_MS = 180_000;
+const quiet = (): void => undefined;
+
+async function until(condition: () => boolean, limitMs = START_LIMIT_MS): Promise<void> {
+  const end = performance.now() + limitMs;
+  while (!condition()) {
+    if (performance.now() > end) throw new Error('The guest did not get there in time');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+async function filledGuest(config: VmConfigInput): Promise<VmSession> {
+  const session = await VmSession.launch(new NodeVmHost(), 'nestbox-bench', quiet);
+  await session.start(config);
+  await until(() => session.serialText.includes('FILLED'));
+  return session;
+}
+
+const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
+const spec = (folder: string, id: string, more: Partial<TakeStateSpec>): TakeStateSpec => ({ folder, id, relatives: [], storage: 'packed', overlays: [], afterwards: 'run', ...more });
+
+interface Row {
+  readonly memoryMib: number;
+  readonly what: string;
+  readonly ms: number;
+  readonly remark: string;
+}
+
+/** @param kernel Debian's cloud kernel; @param program static busybox */
+export async function benchSnapshots(kernel: string, program: Uint8Array): Promise<{ print(): void; record(): unknown }> {
+  const rows: Row[] = [];
+  const folder = mkdtempSync(join(tmpdir(), 'nestbox-bench-states-'));
+  try {
+    for (const [memoryMib, fillMib] of [[512, 256], [1024, 512]] as const) {
+      const initrd = join(folder, `initrd-${memoryMib}`);
+      writeFileSync(initrd, busyboxInitrd(program, script(fillMib)));
+      const states = join(folder, `states-${memoryMib}`);
+      mkdirSync(states);
+      const config: VmConfigInput = { name: 'bench', memoryMib, engine: 'software', directBoot: { kernel, initrd, commandLine: 'console=ttyS0 quiet' } };
+      const session = await filledGuest(config);
+      let relatives: string[] = [];
+      for (const id of ['first', 'second', 'third']) {
+        const started = performance.now();
+        const taken = await session.vm.takeState(spec(states, id, { relatives }));
+        rows.push({ memoryMib, what: `${id} state, guest stands still`, ms: taken.pauseMs, remark: `on disk after ${((performance.now() - started) / 1000).toFixed(1)} s, ${mib(taken.pageBytes)} of pages` });
+        relatives = [id, ...relatives];
+      }
+      const forkStarted = performance.now();
+      await session.vm.takeState(spec(states, 'plain', { storage: 'plain' }));
+      const forked = await VmSession.launch(new NodeVmHost(), 'nestbox-bench-fork', quiet);
+      await forked.guard(forked.vm.startFromState(config, { folder: states, id: 'plain', newGeneration: true }));
+      await forked.vm.resume();
+      rows.push({ memoryMib, what: 'second machine from the live state, running', ms: performance.now() - forkStarted, remark: '' });
+      await until(() => forked.serialText.includes('TICK'));
+      await forked.end();
+      await session.end();
+
+      const again = await VmSession.launch(new NodeVmHost(), 'nestbox-bench-restored', quiet);
+      const started = performance.now();
+      await again.guard(again.vm.startFromState(config, { folder: states, id: 'third', newGeneration: false }));
+      await again.vm.resume();
+      const running = performance.now() - started;
+      await until(() => again.serialText.includes('TICK'));
+      rows.push({ memoryMib, what: 'restored, running', ms: running, remark: `first words after ${(performance.now() - started).toFixed(0)} ms; it speaks every 100 ms` });
+      await again.end();
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  return {
+    print: () => {
+      console.log('\nlive states of a guest that keeps writing memory');
+      for (const row of rows) console.log(`${`${row.memoryMib} MiB`.padEnd(10)}${row.what.padEnd(46)}${row.ms.toFixed(0).padStart(7)} ms  ${row.remark}`);
+    },
+    record: () => rows,
+  };
+}
