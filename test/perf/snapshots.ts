@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { VmSession } from '../../core/cli/vm-session.ts';
 import { NodeVmHost } from '../../core/host/node-vm-host.ts';
+import { newId } from '../../core/manager/snapshots/ids.ts';
 import type { TakeStateSpec } from '../../core/protocol/vm-messages.ts';
 import type { VmConfigInput } from '../../core/protocol/vm-config.ts';
 import { busyboxInitrd } from '../support/initrd.ts';
@@ -61,16 +62,18 @@ export async function benchSnapshots(kernel: string, program: Uint8Array): Promi
       const config: VmConfigInput = { name: 'bench', memoryMib, engine: 'software', directBoot: { kernel, initrd, commandLine: 'console=ttyS0 quiet' } };
       const session = await filledGuest(config);
       let relatives: string[] = [];
-      for (const id of ['first', 'second', 'third']) {
+      for (const name of ['first', 'second', 'third']) {
+        const id = newId();
         const started = performance.now();
         const taken = await session.vm.takeState(spec(states, id, { relatives }));
-        rows.push({ memoryMib, what: `${id} state, guest stands still`, ms: taken.pauseMs, remark: `on disk after ${((performance.now() - started) / 1000).toFixed(1)} s, ${mib(taken.pageBytes)} of pages` });
+        rows.push({ memoryMib, what: `${name} state, guest stands still`, ms: taken.pauseMs, remark: `on disk after ${((performance.now() - started) / 1000).toFixed(1)} s, ${mib(taken.pageBytes)} of pages` });
         relatives = [id, ...relatives];
       }
+      const live = newId();
       const forkStarted = performance.now();
-      await session.vm.takeState(spec(states, 'plain', { storage: 'plain' }));
+      await session.vm.takeState(spec(states, live, { storage: 'plain' }));
       const forked = await VmSession.launch(new NodeVmHost(), 'nestbox-bench-fork', quiet);
-      await forked.guard(forked.vm.startFromState(config, { folder: states, id: 'plain', newGeneration: true }));
+      await forked.guard(forked.vm.startFromState(config, { folder: states, id: live, newGeneration: true }));
       await forked.vm.resume();
       rows.push({ memoryMib, what: 'second machine from the live state, running', ms: performance.now() - forkStarted, remark: '' });
       await until(() => forked.serialText.includes('TICK'));
@@ -79,7 +82,7 @@ export async function benchSnapshots(kernel: string, program: Uint8Array): Promi
 
       const again = await VmSession.launch(new NodeVmHost(), 'nestbox-bench-restored', quiet);
       const started = performance.now();
-      await again.guard(again.vm.startFromState(config, { folder: states, id: 'third', newGeneration: false }));
+      await again.guard(again.vm.startFromState(config, { folder: states, id: relatives[0] ?? '', newGeneration: false }));
       await again.vm.resume();
       const running = performance.now() - started;
       await until(() => again.serialText.includes('TICK'));
