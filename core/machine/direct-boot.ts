@@ -1,8 +1,9 @@
-// Direct boot: reads kernel and initrd from the host, loads them by their boot protocol, and makes the CPU state to enter with.
+// Direct boot: reads kernel and initrd from the host, loads them by their boot protocol when the firmware would boot, and
+// enters the kernel.
 
 import { readFile, stat } from 'node:fs/promises';
 import { NestboxError, messageOf } from '../base/errors.ts';
-import type { CpuState } from '../cpu/contract.ts';
+import type { CpuState, Vcpu } from '../cpu/contract.ts';
 import type { EntryState } from '../firmware/loaders/entry-state.ts';
 import { type KernelFile, loadKernel } from '../firmware/loaders/load-kernel.ts';
 import type { MemoryMapEntry } from '../firmware/loaders/memory-map.ts';
@@ -46,19 +47,56 @@ export async function readDirectBootFiles(config: NonNullable<VmConfig['directBo
 
 export interface DirectBootOptions {
   readonly memory: PhysicalMemory;
-  readonly memoryMap: readonly MemoryMapEntry[];
   readonly files: DirectBootFiles;
-  readonly rsdpAddress: number | undefined;
+  readonly vcpu: () => Vcpu;
+  /** The kernel is about to run: it expects what firmware does last. */
+  readonly beforeEntry: () => void;
 }
 
-/** Loads the kernel into guest memory. @throws NestboxError `bad-input` when it is no kernel, or does not fit */
-export function loadDirectBoot(options: DirectBootOptions): EntryState {
-  const { memory, memoryMap, files, rsdpAddress } = options;
-  return loadKernel({ memory, memoryMap, kernel: files.kernel, initrd: files.initrd, commandLine: files.commandLine, rsdpAddress }).entry;
+/** What the firmware knows when it boots. */
+export interface FirmwareTables {
+  readonly memoryMap: readonly MemoryMapEntry[];
+  /** Undefined leaves the search to the kernel. */
+  readonly rsdpAddress?: number | undefined;
+}
+
+/** Starts the kernel between two slices of the processor. */
+export class DirectBoot {
+  readonly files: DirectBootFiles;
+  private readonly options: DirectBootOptions;
+  private pending: FirmwareTables | undefined;
+
+  constructor(options: DirectBootOptions) {
+    this.options = options;
+    this.files = options.files;
+  }
+
+  /** Loads the kernel into guest memory. @throws NestboxError `bad-input` when it is no kernel, or does not fit */
+  place(tables: FirmwareTables): EntryState {
+    return loadKernel({ memory: this.options.memory, ...tables, ...this.files }).entry;
+  }
+
+  /** The firmware is done and would boot now: enter the kernel as soon as the processor stands still. */
+  request(tables: FirmwareTables): void {
+    this.pending = tables;
+    this.options.vcpu().requestYield();
+  }
+
+  /** Called between slices. @returns whether the kernel was entered. @throws NestboxError as `place` */
+  performIfWanted(): boolean {
+    const tables = this.pending;
+    if (tables === undefined) return false;
+    this.pending = undefined;
+    const entry = this.place(tables);
+    this.options.beforeEntry();
+    const vcpu = this.options.vcpu();
+    vcpu.setState(enterKernel(vcpu.getState(), entry));
+    return true;
+  }
 }
 
 /** The state of a reset CPU with what the boot protocol fixes put over it. */
-export function enterKernel(reset: CpuState, entry: EntryState): CpuState {
+function enterKernel(reset: CpuState, entry: EntryState): CpuState {
   return {
     ...reset,
     gpr: entry.gpr,

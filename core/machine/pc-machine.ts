@@ -6,14 +6,15 @@ import type { Logger } from '../base/logger.ts';
 import { TimerQueue } from '../base/timer-queue.ts';
 import type { RunExit, Vcpu } from '../cpu/contract.ts';
 import type { Frame, Rect } from '../display/frame-source.ts';
-import type { EntryState } from '../firmware/loaders/entry-state.ts';
+import { KERNEL_ROM_BOOT_PATH, KERNEL_ROM_PORT, KERNEL_ROM_PORT_COUNT, KernelRomPort, addKernelRom } from '../firmware/fw-cfg/kernel-rom.ts';
+import { addDirectBootItems } from '../firmware/fw-cfg/pc-items.ts';
 import { pcMemoryMap } from '../firmware/loaders/memory-map.ts';
 import { layOutMemory } from '../memory/layout.ts';
 import { PhysicalMemory } from '../memory/physical-memory.ts';
 import type { VmConfig } from '../protocol/vm-config.ts';
 import type { RestoreSpec, TakeStateSpec, TakenState, TextScreenMessage, VmExit, VmState, VmStats } from '../protocol/vm-messages.ts';
 import { debugLines, ferrLine } from './board-lines.ts';
-import { type DirectBootFiles, enterKernel, loadDirectBoot, readDirectBootFiles } from './direct-boot.ts';
+import { DirectBoot, type DirectBootFiles, readDirectBootFiles } from './direct-boot.ts';
 import { attachDisks } from './disks.ts';
 import { type BuiltInFirmware, bootPaths, createBuiltInFirmware } from './built-in-firmware.ts';
 import { type EngineChoice, chooseEngine, createVcpu } from './engine.ts';
@@ -48,9 +49,6 @@ const NOT_APPLICABLE_PORT = 1;
 export async function createPcMachine(config: VmConfig, log: Logger): Promise<Machine> {
   const external = config.firmware === 'bios' ? undefined : await readFirmware(config.firmware);
   const kernel = config.directBoot === undefined ? undefined : await readDirectBootFiles(config.directBoot);
-  if (kernel !== undefined && external !== undefined) {
-    throw new NestboxError('unsupported', '--kernel boots through the built-in BIOS; leave out --firmware', { op: 'make machine' });
-  }
   const engine = await chooseEngine(config, log);
   let media: MediaSet | undefined;
   try {
@@ -70,7 +68,7 @@ class PcMachine implements Machine {
   private pausedByFullDisk = false;
   private fullDiskPause: Promise<void> = Promise.resolve();
   private readonly media: MediaSet;
-  private readonly kernel: DirectBootFiles | undefined;
+  private readonly kernel: DirectBoot | undefined;
   private readonly external: ExternalFirmware | undefined;
   private readonly memory: PhysicalMemory;
   private readonly timers: TimerQueue;
@@ -134,8 +132,8 @@ class PcMachine implements Machine {
     this.log = log;
     this.media = media;
     this.external = external;
-    this.kernel = kernel;
     this.memory = memory;
+    this.kernel = kernel === undefined ? undefined : new DirectBoot({ memory, files: kernel, vcpu: () => this.vcpu, beforeEntry: () => this.board.pm.enableAcpi() });
     const deterministic = config.clock === 'instructions';
     this.time = deterministic ? new InstructionTime(() => this.cpuIfMade?.instructionCount() ?? 0) : new HostTime(monotonicMs);
     this.tsc = new TscClock(this.time, engine.tscHz);
@@ -248,9 +246,12 @@ class PcMachine implements Machine {
   }
 
   private setUpFirmware(): BuiltInFirmware | undefined {
-    if (this.external !== undefined) {
-      this.memory.rom.set(this.external.rom);
-      fillFwCfg(this.board.fwCfg, this.tableOptions(), bootPaths(this.media, this.config.bootOrder));
+    const { kernel, external } = this;
+    const bootOrder = bootPaths(this.media, this.config.bootOrder);
+    if (external !== undefined) {
+      this.memory.rom.set(external.rom);
+      if (kernel !== undefined) this.offerKernel(kernel, bootOrder);
+      fillFwCfg(this.board.fwCfg, this.tableOptions(), bootOrder);
       return undefined;
     }
     const firmware = createBuiltInFirmware({
@@ -263,20 +264,29 @@ class PcMachine implements Machine {
       bootOrder: this.config.bootOrder,
       tables: this.tableOptions(),
       vcpu: () => this.vcpu,
-      startKernel: this.kernel === undefined ? undefined : () => this.startKernel(),
+      startKernel: kernel === undefined ? undefined : () => kernel.request({ memoryMap: firmware.memoryMap, rsdpAddress: firmware.rsdpAddress }),
     });
-    fillFwCfg(this.board.fwCfg, this.tableOptions(), bootPaths(this.media, this.config.bootOrder));
+    fillFwCfg(this.board.fwCfg, this.tableOptions(), bootOrder);
     return firmware;
+  }
+
+  /** External firmware starts the kernel by our option ROM, or by itself when it is one for UEFI. */
+  private offerKernel(kernel: DirectBoot, bootOrder: string[]): void {
+    bootOrder.unshift(KERNEL_ROM_BOOT_PATH);
+    addKernelRom(this.board.fwCfg);
+    this.board.ports.register(KERNEL_ROM_PORT, KERNEL_ROM_PORT_COUNT, new KernelRomPort({ memory: this.memory, onBoot: (memoryMap) => kernel.request({ memoryMap }) }), 2);
+    addDirectBootItems(this.board.fwCfg, kernel.files);
   }
 
   /** Brings everything to its power-on state. */
   private powerOn(): void {
     // A kernel that cannot be started is found before anything runs; it is placed again when the BIOS is done.
-    if (this.kernel !== undefined) this.placeKernel(this.kernel);
+    const { lowRamBytes, highRamBytes } = this.memory;
+    this.kernel?.place(this.firmware ?? { memoryMap: pcMemoryMap({ lowRamBytes, highRamBytes }) });
     this.board.reset('power');
     fillCmos((index, value) => this.board.rtc.setCmos(index, value), {
-      lowRamBytes: this.memory.lowRamBytes,
-      highRamBytes: this.memory.highRamBytes,
+      lowRamBytes,
+      highRamBytes,
       floppies: this.media.floppies.map((drive) => drive.medium),
       floppyCount: this.media.floppies.length,
       cpus: this.config.cpus,
@@ -286,36 +296,9 @@ class PcMachine implements Machine {
     this.vcpu.reset();
   }
 
-  /** The BIOS has finished POST and would boot: enter the kernel instead. */
-  private startKernel(): void {
-    const { kernel } = this;
-    if (kernel === undefined) return;
-    this.kernelPending = true;
-    this.vcpu.requestYield();
-  }
-
-  private kernelPending = false;
-
   private beforeSlice(): void {
     if (this.resets.performIfWanted()) this.loop.forgetHalt();
-    if (this.kernelPending && this.kernel !== undefined) {
-      this.kernelPending = false;
-      const entry = this.placeKernel(this.kernel);
-      this.board.pm.enableAcpi();
-      this.vcpu.setState(enterKernel(this.vcpu.getState(), entry));
-      this.loop.forgetHalt();
-    }
-  }
-
-  /** @throws NestboxError `bad-input` when it is no kernel or does not fit */
-  private placeKernel(files: DirectBootFiles): EntryState {
-    const { lowRamBytes, highRamBytes } = this.memory;
-    return loadDirectBoot({
-      memory: this.memory,
-      memoryMap: this.firmware?.memoryMap ?? pcMemoryMap({ lowRamBytes, highRamBytes }),
-      files,
-      rsdpAddress: this.firmware?.rsdpAddress,
-    });
+    if (this.kernel?.performIfWanted() === true) this.loop.forgetHalt();
   }
 
   // --- power -----------------------------------------------------------------------------------------------------

@@ -5,18 +5,13 @@ import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { FIRMWARES } from '../support/firmwares.ts';
 import { debianKernel, debianPackage, hasCommand, shared } from '../support/guests.ts';
 import { busybox, busyboxInitrd } from '../support/initrd.ts';
 import { type CommandResult, nestbox, temporaryFolder } from '../support/nestbox.ts';
 
 const MINUTES = 60_000;
-const SEABIOS = '/usr/share/seabios/bios-256k.bin';
 const OVMF = ['/usr/share/ovmf/OVMF.fd', '/usr/share/OVMF/OVMF.fd'].find((path) => existsSync(path));
-
-const FIRMWARES = [
-  { name: 'built-in BIOS', args: [] as string[], missing: false },
-  { name: existsSync(SEABIOS) ? 'SeaBIOS' : 'SeaBIOS (skipped: the seabios package is not installed)', args: ['--firmware', SEABIOS], missing: !existsSync(SEABIOS) },
-];
 
 function run(args: readonly string[], steps: readonly object[]): Promise<CommandResult> {
   const script = join(temporaryFolder(), 'script.json');
@@ -54,7 +49,7 @@ const program = busybox('amd64');
 for (const firmware of FIRMWARES) {
   describe.skipIf(firmware.missing)(firmware.name, () => {
     it.skipIf(grubCd === undefined)("GRUB's rescue CD reaches its prompt (skipped without the grub-rescue-pc package)", async () => {
-      const result = await run([...firmware.args, '--cdrom', grubCd ?? '', '--memory', '128'], [{ wait: 'GNU GRUB', timeout: 240 }, { type: 'c' }, { wait: '^grub>', timeout: 60 }]);
+      const result = await run(['--firmware', firmware.path, '--cdrom', grubCd ?? '', '--memory', '128'], [{ wait: 'GNU GRUB', timeout: 240 }, { type: 'c' }, { wait: '^grub>', timeout: 60 }]);
       expect(result, result.stderr).toMatchObject({ code: 0 });
     });
 
@@ -62,7 +57,7 @@ for (const firmware of FIRMWARES) {
     it.skipIf(!canMakeCd)('an ISOLINUX CD loads a stock Debian kernel (skipped without Debian packages or xorriso)', async () => {
       const initrd = busyboxInitrd(program ?? new Uint8Array(), 'echo HELLO FROM CD >/dev/ttyS0; poweroff -f');
       const iso = isolinuxCd(temporaryFolder(), kernel ?? '', initrd, 'console=ttyS0 panic=-1', isolinux ?? '', modules ?? '');
-      const result = await run([...firmware.args, '--cdrom', iso, '--memory', '256'], [{ wait: 'HELLO FROM CD', timeout: 400 }, { sleep: 60 }]);
+      const result = await run(['--firmware', firmware.path, '--cdrom', iso, '--memory', '256'], [{ wait: 'HELLO FROM CD', timeout: 400 }, { sleep: 60 }]);
       expect(result, result.stderr).toMatchObject({ code: 0 });
     }, 10 * MINUTES);
 
@@ -70,13 +65,13 @@ for (const firmware of FIRMWARES) {
     it.skipIf(!installer)("Debian's netboot installer shows its first dialog (skipped without Debian packages or xorriso)", async () => {
       const from = netbootFolder ?? '';
       const iso = isolinuxCd(temporaryFolder(), join(from, 'linux'), readFileSync(join(from, 'initrd.gz')), 'vga=normal fb=false console=ttyS0', isolinux ?? '', modules ?? '');
-      const result = await run([...firmware.args, '--cdrom', iso, '--memory', '1024'], [{ wait: 'Select a language', timeout: 480 }]);
+      const result = await run(['--firmware', firmware.path, '--cdrom', iso, '--memory', '1024'], [{ wait: 'Select a language', timeout: 480 }]);
       expect(result, result.stderr).toMatchObject({ code: 0 });
     }, 10 * MINUTES);
 
     const dos = shared('guests/freedos-1.4MB.img');
     it.skipIf(dos === undefined)('FreeDOS answers dir (skipped without the collected guests)', async () => {
-      const result = await run([...firmware.args, '--floppy', dos ?? '', '--memory', '16'], [{ wait: 'A:\\\\>', timeout: 120 }, { type: 'dir\n' }, { wait: 'bytes free', timeout: 60 }]);
+      const result = await run(['--firmware', firmware.path, '--floppy', dos ?? '', '--memory', '16'], [{ wait: 'A:\\\\>', timeout: 120 }, { type: 'dir\n' }, { wait: 'bytes free', timeout: 60 }]);
       expect(result, result.stderr).toMatchObject({ code: 0 });
     });
   });
@@ -85,6 +80,13 @@ for (const firmware of FIRMWARES) {
 describe('UEFI', () => {
   it.skipIf(OVMF === undefined)('OVMF reaches its shell or boot manager (skipped without the ovmf package)', async () => {
     const result = await run(['--firmware', OVMF ?? '', '--memory', '256'], [{ wait: 'Shell>|UEFI Interactive Shell|Boot Manager|startup\\.nsh', timeout: 480 }]);
+    expect(result, result.stderr).toMatchObject({ code: 0 });
+  }, 10 * MINUTES);
+
+  it.skipIf(OVMF === undefined || kernel === undefined || program === undefined)('OVMF starts a kernel given with the machine (skipped without the ovmf package or Debian packages)', async () => {
+    const initrd = join(temporaryFolder(), 'initrd.gz');
+    writeFileSync(initrd, busyboxInitrd(program ?? new Uint8Array(), 'test -d /sys/firmware/efi && echo UEFI AND INITRD; exec sh'));
+    const result = await run(['--firmware', OVMF ?? '', '--kernel', kernel ?? '', '--initrd', initrd, '--append', 'console=ttyS0', '--memory', '256'], [{ wait: '^UEFI AND INITRD', timeout: 480 }]);
     expect(result, result.stderr).toMatchObject({ code: 0 });
   }, 10 * MINUTES);
 });

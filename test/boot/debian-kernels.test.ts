@@ -1,9 +1,10 @@
-// Stock Debian 12 kernels with a busybox initrd made here: shell on the serial port and on the VGA console, typing works,
+// Stock Debian 12 kernels, started directly by each firmware, with a busybox initrd made here: shell on the serial port and on the VGA console, typing works,
 // `poweroff` ends the run with exit code 0; and the power button shuts down a guest that handles it.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { FIRMWARES } from '../support/firmwares.ts';
 import { debianKernel, debianModule } from '../support/guests.ts';
 import { busybox, busyboxInitrd } from '../support/initrd.ts';
 import { type CommandResult, nestbox, temporaryFolder } from '../support/nestbox.ts';
@@ -39,20 +40,25 @@ for (const guest of GUESTS) {
   const kernel = debianKernel(guest.flavour);
   const program = busybox(guest.architecture);
   const ready = kernel !== undefined && program !== undefined;
-  (ready ? describe : describe.skip)(ready ? `Debian ${guest.flavour}` : `Debian ${guest.flavour} (${NO_PACKAGES})`, () => {
-    it('gives a shell on the serial port and on the VGA console; poweroff ends the run', async () => {
-      const result = await run(kernel ?? '', busyboxInitrd(program ?? new Uint8Array(), INIT), 'console=tty1 console=ttyS0 panic=-1', [
-        { wait: '/ # ', timeout: 300 },
-        { serial: 'uname -m; echo $((6*7))\n' },
-        { wait: `${guest.machine}\\s+42`, timeout: 60 },
-        { type: 'clear; uname -m; echo SCREEN $((6*7))\n' },
-        { wait: `${guest.machine}\\s+SCREEN 42`, timeout: 60 },
-        { type: 'poweroff -f\n' },
-        UNTIL_OFF,
-      ]);
-      expect(result, result.stderr).toMatchObject({ code: 0 });
-    }, 9 * MINUTES);
-  });
+  for (const firmware of FIRMWARES) {
+    const name = `Debian ${guest.flavour} by ${firmware.name}`;
+    describe.skipIf(!ready || firmware.missing)(ready ? name : `${name} (${NO_PACKAGES})`, () => {
+      it('gives a shell on the serial port and on the VGA console; poweroff ends the run', async () => {
+        const steps = [
+          { wait: '/ # ', timeout: 300 },
+          { serial: 'uname -m; echo $((6*7))\n' },
+          { wait: `${guest.machine}\\s+42`, timeout: 60 },
+          { type: 'clear; uname -m; echo SCREEN $((6*7))\n' },
+          { wait: `${guest.machine}\\s+SCREEN 42`, timeout: 60 },
+          { type: 'poweroff -f\n' },
+          UNTIL_OFF,
+        ];
+        const initrd = busyboxInitrd(program ?? new Uint8Array(), INIT);
+        const result = await run(kernel ?? '', initrd, 'console=tty1 console=ttyS0 panic=-1', steps, ['--firmware', firmware.path]);
+        expect(result, result.stderr).toMatchObject({ code: 0 });
+      }, 9 * MINUTES);
+    });
+  }
 }
 
 const cloud = debianKernel('cloud-amd64');

@@ -157,7 +157,7 @@ describe('fw_cfg', () => {
 
   it('offers a kernel to firmware that starts it', () => {
     const { device, ports } = machine();
-    addDirectBootItems(device, { kernel: Uint8Array.of(1, 2, 3), initrd: Uint8Array.of(4), commandLine: 'x' });
+    addDirectBootItems(device, { kernel: { content: Uint8Array.of(1, 2, 3), name: 'k' }, initrd: { content: Uint8Array.of(4), name: 'i' }, commandLine: 'x' });
     expect([...readItem(ports, 0x08, 4)]).toEqual([3, 0, 0, 0]);
     expect([...readItem(ports, 0x11, 3)]).toEqual([1, 2, 3]);
     expect([...readItem(ports, 0x15, 2)]).toEqual([0x78, 0]);

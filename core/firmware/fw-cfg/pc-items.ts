@@ -1,6 +1,7 @@
 // The items that SeaBIOS and OVMF read from the firmware configuration device of a QEMU "pc" machine.
 
 import { ByteWriter, utf8 } from '../byte-writer.ts';
+import type { KernelFile } from '../loaders/load-kernel.ts';
 import { E820_USABLE, type RamSizes } from '../loaders/memory-map.ts';
 import { isLinuxImage, parseLinuxHeader } from '../loaders/linux-header.ts';
 import type { FwCfg } from './fw-cfg.ts';
@@ -63,25 +64,25 @@ export function addPcItems(device: FwCfg, options: PcItemsOptions): void {
   }
 }
 
-export interface DirectBootFiles {
-  readonly kernel: Uint8Array;
-  readonly initrd?: Uint8Array | undefined;
+export interface FirmwareKernel {
+  readonly kernel: KernelFile;
+  readonly initrd?: KernelFile | undefined;
   readonly commandLine?: string | undefined;
 }
 
 /** Adds a Linux kernel for firmware that starts it itself (OVMF). @throws NestboxError kind `bad-input` */
-export function addDirectBootItems(device: FwCfg, files: DirectBootFiles): void {
+export function addDirectBootItems(device: FwCfg, files: FirmwareKernel): void {
   const u32 = (value: number): Uint8Array => new ByteWriter().u32(value).toBytes();
-  const setupBytes = isLinuxImage(files.kernel) ? parseLinuxHeader(files.kernel, 'kernel').setupBytes : 0;
-  const kernel = files.kernel.subarray(setupBytes);
-  const initrd = files.initrd ?? new Uint8Array(0);
+  const { content, name } = files.kernel;
+  const setupBytes = isLinuxImage(content) ? parseLinuxHeader(content, name).setupBytes : 0;
+  const initrd = files.initrd?.content ?? new Uint8Array(0);
   const commandLine = utf8(`${files.commandLine ?? ''}\0`);
   device.addItem(FW_CFG_SETUP_SIZE, u32(setupBytes));
-  device.addItem(FW_CFG_SETUP_DATA, files.kernel.slice(0, setupBytes));
-  device.addItem(FW_CFG_KERNEL_SIZE, u32(kernel.length));
-  device.addItem(FW_CFG_KERNEL_DATA, kernel.slice());
+  device.addItem(FW_CFG_SETUP_DATA, content.subarray(0, setupBytes));
+  device.addItem(FW_CFG_KERNEL_SIZE, u32(content.length - setupBytes));
+  device.addItem(FW_CFG_KERNEL_DATA, content.subarray(setupBytes));
   device.addItem(FW_CFG_INITRD_SIZE, u32(initrd.length));
-  device.addItem(FW_CFG_INITRD_DATA, initrd.slice());
+  device.addItem(FW_CFG_INITRD_DATA, initrd);
   device.addItem(FW_CFG_CMDLINE_SIZE, u32(commandLine.length));
   device.addItem(FW_CFG_CMDLINE_DATA, commandLine);
 }
