@@ -13,11 +13,9 @@ import type { Device, DeviceState, ResetKind } from '../device.ts';
 import type { DmaChannel } from '../platform/dma-channel.ts';
 import { parseState } from '../state.ts';
 import * as C from './fdc-commands.ts';
-import { FdcDataPhase } from './fdc-data-phase.ts';
-import { FdcSeeks } from './fdc-seeks.ts';
+import { FdcExecutor } from './fdc-executor.ts';
 import { FDC_STATE_VERSION, type FdcState, fdcStateSchema } from './fdc-state.ts';
-import { findFault, planSectors, resultId, type SectorAddress, type TransferState } from './fdc-transfer.ts';
-import { FloppyDrive, SECTOR_BYTES } from './floppy-drive.ts';
+import { FloppyDrive } from './floppy-drive.ts';
 
 export interface Fdc82077Options {
   readonly id?: string | undefined;
@@ -54,14 +52,8 @@ const MSR_NON_DMA = 0x20;
 const MSR_COMMAND_BUSY = 0x10;
 const DSR_SOFTWARE_RESET = 0x80;
 const DIR_DISK_CHANGE = 0x80;
-const VERSION_82077 = 0x90;
-/** Stepping of the part, as the register-compatible 82078 tells it. */
-const PART_ID = 0x41;
-const CONFIGURE_IMPLIED_SEEK = 0x40;
-const CONFIGURE_DISABLE_FIFO = 0x20;
 
 const RESET_NS = 100_000;
-const COMMAND_NS = 50_000;
 
 type Phase = 'idle' | 'command' | 'execute' | 'result';
 
@@ -71,31 +63,18 @@ export class Fdc82077 implements Device {
   private readonly irq: IrqLine;
   private readonly log: Logger;
   private readonly drives: readonly FloppyDrive[];
-  private readonly seeks: FdcSeeks;
   private readonly resetTimer: Timer;
-  /** Ends the execution of commands that fail at once. */
-  private readonly executeTimer: Timer;
-  private readonly data: FdcDataPhase;
+  private readonly executor: FdcExecutor;
 
   private dor = 0;
   private tdr = 0;
   private rate = 2;
-  /** Before the guest has chosen a data rate every medium is readable, as after a firmware that has chosen it. */
   private rateChosen = false;
   private phase: Phase = 'idle';
-  private readonly command = new Uint8Array(9);
   private commandLength = 0;
   private commandExpected = 0;
   private result: Uint8Array = new Uint8Array(0);
   private resultPosition = 0;
-  private pendingFault: { status0: number; status1: number; status2: number } | undefined;
-
-  private specifyStep = 0;
-  private specifyHeadLoad = 0;
-  private configure = CONFIGURE_DISABLE_FIFO;
-  private precompensationTrack = 0;
-  private locked = false;
-  private perpendicular = 0;
   private interrupt = false;
 
   constructor(options: Fdc82077Options) {
@@ -105,17 +84,22 @@ export class Fdc82077 implements Device {
     this.log = (options.log ?? nullLogger).child(this.id);
     const driveCount = options.driveCount ?? 2;
     this.drives = [new FloppyDrive(driveCount > 0), new FloppyDrive(driveCount > 1), new FloppyDrive(false), new FloppyDrive(false)];
-    this.seeks = new FdcSeeks(this.id, options.clock, this.drives, (level) => this.setInterrupt(level));
-    this.resetTimer = options.clock.createTimer(`${this.id} reset`, () => this.seeks.reportReadyChange());
-    this.executeTimer = options.clock.createTimer(`${this.id} execute`, () => this.executionFailed());
-    this.data = new FdcDataPhase({
+    this.executor = new FdcExecutor({
+      id: this.id,
+      clock: options.clock,
+      drives: this.drives,
       dma: options.dma,
       io: options.io,
       log: this.log,
-      drives: this.drives,
-      setInterrupt: (level) => this.setInterrupt(level),
-      finished: (transfer, status0, status1, status2) => this.transferFinished(transfer, status0, status1, status2),
+      port: {
+        idle: () => (this.phase = 'idle'),
+        executing: () => (this.phase = 'execute'),
+        result: (bytes) => this.showResult(bytes),
+        setInterrupt: (level) => this.setInterrupt(level),
+        rate: () => (this.rateChosen ? this.rate : undefined),
+      },
     });
+    this.resetTimer = options.clock.createTimer(`${this.id} reset`, () => this.executor.seeks.reportReadyChange());
   }
 
   // --- media -----------------------------------------------------------------------------------------------------
@@ -136,7 +120,7 @@ export class Fdc82077 implements Device {
   async eject(drive: number): Promise<BlockDevice | undefined> {
     const target = this.drives[drive];
     const queue = target?.eject();
-    if (this.data.current?.drive === drive) this.data.mediumGone();
+    if (this.executor.data.current?.drive === drive) this.executor.data.mediumGone();
     await queue?.idle();
     return queue?.device;
   }
@@ -204,14 +188,14 @@ export class Fdc82077 implements Device {
 
   private mainStatus(): number {
     if ((this.dor & DOR_NOT_RESET) === 0 || this.resetTimer.deadlineNs !== undefined) return 0;
-    let status = this.seeks.busyBits;
+    let status = this.executor.seeks.busyBits;
     switch (this.phase) {
       case 'idle': return status | MSR_RQM;
       case 'command': return status | MSR_RQM | MSR_COMMAND_BUSY;
       case 'result': return status | MSR_RQM | MSR_DIO | MSR_COMMAND_BUSY;
       case 'execute': {
         status |= MSR_COMMAND_BUSY;
-        const { current, fifo, nonDma } = this.data;
+        const { current, fifo, nonDma } = this.executor.data;
         if (nonDma && current !== undefined && current.kind !== 'verify') status |= MSR_NON_DMA;
         if (fifo === undefined) return status;
         return status | MSR_RQM | (fifo === 'read' ? MSR_DIO : 0);
@@ -226,178 +210,29 @@ export class Fdc82077 implements Device {
       if (this.resultPosition >= this.result.length) this.phase = 'idle';
       return value;
     }
-    return this.phase === 'execute' ? this.data.readByte() : 0;
+    return this.phase === 'execute' ? this.executor.data.readByte() : 0;
   }
 
   private writeFifo(value: number): void {
     if ((this.dor & DOR_NOT_RESET) === 0 || this.resetTimer.deadlineNs !== undefined) return;
     // Anything the guest writes in other phases is lost; the command buffer never takes more than a command is long.
     if (this.phase === 'idle') this.startCommand(value);
-    else if (this.phase === 'execute') this.data.writeByte(value);
+    else if (this.phase === 'execute') this.executor.data.writeByte(value);
     else if (this.phase === 'command') {
-      this.command[this.commandLength++] = value;
-      if (this.commandLength >= this.commandExpected) this.execute();
+      this.executor.command[this.commandLength++] = value;
+      if (this.commandLength >= this.commandExpected) this.executor.execute();
     }
   }
 
   private startCommand(value: number): void {
-    this.command.fill(0);
-    this.command[0] = value;
+    this.executor.command.fill(0);
+    this.executor.command[0] = value;
     this.commandLength = 1;
     const parameters = parameterCountOrLog(value, this.log);
     if (parameters === undefined) return this.showResult([C.ST0_INVALID]);
     this.commandExpected = 1 + parameters;
     this.phase = 'command';
-    if (this.commandLength >= this.commandExpected) this.execute();
-  }
-
-  // --- commands --------------------------------------------------------------------------------------------------
-
-  private execute(): void {
-    const [code = 0, first = 0, second = 0, third = 0] = this.command;
-    const drive = first & 3;
-    switch (code & 0x1f) {
-      case C.CMD_SPECIFY:
-        this.specifyStep = first;
-        this.specifyHeadLoad = second;
-        this.data.nonDma = (second & 1) !== 0;
-        this.phase = 'idle';
-        return;
-      case C.CMD_CONFIGURE:
-        this.configure = second & 0x7f;
-        this.updateThreshold();
-        this.precompensationTrack = third;
-        this.phase = 'idle';
-        return;
-      case C.CMD_PERPENDICULAR:
-        // Without the overwrite bit only the GAP and WGATE bits change.
-        this.perpendicular = first & 0x80 ? first & 0x3f : (this.perpendicular & 0x3c) | (first & 3);
-        this.phase = 'idle';
-        return;
-      case C.CMD_LOCK:
-        this.locked = (code & C.MODIFIER_LOCK) !== 0;
-        return this.showResult([this.locked ? 0x10 : 0]);
-      case C.CMD_VERSION: return this.showResult([VERSION_82077]);
-      case C.CMD_PART_ID: return this.showResult([PART_ID]);
-      case C.CMD_DUMPREG: return this.dumpRegisters();
-      case C.CMD_SENSE_INTERRUPT: return this.showResult(this.seeks.sense());
-      case C.CMD_SENSE_DRIVE_STATUS: return this.senseDriveStatus(first);
-      case C.CMD_RECALIBRATE:
-        this.phase = 'idle';
-        return this.seeks.start(drive, 0, 0, true);
-      case C.CMD_SEEK:
-        this.phase = 'idle';
-        return this.seeks.start(drive, this.seekTarget(code, drive, second), first & 4, false);
-      case C.CMD_READ_ID: return this.readId(first);
-      case C.CMD_FORMAT_TRACK: return this.startFormat(first);
-      case C.CMD_WRITE_DATA:
-      case C.CMD_WRITE_DELETED: return this.startData('write', false);
-      case C.CMD_VERIFY: return this.startData('verify', false);
-      // Sectors on the medium never have deleted marks: reading deleted data stops at the first sector.
-      case C.CMD_READ_DELETED: return this.startData('read', true);
-      default: return this.startData('read', false);
-    }
-  }
-
-  private dumpRegisters(): void {
-    const lastSector = this.data.current?.lastSector ?? this.command[6] ?? 0;
-    this.showResult([
-      ...[0, 1, 2, 3].map((drive) => this.seeks.present(drive)), this.specifyStep, this.specifyHeadLoad, lastSector,
-      (this.locked ? 0x80 : 0) | this.perpendicular, this.configure, this.precompensationTrack,
-    ]);
-  }
-
-  private senseDriveStatus(parameter: number): void {
-    const drive = this.drives[parameter & 3];
-    let status = C.ST3_FIXED | (parameter & 7);
-    if (drive?.present === true && drive.cylinder === 0) status |= C.ST3_TRACK_0;
-    if (drive?.writeProtected === true) status |= C.ST3_WRITE_PROTECTED;
-    this.showResult([status]);
-  }
-
-  private seekTarget(code: number, drive: number, parameter: number): number {
-    if ((code & C.MODIFIER_RELATIVE) === 0) return parameter;
-    const present = this.seeks.present(drive);
-    return code & C.MODIFIER_DIRECTION_UP ? Math.min(present + parameter, 255) : Math.max(present - parameter, 0);
-  }
-
-  private readId(parameter: number): void {
-    const drive = this.drives[parameter & 3];
-    const head = (parameter >> 2) & 1;
-    const geometry = drive?.geometry;
-    this.phase = 'execute';
-    if (drive === undefined || geometry === undefined || !this.rateMatches(drive) || head >= geometry.heads || drive.cylinder >= geometry.cylinders) {
-      return this.failLater(C.ST1_MISSING_ADDRESS, 0);
-    }
-    // The ID that was found goes out through the ordinary result phase.
-    this.command.set([drive.cylinder, head, drive.passingSector(), 2], 2);
-    this.pendingFault = { status0: 0, status1: 0, status2: 0 };
-    this.executeTimer.arm(this.clock.nowNs() + COMMAND_NS);
-  }
-
-  private rateMatches(drive: FloppyDrive): boolean {
-    return !this.rateChosen || drive.geometry?.rates.includes(this.rate) === true;
-  }
-
-  private failLater(status1: number, status2: number): void {
-    this.pendingFault = { status0: C.ST0_ABNORMAL, status1, status2 };
-    this.executeTimer.arm(this.clock.nowNs() + COMMAND_NS);
-  }
-
-  /** Ends a command that moved no data: the sector ID in the result is the one of the command (or found by read ID). */
-  private executionFailed(): void {
-    const fault = this.pendingFault;
-    if (fault === undefined) return;
-    this.pendingFault = undefined;
-    const [, select = 0, c = 0, h = 0, r = 0, n = 0] = this.command;
-    this.showResult([fault.status0 | (select & 7), fault.status1, fault.status2, c, h, r, n]);
-    this.setInterrupt(true);
-  }
-
-  private startFormat(parameter: number): void {
-    const [, , sizeCode = 0, sectors = 0, , fill = 0] = this.command;
-    const drive = this.drives[parameter & 3];
-    const head = (parameter >> 2) & 1;
-    const geometry = drive?.geometry;
-    this.phase = 'execute';
-    if (drive?.writeProtected === true) return this.failLater(C.ST1_NOT_WRITABLE, 0);
-    if (drive === undefined || geometry === undefined || !this.rateMatches(drive) || head >= geometry.heads || drive.cylinder >= geometry.cylinders) {
-      return this.failLater(C.ST1_MISSING_ADDRESS, 0);
-    }
-    if (sizeCode !== 2 || sectors === 0 || sectors > geometry.sectorsPerTrack) return this.failLater(C.ST1_NO_DATA, 0);
-    this.data.begin({
-      kind: 'format', drive: parameter & 3, head, cylinderId: drive.cylinder, headId: head, sectorId: 1, sizeCode, lastSector: sectors,
-      multiTrack: false, controlMark: false, fill, firstCount: sectors, secondCount: 0, endStatus1: 0, stage: 'wait', position: 0,
-      terminalCount: false, buffer: new Uint8Array(sectors * 4),
-    });
-  }
-
-  private startData(kind: 'read' | 'write' | 'verify', controlMark: boolean): void {
-    const [code = 0, select = 0, cylinderId = 0, headId = 0, firstSector = 0, sizeCode = 0, lastSector = 0] = this.command;
-    const readTrack = (code & 0x1f) === C.CMD_READ_TRACK;
-    const drive = this.drives[select & 3];
-    const head = (select >> 2) & 1;
-    const address: SectorAddress = { cylinderId, headId, sectorId: readTrack ? 1 : firstSector, sizeCode, lastSector };
-    this.phase = 'execute';
-    if (this.configure & CONFIGURE_IMPLIED_SEEK) this.seeks.moveAtOnce(select & 3, cylinderId);
-    const fault = findFault(drive, head, address, drive !== undefined && this.rateMatches(drive));
-    if (fault !== undefined) return this.failLater(fault.status1, fault.status2);
-    if (kind === 'write' && drive?.writeProtected === true) return this.failLater(C.ST1_NOT_WRITABLE, 0);
-    const geometry = drive?.geometry;
-    if (geometry === undefined) return;
-    const multiTrack = (code & C.MODIFIER_MULTI_TRACK) !== 0 && !readTrack;
-    const plan = controlMark ? { firstCount: 1, secondCount: 0, endStatus1: 0 } : planSectors(geometry, head, address, multiTrack);
-    this.data.begin({
-      kind, drive: select & 3, head, ...address, multiTrack, controlMark, fill: 0, ...plan, stage: kind === 'write' ? 'wait' : 'medium',
-      position: 0, terminalCount: false, buffer: new Uint8Array((plan.firstCount + plan.secondCount) * SECTOR_BYTES),
-    });
-  }
-
-  private transferFinished(transfer: TransferState, status0: number, status1: number, status2: number): void {
-    if (transfer.kind === 'format') transfer.position = transfer.firstCount * SECTOR_BYTES;
-    const { c, h, r, headBit } = resultId(transfer);
-    this.showResult([status0 | (headBit << 2) | transfer.drive, status1, status2, c, h, r, transfer.sizeCode]);
-    this.setInterrupt(true);
+    if (this.commandLength >= this.commandExpected) this.executor.execute();
   }
 
   private showResult(bytes: readonly number[]): void {
@@ -417,43 +252,25 @@ export class Fdc82077 implements Device {
     this.irq.set(this.interrupt && (this.dor & DOR_DMA_GATE) !== 0);
   }
 
-  private updateThreshold(): void {
-    this.data.threshold = this.configure & CONFIGURE_DISABLE_FIFO ? 1 : (this.configure & 0x0f) + 1;
-  }
-
   /** What both reset bits and the RESET pin do to the controller; head positions and media stay. */
   private controllerReset(): void {
-    this.data.abandon();
-    this.pendingFault = undefined;
-    this.executeTimer.disarm();
+    this.executor.controllerReset();
     this.resetTimer.disarm();
-    this.seeks.reset();
     this.phase = 'idle';
     this.commandLength = 0;
     this.commandExpected = 0;
-    this.command.fill(0);
     this.result = new Uint8Array(0);
     this.resultPosition = 0;
-    this.perpendicular &= 0x3c;
-    if (!this.locked) {
-      this.configure = CONFIGURE_DISABLE_FIFO;
-      this.precompensationTrack = 0;
-    }
-    this.updateThreshold();
     this.setInterrupt(false);
   }
 
   reset(_kind: ResetKind): void {
-    this.locked = false;
-    this.perpendicular = 0;
+    this.executor.reset();
     this.dor = 0;
     this.controllerReset();
     this.tdr = 0;
     this.rate = 2;
     this.rateChosen = false;
-    this.specifyStep = 0;
-    this.specifyHeadLoad = 0;
-    this.data.nonDma = false;
     for (const drive of this.drives) {
       drive.cylinder = 0;
       drive.rotation = 1;
@@ -464,30 +281,20 @@ export class Fdc82077 implements Device {
   // --- state -----------------------------------------------------------------------------------------------------
 
   save(): DeviceState {
-    const transfer = this.data.current;
     const fields: FdcState = {
       dor: this.dor,
       tdr: this.tdr,
       rate: this.rate,
       rateChosen: this.rateChosen,
       phase: this.phase,
-      command: this.command.slice(),
+      command: this.executor.command.slice(),
       commandLength: this.commandLength,
       commandExpected: this.commandExpected,
       result: this.result.slice(),
       resultPosition: this.resultPosition,
-      transfer: transfer === undefined ? null : { ...transfer, buffer: transfer.buffer.slice() },
-      pendingFault: this.pendingFault === undefined ? null : { ...this.pendingFault },
-      specifyStep: this.specifyStep,
-      specifyHeadLoad: this.specifyHeadLoad,
-      configure: this.configure,
-      precompensationTrack: this.precompensationTrack,
-      locked: this.locked,
-      perpendicular: this.perpendicular,
-      ...this.seeks.save(),
+      ...this.executor.save(),
       interrupt: this.interrupt,
       resetDeadline: this.resetTimer.deadlineNs ?? null,
-      executeDeadline: this.executeTimer.deadlineNs ?? null,
       drives: this.drives.map((drive) => ({ cylinder: drive.cylinder, diskChanged: drive.diskChanged, rotation: drive.rotation })),
     };
     return { version: FDC_STATE_VERSION, fields };
@@ -501,31 +308,21 @@ export class Fdc82077 implements Device {
     this.rate = saved.rate;
     this.rateChosen = saved.rateChosen;
     this.phase = saved.phase;
-    this.command.set(saved.command);
+    this.executor.command.set(saved.command);
     this.commandLength = saved.commandLength;
     this.commandExpected = saved.commandExpected;
     this.result = saved.result.slice();
     this.resultPosition = saved.resultPosition;
-    this.pendingFault = saved.pendingFault ?? undefined;
-    this.specifyStep = saved.specifyStep;
-    this.specifyHeadLoad = saved.specifyHeadLoad;
-    this.data.nonDma = (saved.specifyHeadLoad & 1) !== 0;
-    this.configure = saved.configure;
-    this.precompensationTrack = saved.precompensationTrack;
-    this.locked = saved.locked;
-    this.perpendicular = saved.perpendicular;
-    this.seeks.load(saved);
+    this.executor.load(saved);
     saved.drives.forEach((drive, index) => Object.assign(this.drives[index] ?? {}, drive));
     if (saved.resetDeadline !== null) this.resetTimer.arm(saved.resetDeadline);
-    if (saved.executeDeadline !== null) this.executeTimer.arm(saved.executeDeadline);
-    this.updateThreshold();
     this.setInterrupt(saved.interrupt);
-    if (saved.transfer !== null) this.data.restore({ ...saved.transfer, buffer: saved.transfer.buffer.slice() });
+    this.executor.resume(saved.transfer);
   }
 
   dispose(): void {
     this.controllerReset();
-    this.data.dispose();
+    this.executor.data.dispose();
   }
 }
 
