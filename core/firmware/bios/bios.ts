@@ -22,7 +22,7 @@ import { nextOptionRom } from './post/option-roms.ts';
 import { Post } from './post/post.ts';
 import { TablePlacer } from './post/table-placer.ts';
 import { RomImage } from './rom/rom-image.ts';
-import { ROM_FIXED } from './rom/rom-source.ts';
+import { ROM_FIXED } from './rom/rom-entries.ts';
 import {
   ACTION_DONE,
   ACTION_PENDING,

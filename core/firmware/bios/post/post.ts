@@ -6,7 +6,7 @@ import { BDA, EBDA } from '../data-area.ts';
 import { FIRST_DISK } from '../disk/drive-map.ts';
 import type { Geometry } from '../disk/geometry.ts';
 import type { Keyboard } from '../input/keyboard.ts';
-import { ROM_FIXED } from '../rom/rom-source.ts';
+import { ROM_FIXED } from '../rom/rom-entries.ts';
 import { POST_BLOCK_MOVE_RETURN, POST_BOOT, POST_JUMP } from '../rom/trap.ts';
 import type { ClockServices } from '../services/int1a.ts';
 import type { VgaRom } from '../video/vga-rom.ts';

@@ -2,7 +2,8 @@
 
 import { assemble } from '../../asm/assembler.ts';
 import { checksumByte } from '../../byte-writer.ts';
-import { ROM_FIXED, romSource } from './rom-source.ts';
+import { ROM_FIXED } from './rom-entries.ts';
+import { romSource } from './rom-source.ts';
 
 export const ROM_BASE = 0xe0000;
 export const ROM_BYTES = 0x20000;

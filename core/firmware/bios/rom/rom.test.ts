@@ -8,7 +8,8 @@ import { cp437Font8x8 } from '../../../devices/display/fonts/cp437-font.ts';
 import { BiosBench } from '../testing.ts';
 import { vgaRomSource } from '../video/vga-rom.ts';
 import { RomImage } from './rom-image.ts';
-import { ROM_FIXED, romSource } from './rom-source.ts';
+import { ROM_FIXED } from './rom-entries.ts';
+import { romSource } from './rom-source.ts';
 
 const F = 0x10000;
 const rom = new RomImage(cp437Font8x8());

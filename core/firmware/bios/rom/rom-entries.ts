@@ -1,0 +1,106 @@
+// What the IBM PC/AT has at fixed addresses of its ROM, and old programs jump to or read by heart: entry points and tables.
+// The last part of the system ROM's source (rom-source.ts).
+
+/** Offsets in segment F000 that programs know by heart. */
+export const ROM_FIXED = {
+  post: 0xe05b,
+  nmi: 0xe2c3,
+  int13Disk: 0xe3fe,
+  diskTable: 0xe401,
+  int19: 0xe6f2,
+  configTable: 0xe6f5,
+  int14: 0xe739,
+  int16: 0xe82e,
+  int09: 0xe987,
+  int13Floppy: 0xec59,
+  int0e: 0xef57,
+  floppyTable: 0xefc7,
+  int17: 0xefd2,
+  int10Functions: 0xf045,
+  int10: 0xf065,
+  videoParameters: 0xf0a4,
+  int12: 0xf841,
+  int11: 0xf84d,
+  int15: 0xf859,
+  font8: 0xfa6e,
+  int1a: 0xfe6e,
+  int08: 0xfea5,
+  vectors: 0xfef3,
+  dummyIret: 0xff53,
+  int05: 0xff54,
+  reset: 0xfff0,
+};
+
+export const FIXED_ENTRIES = `\
+code_end:
+at 0xe05b
+  jmp start
+at 0xe2c3
+  iret
+at 0xe3fe
+  jmp service_13
+at 0xe401
+  times 16 db 0
+at 0xe6f2
+  jmp bootstrap
+at 0xe6f5
+config_table:
+  dw 8
+  db 0xfc, 0x01, 0x00
+  ; RTC, second PIC, keyboard intercept, extended BIOS area
+  db 0x74, 0x40, 0, 0, 0
+at 0xe739
+  jmp service_14
+at 0xe82e
+  jmp service_16
+at 0xe987
+  jmp irq1
+at 0xec59
+  jmp service_13
+at 0xef57
+  jmp irq6
+at 0xefc7
+  db 0xaf, 0x02, 0x25, 0x02, 0x12, 0x1b, 0xff, 0x6c, 0xf6, 0x0f, 0x08
+at 0xefd2
+  jmp service_17
+at 0xf045
+  jmp service_10
+at 0xf065
+  jmp service_10
+at 0xf0a4
+video_parameters:
+  ; 6845 values of 40x25, 80x25, graphics and monochrome, then page sizes, columns and mode bytes.
+  db 0x38, 0x28, 0x2d, 0x0a, 0x1f, 6, 0x19, 0x1c, 2, 7, 6, 7, 0, 0, 0, 0
+  db 0x71, 0x50, 0x5a, 0x0a, 0x1f, 6, 0x19, 0x1c, 2, 7, 6, 7, 0, 0, 0, 0
+  db 0x38, 0x28, 0x2d, 0x0a, 0x7f, 6, 0x64, 0x70, 2, 1, 6, 7, 0, 0, 0, 0
+  db 0x61, 0x50, 0x52, 0x0f, 0x19, 6, 0x19, 0x19, 2, 0x0d, 0x0b, 0x0c, 0, 0, 0, 0
+  dw 0x800, 0x1000, 0x4000, 0x4000
+  db 40, 40, 80, 80, 40, 40, 80, 80
+  db 0x2c, 0x28, 0x2d, 0x29, 0x2a, 0x2e, 0x1e, 0x29
+at 0xf841
+  jmp service_12
+at 0xf84d
+  jmp service_11
+at 0xf859
+  jmp service_15
+at 0xfa6e
+font8:
+  times 1024 db 0
+at 0xfe6e
+  jmp service_1a
+at 0xfea5
+  jmp irq0
+at 0xfef3
+  times 32 db 0
+at 0xff53
+dummy_iret:
+  iret
+at 0xff54
+  jmp service_05
+at 0xfff0
+  jmp 0xf000:0xe05b
+  db "11/22/26"
+  db 0
+  db 0xfc
+  db 0
+`;
