@@ -15,7 +15,8 @@ export class NodeVmHost implements VmHost {
     const child = fork(fileURLToPath(new URL('../vm-process/main.ts', import.meta.url)), [title], {
       serialization: 'advanced',
       env: vmEnvironment(),
-      execArgv: ['--disable-warning=ExperimentalWarning', '--stack-size=2000', `--title=${title}`],
+      // V8 would compile regions of the JIT at their first call, on the thread that runs the guest.
+      execArgv: ['--disable-warning=ExperimentalWarning', '--stack-size=2000', '--no-wasm-lazy-compilation', `--title=${title}`],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     let stderr = '';

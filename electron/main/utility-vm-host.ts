@@ -43,7 +43,8 @@ export class UtilityVmHost implements VmHost {
       serviceName: title,
       stdio: ['ignore', 'ignore', 'pipe'],
       env: vmEnvironment(),
-      execArgv: ['--stack-size=2000'],
+      // V8 would compile regions of the JIT at their first call, on the thread that runs the guest.
+      execArgv: ['--stack-size=2000', '--no-wasm-lazy-compilation'],
       allowLoadingUnsignedLibraries: false,
     });
     let stderr = '';

@@ -17,6 +17,7 @@ const THRESHOLD = 8;
 
 /** Keeps what it is asked for and compiles nothing. */
 class Collector implements RegionCompiler {
+  readonly immediate = true;
   readonly requests: RegionRequest[] = [];
 
   submit(request: RegionRequest): void {

@@ -33,8 +33,8 @@ function compileAll(requests: readonly RegionRequest[]): void {
   }
 }
 
-port.on('message', (request: RegionRequest) => {
-  queue.push(request);
-  for (let more = receiveMessageOnPort(port); more !== undefined; more = receiveMessageOnPort(port)) queue.push(more.message as RegionRequest);
+port.on('message', (requests: readonly RegionRequest[]) => {
+  queue.push(...requests);
+  for (let more = receiveMessageOnPort(port); more !== undefined; more = receiveMessageOnPort(port)) queue.push(...(more.message as readonly RegionRequest[]));
   while (queue.length > 0) compileAll(queue.splice(0, MOST_REGIONS));
 });

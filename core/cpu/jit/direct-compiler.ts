@@ -5,6 +5,7 @@ import { buildModule, type RegionRequest } from './region-module.ts';
 import { stopwatchMs } from './stopwatch.ts';
 
 export class DirectCompiler implements RegionCompiler {
+  readonly immediate = true;
   private readonly pages: number;
   private readonly done: CompiledBatch[] = [];
 

@@ -2,7 +2,8 @@
 // branches, calls and what follows calls within the same page and mode.
 
 import { AREA, BLOCK, OP } from '../isa/layout.ts';
-import { type BlockCopy, readBlock, targetOf, terminatorOf } from './op-record.ts';
+import type { BlockCopies } from './block-copies.ts';
+import { type BlockCopy, readEnd, targetOf, terminatorOf } from './op-record.ts';
 
 export interface BlockFinder {
   /** Address of the block for a physical address and mode key, or 0. */
@@ -32,9 +33,9 @@ export function compilable(key: number): boolean {
   return (key & 3) === 2 || ((key & 3) === 1 && (key & 4) !== 0);
 }
 
-export function discover(memory: Uint8Array, view: DataView, finder: BlockFinder, cpu: number, head: number, cutAfter?: number): FoundRegion {
+export function discover(copies: BlockCopies, view: DataView, finder: BlockFinder, cpu: number, head: number, cutAfter?: number): FoundRegion {
   const key = view.getUint32(head + BLOCK.KEY, true);
-  if (cutAfter !== undefined) return { key, blocks: [firstOps(memory, view, head, cutAfter)], targets: [] };
+  if (cutAfter !== undefined) return { key, blocks: [firstOps(copies, view, head, cutAfter)], targets: [] };
   const page = view.getUint32(head + BLOCK.PHYS, true) & ~0xfff;
   const blocks: BlockCopy[] = [];
   const queue = [head];
@@ -51,10 +52,10 @@ export function discover(memory: Uint8Array, view: DataView, finder: BlockFinder
   for (let i = 0; i < queue.length && blocks.length < MOST_BLOCKS && ops < MOST_OPS; i++) {
     const address = queue[i] as number;
     const count = view.getUint16(address + BLOCK.OPS, true);
-    const copy = { address, bytes: memory.slice(address, address + BLOCK.HEADER_BYTES + count * OP.BYTES) };
+    const copy = { address, bytes: copies.take(address, BLOCK.HEADER_BYTES + count * OP.BYTES) };
     blocks.push(copy);
     ops += count;
-    const block = readBlock(copy);
+    const block = readEnd(copy);
     const last = block.ops.at(-1);
     if (last === undefined) continue;
     const kind = terminatorOf(block);
@@ -84,9 +85,9 @@ function blocksOfPage(view: DataView, cpu: number, page: number, key: number): n
 }
 
 /** The beginning of a block as a block. */
-function firstOps(memory: Uint8Array, view: DataView, address: number, most: number): BlockCopy {
+function firstOps(copies: BlockCopies, view: DataView, address: number, most: number): BlockCopy {
   const count = Math.min(most, view.getUint16(address + BLOCK.OPS, true));
-  const bytes = memory.slice(address, address + BLOCK.HEADER_BYTES + count * OP.BYTES);
-  new DataView(bytes.buffer).setUint16(BLOCK.OPS, count, true);
+  const bytes = copies.take(address, BLOCK.HEADER_BYTES + count * OP.BYTES);
+  new DataView(bytes.buffer, bytes.byteOffset).setUint16(BLOCK.OPS, count, true);
   return { address, bytes };
 }

@@ -2,6 +2,7 @@
 // written. Runs on the vCPU's thread and never waits; compiling happens behind RegionCompiler.
 
 import { AREA, BLOCK, JIT_TARGET, offsetOf } from '../isa/layout.ts';
+import { BlockCopies } from './block-copies.ts';
 import { compilable, discover } from './discovery.ts';
 import { IMPORTS } from './region-code.ts';
 import type { IndirectTargets } from './region-graph.ts';
@@ -31,6 +32,8 @@ export interface CompiledBatch {
 /** Compiles regions, at once or on another thread. */
 export interface RegionCompiler {
   submit(request: RegionRequest): void;
+  /** False when what was submitted takes time: then only poll() looks for it. */
+  readonly immediate: boolean;
   /** A finished batch, undefined when there is none. */
   take(): CompiledBatch | undefined;
   dispose(): void;
@@ -85,6 +88,7 @@ export class JitEngine {
   private readonly options: JitOptions;
   private readonly bytes: Uint8Array;
   private readonly view: DataView;
+  private readonly copies: BlockCopies;
   private readonly imports: WebAssembly.Imports;
   private readonly freeIndices: number[] = [];
   private readonly pending = new Map<number, Region>();
@@ -103,6 +107,7 @@ export class JitEngine {
     const { buffer } = options.memory;
     this.bytes = new Uint8Array(buffer);
     this.view = new DataView(buffer);
+    this.copies = new BlockCopies(this.bytes);
     const tables = options.cpu + AREA.JIT + JIT_TARGET.COUNT * JIT_TARGET.ENTRY_BYTES;
     for (let i = TABLES - 1; i >= 0; i--) this.freeTables.push(tables + i * PAGE_BYTES);
     const env: Record<string, WebAssembly.ImportValue> = { memory: options.memory, table: options.exports.table };
@@ -121,7 +126,7 @@ export class JitEngine {
   private request(head: number): void {
     const { view } = this;
     if (!compilable(view.getUint32(head + BLOCK.KEY, true)) || this.postpone(head)) return;
-    const { key, blocks, targets } = discover(this.bytes, view, this.options.exports, this.options.cpu, head, this.options.mostInstructions?.());
+    const { key, blocks, targets } = discover(this.copies, view, this.options.exports, this.options.cpu, head, this.options.mostInstructions?.());
     const wide = (key & 3) === 2;
     const region: Region = { head, blocks: blocks.map((block) => block.address), generation: this.generation, index: 0, table: 0, dead: false };
     const id = this.nextId++;
@@ -133,7 +138,7 @@ export class JitEngine {
       this.options.exports.jitWatch(block);
     }
     this.options.compiler.submit({ id, setup: { cpu: this.options.cpu, wide, flatSegments: wide ? 0 : this.flatSegments() }, blocks, ...this.targetTable(region, targets) });
-    this.poll();
+    if (this.options.compiler.immediate) this.poll();
   }
 
   /**

@@ -96,6 +96,15 @@ export function readBlock(copy: BlockCopy): Block {
   return { address, start: view.getUint32(BLOCK.PHYS, true) & 0xfff, ops, end: ops.at(-1)?.end ?? 0 };
 }
 
+/** A block of which only the last instruction is read: enough to see where it goes. */
+export function readEnd(copy: BlockCopy): Block {
+  const { bytes, address } = copy;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const at = BLOCK.HEADER_BYTES + (view.getUint16(BLOCK.OPS, true) - 1) * OP.BYTES;
+  const last = at < BLOCK.HEADER_BYTES ? undefined : readOp(view, at, address + at);
+  return { address, start: view.getUint32(BLOCK.PHYS, true) & 0xfff, ops: last === undefined ? [] : [last], end: last?.end ?? 0 };
+}
+
 const sseNames: string[] = [];
 for (const [name, number] of Object.entries(SUB_NUMBERS['SSE'] ?? {})) sseNames[number] = name;
 

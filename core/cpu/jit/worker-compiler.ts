@@ -9,8 +9,11 @@ function warn(reason: string): void {
 }
 
 export class WorkerCompiler implements RegionCompiler {
+  readonly immediate = false;
   private readonly worker: Worker;
   private readonly port: MessagePort;
+  /** Requests since the last flush: one message for all of a slice of the run loop. */
+  private queue: RegionRequest[] = [];
   private outstanding = 0;
   private ended = false;
 
@@ -35,12 +38,21 @@ export class WorkerCompiler implements RegionCompiler {
   }
 
   submit(request: RegionRequest): void {
-    if (this.ended) return;
-    this.outstanding++;
-    this.port.postMessage(request);
+    if (!this.ended) this.queue.push(request);
+  }
+
+  private flush(): void {
+    const { queue } = this;
+    if (queue.length === 0) return;
+    this.queue = [];
+    this.outstanding += queue.length;
+    // Copies of blocks share a buffer; it goes to the other thread as it is.
+    const buffers = new Set(queue.flatMap(({ blocks }) => blocks.map(({ bytes }) => bytes.buffer as ArrayBuffer)));
+    this.port.postMessage(queue, [...buffers]);
   }
 
   take(): CompiledBatch | undefined {
+    this.flush();
     if (this.outstanding === 0) return undefined;
     const received = receiveMessageOnPort(this.port) as { readonly message: CompiledBatch } | undefined;
     if (received === undefined) return undefined;
