@@ -239,4 +239,5 @@ export const EVENTS = {
   FLAGS: 20,
 } as const;
 
-export const MP_STATE_RUNNABLE = 0;
+/** KVM_SET_MP_STATE, with the kernel's local APICs. */
+export const MP_STATE = { RUNNABLE: 0, UNINITIALIZED: 1, INIT_RECEIVED: 2, HALTED: 3 } as const;

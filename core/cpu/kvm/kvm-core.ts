@@ -6,10 +6,9 @@ import { NestboxError } from '../../base/errors.ts';
 import type { CpuState, VcpuOptions } from '../contract.ts';
 import { EVENTS, EXIT_REASON, KVM, RUN } from './ioctl.ts';
 import { KvmState, type Refusal } from './kvm-state.ts';
-import type { KvmVm } from './kvm-vm.ts';
 import { ERRNO } from './libc.ts';
 import type { SliceTimer } from './slice-timer.ts';
-import { AT, VcpuFile } from './vcpu-file.ts';
+import { AT, VcpuFile, type VcpuMaker } from './vcpu-file.ts';
 
 /**
  * - `slice`: the time is used up
@@ -21,6 +20,8 @@ export type CoreExit = 'slice' | 'yield' | 'halted' | 'shutdown' | 'debug' | 'un
 export interface KvmCoreOptions extends Pick<VcpuOptions, 'index' | 'io' | 'interrupts' | 'msrs'> {
   /** Monotonic host milliseconds with fractions. */
   readonly readHostMs: () => number;
+  /** Another thread wants this vCPU to stop; asked before each entry into the guest. */
+  readonly mustStop?: () => boolean;
 }
 
 type Piece = 1 | 2 | 4;
@@ -28,7 +29,6 @@ type Piece = 1 | 2 | 4;
 export class KvmCore {
   readonly file: VcpuFile;
   readonly state: KvmState;
-  private readonly vm: KvmVm;
   private readonly timer: SliceTimer;
   private readonly options: KvmCoreOptions;
   private readonly msrOut = new Uint32Array(2);
@@ -48,8 +48,7 @@ export class KvmCore {
   detail = '';
   readonly exits: Record<string, number> = { kvmPort: 0, kvmMmio: 0, kvmMsr: 0, kvmHalt: 0, kvmWindow: 0, kvmInterrupted: 0, kvmRuns: 0 };
 
-  constructor(vm: KvmVm, timer: SliceTimer, options: KvmCoreOptions, mapInside = true) {
-    this.vm = vm;
+  constructor(vm: VcpuMaker, timer: SliceTimer, options: KvmCoreOptions, mapInside = true) {
     this.timer = timer;
     this.options = options;
     this.file = new VcpuFile(vm, options.index, mapInside);
@@ -65,7 +64,7 @@ export class KvmCore {
     timer.arm(nanoseconds);
     try {
       for (;;) {
-        if (this.yieldWanted) {
+        if (this.yieldWanted || options.mustStop?.() === true) {
           this.yieldWanted = false;
           const exit = this.finish();
           return exit === 'slice' ? 'yield' : exit;

@@ -6,6 +6,7 @@ import type { PhysicalMemory } from '../../memory/physical-memory.ts';
 import { Exchange } from './exchange.ts';
 import { KVM, MEM_LOG_DIRTY_PAGES, MEM_READONLY, MSR_EXIT_FILTER, MSR_EXIT_INVALID, MSR_EXIT_UNKNOWN, SIZE, capabilityId } from './ioctl.ts';
 import type { KvmDevice } from './kvm-device.ts';
+import { type IrqchipKind, KernelIrqchip } from './kernel-irqchip.ts';
 import { type MemoryRegion, regionsOf } from './memory-regions.ts';
 
 const PAGE_BYTES = 4096;
@@ -29,6 +30,9 @@ export const PLATFORM_MSR_RANGES: readonly (readonly [first: number, count: numb
   [0x4b56_4d00, 8],
 ];
 
+/** Those of a local APIC that the kernel runs. */
+const APIC_MSRS: readonly number[] = [0x1b, 0x6e0];
+
 interface Slot extends MemoryRegion {
   readonly id: number;
   readonly logged: boolean;
@@ -45,9 +49,14 @@ export class KvmVm implements Disposable {
   private nextId = 0;
   private logRam: boolean;
   private closed = false;
+  /** Undefined: all interrupt controllers are ours. */
+  readonly irqchip: KernelIrqchip | undefined;
 
-  /** @param logRam log writes to RAM from the start; writes to video memory are always logged */
-  constructor(device: KvmDevice, memory: PhysicalMemory, logRam: boolean) {
+  /**
+   * @param logRam log writes to RAM from the start; writes to video memory are always logged
+   * @param irqchip interrupt controllers that the kernel runs
+   */
+  constructor(device: KvmDevice, memory: PhysicalMemory, logRam: boolean, irqchip?: IrqchipKind) {
     this.device = device;
     this.memory = memory;
     this.logRam = logRam;
@@ -59,6 +68,7 @@ export class KvmVm implements Disposable {
       this.call(KVM.SET_TSS_ADDR, TSS_ADDRESS, 'set TSS address', true);
       this.exchange.set64(REGION_AT, IDENTITY_MAP_ADDRESS);
       this.call(KVM.SET_IDENTITY_MAP_ADDR, this.exchange.address + REGION_AT, 'set identity map', true);
+      if (irqchip !== undefined) this.irqchip = new KernelIrqchip(device, this.descriptor, irqchip);
       this.routeMsrs();
       this.updateMap();
     } catch (error) {
@@ -83,8 +93,9 @@ export class KvmVm implements Disposable {
     this.call(KVM.ENABLE_CAP, exchange.address + ENABLE_CAP_AT, 'route MSRs');
     // Bits of the bitmaps are 0: both directions are denied, which means an exit.
     exchange.clear(FILTER_AT, SIZE.MSR_FILTER);
-    exchange.clear(FILTER_BITMAP_AT, PLATFORM_MSR_RANGES.length * 8);
-    PLATFORM_MSR_RANGES.forEach(([first, count], i) => {
+    const ranges = PLATFORM_MSR_RANGES.filter(([first]) => this.irqchip === undefined || !APIC_MSRS.includes(first));
+    exchange.clear(FILTER_BITMAP_AT, ranges.length * 8);
+    ranges.forEach(([first, count], i) => {
       const at = FILTER_AT + 8 + i * SIZE.MSR_FILTER_RANGE;
       exchange.view.setUint32(at, 3, true);
       exchange.view.setUint32(at + 4, count, true);

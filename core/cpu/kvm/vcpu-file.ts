@@ -5,8 +5,7 @@
 import type { Disposable } from '../../base/disposable.ts';
 import { NestboxError } from '../../base/errors.ts';
 import { Exchange } from './exchange.ts';
-import { KVM, RUN } from './ioctl.ts';
-import type { KvmVm } from './kvm-vm.ts';
+import { type CapabilityName, KVM, RUN } from './ioctl.ts';
 import { ERRNO, type Libc, MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, MAP_SHARED, PROT_READ_WRITE } from './libc.ts';
 
 /** Where each structure lies in the exchange memory. */
@@ -31,6 +30,13 @@ const RUN_BYTES_MAX = 0x4000;
 const EXCHANGE_BYTES = 0x10000;
 const PAGE_BYTES = 4096;
 
+/** What a vCPU needs of its VM; a vCPU's own thread has no more than this. */
+export interface VcpuMaker {
+  readonly device: { readonly libc: Libc; readonly runPageBytes: number; check(name: CapabilityName): number };
+  /** @returns its file descriptor. @throws NestboxError */
+  createVcpu(index: number): number;
+}
+
 export class VcpuFile implements Disposable {
   readonly exchange: Exchange;
   readonly view: DataView;
@@ -42,7 +48,7 @@ export class VcpuFile implements Disposable {
   private closed = false;
 
   /** @param mapInside false forces the copying way, for tests */
-  constructor(vm: KvmVm, index: number, mapInside = true) {
+  constructor(vm: VcpuMaker, index: number, mapInside = true) {
     this.libc = vm.device.libc;
     this.exchange = new Exchange(this.libc, EXCHANGE_BYTES);
     this.view = this.exchange.view;
