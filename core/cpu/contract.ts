@@ -31,6 +31,8 @@ export interface VcpuMsrs {
 export interface VcpuClock {
   /** TSC ticks since power-on, an integer below 2^53. */
   readTsc(): number;
+  /** The engine's counter stands at `ticks` now: one that cannot be set, or drifts against virtual time. */
+  counterIs?(ticks: number): void;
 }
 
 export interface VcpuOptions {

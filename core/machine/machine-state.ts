@@ -32,6 +32,7 @@ const fieldsShape = {
   version: z.literal(1),
   configuration: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
   timeNs: z.int().min(0),
+  tscOffset: z.int().exactOptional(),
   random: z.tuple([word, word, word, word]),
   cpus: z.array(z.unknown()).length(1),
   devices: z.record(z.string(), z.strictObject({ version: z.int().min(0), fields: z.record(z.string(), z.unknown()) })),
@@ -68,6 +69,7 @@ export async function saveMachineFields(parts: StateParts): Promise<MachineField
     version: 1,
     configuration: configurationOf(parts),
     timeNs: parts.time.nowNs(),
+    ...(parts.tsc.offset === 0 ? {} : { tscOffset: parts.tsc.offset }),
     random: parts.random.state,
     cpus: [parts.vcpu.getState()],
     devices: Object.fromEntries(parts.devices.map((device) => [device.id, device.save()])),
@@ -111,18 +113,19 @@ export async function loadMachineFields(parts: StateParts, input: unknown): Prom
   }
   const before = await saveMachineFields(parts);
   try {
-    apply(parts, state.timeNs, state.cpus[0] as CpuState, state.devices as Record<string, DeviceState>);
+    apply(parts, state, state.cpus[0] as CpuState, state.devices as Record<string, DeviceState>);
   } catch (error) {
-    apply(parts, before.timeNs, before.cpus[0] as CpuState, before.devices as Record<string, DeviceState>);
+    apply(parts, before, before.cpus[0] as CpuState, before.devices as Record<string, DeviceState>);
     throw error;
   }
   parts.random.state = state.random;
 }
 
-function apply(parts: StateParts, timeNs: number, cpu: CpuState, devices: Readonly<Record<string, DeviceState>>): void {
+function apply(parts: StateParts, { timeNs, tscOffset }: { readonly timeNs: number; readonly tscOffset?: number }, cpu: CpuState, devices: Readonly<Record<string, DeviceState>>): void {
   parts.vcpu.setState(cpu);
   parts.time.restore(timeNs);
   parts.tsc.hz = cpu.identity?.tscHz ?? TSC_HZ;
+  parts.tsc.offset = tscOffset ?? 0;
   for (const device of parts.devices) {
     const state = devices[device.id];
     if (state !== undefined) device.load(state);

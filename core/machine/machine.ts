@@ -11,6 +11,8 @@ export interface MachineFields {
   readonly version: 1;
   readonly configuration: Readonly<Record<string, string | number | boolean>>;
   readonly timeNs: number;
+  /** Ticks that the time-stamp counter is ahead of `timeNs`; absent = 0. */
+  readonly tscOffset?: number;
   readonly random: readonly [number, number, number, number];
   readonly cpus: readonly unknown[];
   readonly devices: Readonly<Record<string, unknown>>;

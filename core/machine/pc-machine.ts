@@ -191,7 +191,7 @@ class PcMachine implements Machine {
         read: (index, out) => this.board.localApic.readMsr(index, out),
         write: (index, low, high) => this.board.localApic.writeMsr(index, low, high),
       },
-      clock: { readTsc: () => this.tsc.now() },
+      clock: { readTsc: () => this.tsc.now(), counterIs: (ticks) => this.tsc.set(ticks) },
       random32: () => this.random.next32(),
       onFerr: ferrLine(this.board),
     });

@@ -9,6 +9,8 @@ export const TSC_HZ = 1_000_000_000;
 export class TscClock {
   private readonly time: TimeSource;
   hz: number;
+  /** Ticks that the counter is ahead of virtual time: engines with a counter of their own move it. */
+  offset = 0;
 
   constructor(time: TimeSource, hz: number) {
     this.time = time;
@@ -17,11 +19,21 @@ export class TscClock {
 
   /** Ticks since power-on. */
   now(): number {
+    return this.nominal() + this.offset;
+  }
+
+  private nominal(): number {
     return this.hz === TSC_HZ ? this.time.nowNs() : Math.floor(this.time.nowNs() * (this.hz / 1e9));
+  }
+
+  /** The counter stands at `ticks` now. */
+  set(ticks: number): void {
+    this.offset = Math.floor(ticks) - this.nominal();
   }
 
   /** Virtual nanoseconds at which the counter reaches a value. */
   toNs(ticks: number): number {
-    return this.hz === TSC_HZ ? ticks : Math.ceil(ticks / (this.hz / 1e9));
+    const counted = ticks - this.offset;
+    return this.hz === TSC_HZ ? counted : Math.ceil(counted / (this.hz / 1e9));
   }
 }

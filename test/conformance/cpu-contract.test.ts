@@ -8,6 +8,8 @@ import { TO_LONG, TO_PROTECTED } from './programs.ts';
 import { DEVICE_BASE, ORIGIN, ROM_BASE, Rig, VRAM_BASE, hostProbe } from './rig.ts';
 
 const suites = await engineSuites();
+/** Seconds by which two readings of one clock may differ. */
+const SLACK = 0.002;
 
 describe.each(suites)('CPU contract: $title', ({ engine, skip, runsOnKvm }) => {
   const rigs: Rig[] = [];
@@ -294,6 +296,46 @@ describe.each(suites)('CPU contract: $title', ({ engine, skip, runsOnKvm }) => {
     expect(rig.gpr(5)).toBe(0xfee0_0900n);
     expect(rig.msrs.get(0x1b)?.[0]).toBe(0xfee0_0800);
     expect(rig.ram.getUint8(0x603)).toBe(1);
+  });
+
+  test('counts time stamps in virtual time: they go on with it and stand still with it', async () => {
+    const rig = await make();
+    rig.load(`
+      again: rdtsc
+      mov [0x500], eax
+      mov [0x504], edx
+      DONE
+      jmp again`);
+    // The clock that timers go by, and the counter that the guest sees, are one.
+    const stamp = (): number => {
+      const before = rig.readTsc();
+      rig.runToDone();
+      const value = rig.ram.getUint32(0x504, true) * 2 ** 32 + rig.ram.getUint32(0x500, true);
+      const late = rig.readTsc() - value;
+      expect(late).toBeGreaterThanOrEqual(-SLACK * rig.tscHz);
+      if (started) expect(value - before).toBeGreaterThanOrEqual(-SLACK * rig.tscHz);
+      started = true;
+      return value;
+    };
+    let started = false;
+    const wait = (ms: number): number => {
+      const start = performance.now();
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+      return performance.now() - start;
+    };
+    const first = stamp();
+    const passed = wait(200);
+    const second = stamp();
+    expect(second - first).toBeGreaterThanOrEqual((passed / 1000 - SLACK) * rig.tscHz);
+    // Stands still for less than a second, which KVM would take for an attempt at synchronising processors.
+    const before = rig.readTsc();
+    const beforeMs = performance.now();
+    const stood = wait(600);
+    rig.stoodStillMs += stood;
+    const third = stamp();
+    expect(third).toBeGreaterThan(second);
+    const virtualMs = performance.now() - beforeMs - stood;
+    if (engine === 'software' || hostProbe().setsTsc) expect(third - before).toBeLessThan((virtualMs / 1000 + SLACK) * rig.tscHz);
   });
 
   test('comes back from endless loops, at once when asked to', async () => {

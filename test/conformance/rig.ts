@@ -76,11 +76,16 @@ export class Rig {
   readonly msrs = new Map<number, readonly [number, number]>();
   onAccess: ((access: Access) => void) | undefined;
   cr8 = 0;
+  /** Milliseconds that the machine stood still: virtual time is host time less these. */
+  stoodStillMs = 0;
+  /** Ticks a second of the time-stamp counter. */
+  readonly tscHz: number;
   private vectors: number[] = [];
   private done = false;
 
-  private constructor(engine: EngineName, make: (rig: Rig, wasm: WebAssembly.Memory, memory: PhysicalMemory, options: VcpuOptions) => Vcpu) {
+  private constructor(engine: EngineName, tscHz: number, make: (rig: Rig, wasm: WebAssembly.Memory, memory: PhysicalMemory, options: VcpuOptions) => Vcpu) {
     this.engine = engine;
+    this.tscHz = tscHz;
     const layout = layOutMemory({ ramBytes: 4 << 20, romBytes: 65536, vramBytes: 1 << 20, vcpus: 1 });
     const pages = layout.totalBytes / 65536;
     const wasm = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
@@ -130,7 +135,7 @@ export class Rig {
           return true;
         },
       },
-      clock: { readTsc: () => Math.floor(readHostMs() * 1e6) },
+      clock: { readTsc: () => this.readTsc(), counterIs: (ticks) => (this.tscOffset = Math.floor(ticks - this.nominalTsc())) },
       random32: () => 4,
     });
     memory.addListener({
@@ -144,14 +149,14 @@ export class Rig {
 
   static async create(engine: EngineName, options: RigOptions = {}): Promise<Rig> {
     if (engine === 'software') {
-      return new Rig(engine, (_rig, wasm, memory, own) =>
+      return new Rig(engine, TSC_HZ, (_rig, wasm, memory, own) =>
         createSoftwareVcpu(wasm, memory, { ...own, jit: false, tscHz: TSC_HZ, processorCount: 1, ...(options.features === undefined ? {} : { features: options.features }) }),
       );
     }
     const device = await openKvm();
     const known = hostProbe();
     const features = options.features ?? kvmFeatures(DEFAULT_FEATURES, device.supportedCpuid(), known.tscHz === TSC_HZ);
-    return new Rig(engine, (_rig, wasm, memory, own) =>
+    return new Rig(engine, known.tscHz, (rig, wasm, memory, own) =>
       createKvmVcpu({
         ...own,
         device,
@@ -164,10 +169,24 @@ export class Rig {
         tolerated: toleratedFeatures(features, isFullKvm(known) ? [] : hostProcessorFlags()),
         log: silent,
         readHostMs,
-        readNs: () => Math.floor(readHostMs() * 1e6),
+        readNs: () => rig.readNs(),
         createSoftware: (inner) => createSoftwareVcpu(wasm, memory, { ...inner, jit: false, tscHz: known.tscHz, processorCount: 1, features }),
       }),
     );
+  }
+
+  readNs(): number {
+    return Math.floor((readHostMs() - this.stoodStillMs) * 1e6);
+  }
+
+  private tscOffset = 0;
+
+  private nominalTsc(): number {
+    return Math.floor(this.readNs() * (this.tscHz / 1e9));
+  }
+
+  readTsc(): number {
+    return this.nominalTsc() + this.tscOffset;
   }
 
   get ram(): DataView {

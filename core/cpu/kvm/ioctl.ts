@@ -47,6 +47,7 @@ export const SIZE = {
   ROUTING_HEADER: 8,
   ROUTING_ENTRY: 48,
   CLOCK: 48,
+  DEVICE_ATTR: 24,
 } as const;
 
 export const KVM = {
@@ -101,6 +102,8 @@ export const KVM = {
   GET_XCRS: ior(0xa6, SIZE.XCRS),
   SET_XCRS: iow(0xa7, SIZE.XCRS),
   SET_MSR_FILTER: iow(0xc6, SIZE.MSR_FILTER),
+  SET_DEVICE_ATTR: iow(0xe1, SIZE.DEVICE_ATTR),
+  GET_DEVICE_ATTR: iow(0xe2, SIZE.DEVICE_ATTR),
 } as const;
 
 export const API_VERSION = 12;

@@ -10,7 +10,7 @@ import { kvmFeatures, setCpuid } from './kvm-cpuid.ts';
 import { KvmCore } from './kvm-core.ts';
 import type { KvmDevice } from './kvm-device.ts';
 import { KvmVm } from './kvm-vm.ts';
-import { LONG_TRIAL, MODE_TITLES, SHORT_TRIAL, TRIAL_CODE_ADDRESS, TRIAL_MEMORY_BYTES, TRIAL_MODES, TRIAL_PORT, TRIAL_VALUE, type TrialMode, trialOf, writeTrialTables } from './mode-trials.ts';
+import { LONG_TRIAL, MIDDLE_TRIAL, MODE_TITLES, SHORT_TRIAL, TRIAL_CODE_ADDRESS, TRIAL_MEMORY_BYTES, TRIAL_MODES, TRIAL_PORT, TRIAL_VALUE, type TrialMode, trialOf, writeTrialTables } from './mode-trials.ts';
 import { SliceTimer } from './slice-timer.ts';
 
 /** `native`: on the processor; `emulated`: interpreted by the kernel, slower than our own engine; `missing`: fails. */
@@ -18,7 +18,7 @@ export type ModeSupport = 'native' | 'emulated' | 'missing';
 
 export interface ModeResult {
   readonly support: ModeSupport;
-  /** Millions of instructions a second in a short loop, the exit at its end included. */
+  /** Millions of instructions a second in a short loop, without the exit at its end. */
   readonly mips: number;
   readonly detail?: string;
 }
@@ -29,6 +29,8 @@ export interface KvmProbe {
   readonly exitMicroseconds: number;
   /** Ticks a second of a guest's TSC: one a nanosecond where KVM can scale it, else the processor's own rate. */
   readonly tscHz: number;
+  /** False: guests see the host's counter, wherever it stands. */
+  readonly setsTsc: boolean;
 }
 
 /** In words, or an empty string when every mode runs on the processor. */
@@ -48,6 +50,7 @@ const TRIES = 3;
 const TRIAL_NS = 50e6;
 const EXIT_ROUNDS = 200;
 const TSC_HZ = 1e9;
+const TSC_TRIAL = 5e12;
 
 /**
  * @param stopAtFirstGap one mode that does not run on the processor is enough to know; the others are then called missing
@@ -84,22 +87,30 @@ export function probeKvm(device: KvmDevice, readHostMs: () => number, stopAtFirs
     const scales = device.check('tsc-control') > 0 && core.file.callPlain(KVM.SET_TSC_KHZ, TSC_HZ / 1000) >= 0;
     const khz = core.file.callPlain(KVM.GET_TSC_KHZ);
     const tscHz = scales || khz <= 0 ? TSC_HZ : khz * 1000;
+    const setsTsc = core.state.writeTsc(TSC_TRIAL) && core.state.writeTsc(TSC_TRIAL * 3);
     writeTrialTables(memory.ram);
     const reset = core.getState(0);
     const attempt = (mode: TrialMode): ModeResult => {
-      const once = (iterations: number): ModeResult => {
+      const once = (iterations: number): Trial => {
         seen = 0;
         return tryMode(core, memory, reset, mode, iterations, readHostMs, () => seen);
       };
-      let best = once(SHORT_TRIAL);
+      let short = once(SHORT_TRIAL);
       // A busy host may not give the trial any time at all.
-      for (let i = 0; i < PATIENCE && best.detail === NO_PROGRESS; i++) best = once(SHORT_TRIAL);
-      // The exit at the end weighs heavily in a short loop: what is not plainly slow gets a long one.
-      for (let i = 1; i < TRIES && best.support !== 'missing' && best.mips < NATIVE_MIPS * 10; i++) {
-        const again = once(best.mips > PLAINLY_SLOW_MIPS ? LONG_TRIAL : SHORT_TRIAL);
-        if (again.mips > best.mips) best = again;
+      for (let i = 0; i < PATIENCE && short.detail === NO_PROGRESS; i++) short = once(SHORT_TRIAL);
+      if (short.detail !== undefined) return { support: 'missing', mips: 0, detail: short.detail };
+      // The difference of two lengths leaves out the entry and the exit, which may cost far more than the loop.
+      let shortMs = short.ms;
+      let best = 0;
+      for (let i = 0, length = MIDDLE_TRIAL; i < TRIES && best < NATIVE_MIPS * 10; i++) {
+        const long = once(length);
+        if (long.detail !== undefined) continue;
+        shortMs = Math.min(shortMs, once(SHORT_TRIAL).ms || shortMs);
+        best = Math.max(best, ((length - SHORT_TRIAL) * 2) / Math.max(long.ms - shortMs, long.ms / 20) / 1000);
+        // What is not plainly slow gets a long loop: measured against noise of the host.
+        if (best > PLAINLY_SLOW_MIPS) length = LONG_TRIAL;
       }
-      return best;
+      return { support: best >= NATIVE_MIPS ? 'native' : 'emulated', mips: Math.round(best * 10) / 10 };
     };
     const modes: Partial<Record<TrialMode, ModeResult>> = {};
     let gap = false;
@@ -114,7 +125,7 @@ export function probeKvm(device: KvmDevice, readHostMs: () => number, stopAtFirs
     const start = readHostMs();
     core.run(TRIAL_NS);
     const exitMicroseconds = ((readHostMs() - start) * 1000) / Math.max(1, EXIT_ROUNDS - rounds);
-    return { modes: modes as Record<TrialMode, ModeResult>, exitMicroseconds, tscHz };
+    return { modes: modes as Record<TrialMode, ModeResult>, exitMicroseconds, tscHz, setsTsc };
   } finally {
     core.dispose();
     vm.dispose();
@@ -122,18 +133,20 @@ export function probeKvm(device: KvmDevice, readHostMs: () => number, stopAtFirs
   }
 }
 
-function tryMode(core: KvmCore, memory: PhysicalMemory, reset: CpuState, mode: TrialMode, iterations: number, readHostMs: () => number, seen: () => number): ModeResult {
+interface Trial {
+  readonly ms: number;
+  /** Why it came to nothing. */
+  readonly detail?: string;
+}
+
+function tryMode(core: KvmCore, memory: PhysicalMemory, reset: CpuState, mode: TrialMode, iterations: number, readHostMs: () => number, seen: () => number): Trial {
   const trial = trialOf(mode, reset, iterations);
   memory.ram.set(trial.code, TRIAL_CODE_ADDRESS);
   const refused = core.setState(trial.state);
-  if (refused !== undefined) return { support: 'missing', mips: 0, detail: `KVM refuses its ${refused}` };
+  if (refused !== undefined) return { ms: 0, detail: `KVM refuses its ${refused}` };
   const start = readHostMs();
   const exit = core.run(TRIAL_NS);
   const ms = Math.max(readHostMs() - start, 1e-6);
-  if (seen() !== TRIAL_VALUE) {
-    const detail = exit === 'shutdown' ? 'the guest shuts down in it' : exit === 'unsupported' ? core.detail : NO_PROGRESS;
-    return { support: 'missing', mips: 0, detail };
-  }
-  const mips = (iterations * 2) / ms / 1000;
-  return { support: mips >= NATIVE_MIPS ? 'native' : 'emulated', mips: Math.round(mips * 10) / 10 };
+  if (seen() === TRIAL_VALUE) return { ms };
+  return { ms, detail: exit === 'shutdown' ? 'the guest shuts down in it' : exit === 'unsupported' ? core.detail : NO_PROGRESS };
 }

@@ -19,6 +19,8 @@ const ACCESS_G = 0x8000;
 const ACCESS_ACCESSED = 1;
 const MSR_TSC = 0x10;
 const MSR_TSC_ADJUST = 0x3b;
+/** Ticks of half a second or so: a counter that was set is nearer. */
+const TSC_NEAR = 1_000_000_000n;
 const FXSAVE_BYTES = 512;
 /** Behind the XMM registers nothing is defined. */
 const FXSAVE_USED = 416;
@@ -73,9 +75,29 @@ export class KvmState {
     return Number((this.readMsr(MSR_TSC) ?? 0n) - this.tscAdjust());
   }
 
-  writeTsc(ticks: number): void {
-    const adjust = this.tscAdjust();
-    this.writeMsr(MSR_TSC, BigInt.asUintN(64, BigInt(Math.max(0, Math.floor(ticks))) + adjust));
+  /** @returns false when this KVM does not let the counter be moved: its guests see the host's own */
+  writeTsc(ticks: number): boolean {
+    const wanted = BigInt.asUintN(64, BigInt(Math.max(0, Math.floor(ticks))) + this.tscAdjust());
+    // KVM takes a value near its own for an attempt at synchronising processors and leaves the counter as it is, up to a
+    // second off; the offset it takes to the tick.
+    const { view } = this.file;
+    if (this.tscAttribute(KVM.GET_DEVICE_ATTR)) {
+      const now = this.readMsr(MSR_TSC) ?? 0n;
+      view.setBigInt64(AT.ATTR_VALUE, BigInt.asIntN(64, view.getBigInt64(AT.ATTR_VALUE, true) + wanted - now), true);
+      this.tscAttribute(KVM.SET_DEVICE_ATTR);
+    } else this.writeMsr(MSR_TSC, wanted);
+    const now = this.readMsr(MSR_TSC) ?? 0n;
+    const off = now - wanted;
+    return off > -TSC_NEAR && off < TSC_NEAR;
+  }
+
+  /** Reads or writes KVM_VCPU_TSC_OFFSET, Linux 5.16 and newer. */
+  private tscAttribute(request: number): boolean {
+    const { exchange } = this.file;
+    // Group KVM_VCPU_TSC_CTRL and attribute KVM_VCPU_TSC_OFFSET are both 0.
+    exchange.clear(AT.DEVICE_ATTR, SIZE.DEVICE_ATTR);
+    exchange.set64(AT.DEVICE_ATTR + 16, exchange.address + AT.ATTR_VALUE);
+    return this.file.tryCall(request, AT.DEVICE_ATTR) >= 0;
   }
 
   private tscAdjust(): bigint {

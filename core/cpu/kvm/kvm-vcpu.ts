@@ -28,6 +28,10 @@ const LONGEST_SLICE_NS = 20e6;
 const WATCHED_SLICE_NS = 200_000;
 /** Differences between virtual and host time beyond this mean that the machine stood still. */
 const CLOCK_JUMP_NS = 2000;
+/** Instructions after which an interrupt that is still held back is looked at again. */
+const BRIEF_STAY = 200;
+/** How often KVM's counter is compared with virtual time. */
+const COMPARE_MS = 1000;
 const CR0_PG = 0x8000_0000n;
 
 export interface KvmVcpuOptions extends VcpuOptions {
@@ -78,7 +82,9 @@ class KvmVcpu implements Vcpu {
   private initWanted = false;
   private startupVector = -1;
   private pendingVector = -1;
-  private tscOffset = 0;
+  private comparedMs = 0;
+  /** The interpreter only delivers an interrupt. */
+  private briefStay = false;
   private lastNs = Number.NaN;
   private lastHostMs = 0;
   private debug: DebugSettings | undefined;
@@ -97,7 +103,7 @@ class KvmVcpu implements Vcpu {
       io: options.io,
       msrs: options.msrs,
       random32: options.random32,
-      clock: { readTsc: () => options.clock.readTsc() + this.tscOffset },
+      clock: options.clock,
       interrupts: {
         acknowledge: () => this.acknowledge(),
         readCr8: () => options.interrupts.readCr8(),
@@ -139,8 +145,8 @@ class KvmVcpu implements Vcpu {
 
   run(maxInstructions: number): RunExit {
     if (this.inKvm && !this.mayUseKvm()) this.toSoftware('debugging, A20 or INIT');
-    if (!this.inKvm && this.software.instructionCount() - this.softwareSince >= this.backOff.instructions) this.toKvm();
-    if (!this.inKvm) return this.software.run(maxInstructions);
+    if (!this.inKvm && (this.briefStay || this.software.instructionCount() - this.softwareSince >= this.backOff.instructions)) this.toKvm();
+    if (!this.inKvm) return this.software.run(this.briefStay ? Math.min(maxInstructions, BRIEF_STAY) : maxInstructions);
     return this.runKvm(maxInstructions);
   }
 
@@ -202,15 +208,27 @@ class KvmVcpu implements Vcpu {
     }
   }
 
-  /** While the machine stood still, the processor's counter went on: put it back. */
+  /** While the machine stood still, the processor's counter went on: put it back. It also drifts against other clocks. */
   private followClock(): void {
     const { options } = this;
     const ns = options.readNs();
     const hostMs = options.readHostMs();
     const jump = Math.abs(ns - this.lastNs - (hostMs - this.lastHostMs) * 1e6);
-    if (!(jump > CLOCK_JUMP_NS) && !Number.isNaN(this.lastNs)) return;
-    this.tscOffset = 0;
-    this.core.state.writeTsc(options.clock.readTsc());
+    if (jump > CLOCK_JUMP_NS || Number.isNaN(this.lastNs)) this.setCounter();
+    else if (hostMs - this.comparedMs > COMPARE_MS) this.compareCounter();
+  }
+
+  /** Gives KVM's counter the guest's value. */
+  private setCounter(): void {
+    if (this.options.probe.setsTsc) this.core.state.writeTsc(this.options.clock.readTsc());
+    this.compareCounter();
+  }
+
+  /** Timers and the interpreter go by what the guest sees. */
+  private compareCounter(): void {
+    const { clock } = this.options;
+    clock.counterIs?.(this.core.state.readTsc());
+    this.comparedMs = this.options.readHostMs();
   }
 
   /** @param brief do not lengthen the stay with the interpreter */
@@ -219,15 +237,18 @@ class KvmVcpu implements Vcpu {
     const state = core.getState(this.kvmCount);
     this.vm.collectDirty();
     if (!this.vm.logsRam) options.memory.markAllRamDirty();
-    this.tscOffset = core.state.readTsc() - options.clock.readTsc();
+    this.compareCounter();
     this.inKvm = false;
     this.handOffs++;
     this.reasons.set(reason, (this.reasons.get(reason) ?? 0) + 1);
     this.software.setState(state, { handOff: true });
     this.software.setInterruptRequest(this.interruptLevel);
     this.softwareSince = this.software.instructionCount();
-    if (!brief) this.backOff.handedOff(this.stretchNs);
-    this.stretchNs = 0;
+    this.briefStay = brief;
+    if (!brief) {
+      this.backOff.handedOff(this.stretchNs);
+      this.stretchNs = 0;
+    }
     this.passOn();
     if (options.log.enabled('debug')) options.log.log('debug', `KVM hands over: ${reason}`, { rip: state.rip.toString(16), cs: state.segments.cs.selector.toString(16) });
   }
@@ -247,8 +268,10 @@ class KvmVcpu implements Vcpu {
     const { options, core, software } = this;
     if (!this.mayUseKvm() || !belongsToKvm(options.probe, options.policy, modeOfSoftware(this.file))) {
       this.wantsSoftware = false;
+      this.briefStay &&= this.pendingVector >= 0;
       return;
     }
+    this.briefStay = false;
     const state = software.getState();
     // KVM has no way to say these: the interpreter goes on until they are over.
     if (state.activity === 'wait-for-sipi' || state.activity === 'shutdown' || state.pendingDebug !== undefined) return;
@@ -259,7 +282,7 @@ class KvmVcpu implements Vcpu {
       this.softwareSince = software.instructionCount();
       return;
     }
-    core.state.writeTsc(options.clock.readTsc() + this.tscOffset);
+    this.setCounter();
     this.interpreted += software.instructionCount() - this.softwareSince;
     // The interpreter may have changed page tables that KVM holds copies of.
     if ((state.cr0 & CR0_PG) !== 0n) this.vm.forgetTranslations();
@@ -330,6 +353,7 @@ class KvmVcpu implements Vcpu {
     this.initWanted = false;
     this.startupVector = -1;
     this.backOff.reset();
+    this.briefStay = false;
     this.software.reset();
     this.software.setInterruptRequest(this.interruptLevel);
     this.softwareSince = this.software.instructionCount();
@@ -349,9 +373,9 @@ class KvmVcpu implements Vcpu {
     this.pendingVector = -1;
     this.core.nmiWanted = false;
     this.backOff.reset();
+    this.briefStay = false;
     this.softwareSince = this.software.instructionCount();
     this.lastNs = Number.NaN;
-    this.tscOffset = 0;
     const { identity } = state;
     if (identity !== undefined && (featureKey(identity.features) !== this.features || identity.tscHz !== this.tscHz)) {
       this.tscHz = identity.tscHz;

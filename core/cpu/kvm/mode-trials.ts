@@ -22,7 +22,8 @@ export const TRIAL_MEMORY_BYTES = 0x20_0000;
 export const TRIAL_PORT = 0x80;
 export const TRIAL_VALUE = 0x5a;
 /** Iterations of the loop, two instructions each: enough to tell an interpreter, and to measure a processor. */
-export const SHORT_TRIAL = 2000;
+export const SHORT_TRIAL = 1000;
+export const MIDDLE_TRIAL = 4000;
 export const LONG_TRIAL = 60_000;
 const CODE = 0x7c00;
 const STACK = 0x7000;

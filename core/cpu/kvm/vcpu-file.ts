@@ -22,6 +22,8 @@ export const AT = {
   SIGNAL_MASK: 0x46d0,
   XCRS: 0x4700,
   LAPIC: 0x4a00,
+  DEVICE_ATTR: 0x4e00,
+  ATTR_VALUE: 0x4e20,
   MSRS: 0x5000,
   CPUID: 0x8000,
   XSAVE: 0xc000,
