@@ -49,6 +49,40 @@ describe('TimerQueue', () => {
     expect(count).toBe(50);
   });
 
+  it('has time stand still while timers run', () => {
+    let hostNs = 0;
+    const queue = new TimerQueue(() => (hostNs += 1000));
+    const seen: number[] = [];
+    const timer = queue.createTimer('t', () => seen.push(queue.nowNs(), queue.nowNs()));
+    timer.arm(500);
+    queue.runDue(queue.nowNs());
+    expect(seen).toEqual([1000, 1000]);
+    expect(queue.nowNs()).toBe(2000);
+    const failing = queue.createTimer('failing', () => {
+      throw new Error('device');
+    });
+    failing.arm(2500);
+    expect(() => queue.runDue(queue.nowNs())).toThrow('device');
+    expect(queue.nowNs()).toBe(4000);
+  });
+
+  it('tells when somebody sees a deadline passed', () => {
+    let now = 0;
+    const queue = new TimerQueue(() => now);
+    let told = 0;
+    queue.onOverdue = () => told++;
+    const timer = queue.createTimer('t', () => queue.nowNs());
+    timer.arm(100);
+    queue.nowNs();
+    expect(told).toBe(0);
+    now = 100;
+    queue.nowNs();
+    expect(told).toBe(1);
+    queue.runDue(100);
+    queue.nowNs();
+    expect(told).toBe(1);
+  });
+
   it('tells when the earliest deadline moved closer', () => {
     const queue = new TimerQueue(() => 0);
     const told: number[] = [];

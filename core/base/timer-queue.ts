@@ -34,9 +34,16 @@ class QueuedTimer implements Timer {
 export class TimerQueue implements Clock {
   private readonly heap: QueuedTimer[] = [];
   private nextSequence = 0;
+  /**
+   * The instant at which timers are being run. A host that takes the thread away between two looks at the time must not let a
+   * device miss the match that it has just computed.
+   */
+  private runningAtNs: number | undefined;
   private readonly readTime: () => number;
   /** Called when the earliest deadline moved closer, so that a running CPU slice can be shortened. */
   onEarlierDeadline: ((deadlineNs: number) => void) | undefined;
+  /** Called when somebody who asked for the time saw a deadline passed: what it will look at next is not up to date. */
+  onOverdue: (() => void) | undefined;
 
   /** @param readTime virtual nanoseconds, see Clock.nowNs */
   constructor(readTime: () => number) {
@@ -44,7 +51,10 @@ export class TimerQueue implements Clock {
   }
 
   nowNs(): number {
-    return this.readTime();
+    if (this.runningAtNs !== undefined) return this.runningAtNs;
+    const nowNs = this.readTime();
+    if (this.onOverdue !== undefined && nowNs >= this.nextDeadlineNs()) this.onOverdue();
+    return nowNs;
   }
 
   createTimer(name: string, callback: (nowNs: number) => void): Timer {
@@ -56,8 +66,21 @@ export class TimerQueue implements Clock {
     return this.heap[0]?.deadline ?? Infinity;
   }
 
-  /** Runs every timer whose deadline is at or before `nowNs`, in order; those armed meanwhile run too when due. */
+  /**
+   * Runs every timer whose deadline is at or before `nowNs`, in order; those armed meanwhile run too when due. Time stands still
+   * for them.
+   */
   runDue(nowNs: number, limit = 10_000): number {
+    if (this.nextDeadlineNs() > nowNs) return 0;
+    this.runningAtNs = nowNs;
+    try {
+      return this.runUntil(nowNs, limit);
+    } finally {
+      this.runningAtNs = undefined;
+    }
+  }
+
+  private runUntil(nowNs: number, limit: number): number {
     let count = 0;
     for (let first = this.heap[0]; first !== undefined && first.deadline <= nowNs && count < limit; first = this.heap[0]) {
       this.remove(first);

@@ -135,9 +135,9 @@ class PcMachine implements Machine {
     this.memory = memory;
     this.kernel = kernel === undefined ? undefined : new DirectBoot({ memory, files: kernel, vcpu: () => this.vcpu, beforeEntry: () => this.board.pm.enableAcpi() });
     const deterministic = config.clock === 'instructions';
-    this.time = deterministic ? new InstructionTime(() => this.cpuIfMade?.instructionCount() ?? 0) : new HostTime(monotonicMs);
-    this.tsc = new TscClock(this.time, engine.tscHz);
+    this.time = deterministic ? new InstructionTime(() => this.cpuIfMade?.instructionCount() ?? 0) : new HostTime(monotonicMs, engine.kind === 'software' ? () => this.timers.nextDeadlineNs() : undefined);
     this.timers = new TimerQueue(() => this.time.nowNs());
+    this.tsc = new TscClock(this.timers, engine.tscHz);
     this.io = new IoQueue({ nowNs: () => this.time.nowNs(), deterministic, wake: () => this.loop.wake() });
     this.random = new MachineRandom(config.seed ?? (deterministic ? 1 : randomSeed()));
     this.uuid = newUuid(deterministic ? this.random : undefined);

@@ -4,7 +4,7 @@
 import type { TimerQueue } from '../base/timer-queue.ts';
 import type { RunExit, Vcpu } from '../cpu/contract.ts';
 import type { IoQueue } from './io-queue.ts';
-import { InstructionTime, NS_PER_INSTRUCTION, type TimeSource } from './virtual-clock.ts';
+import { HostTime, InstructionTime, NS_PER_INSTRUCTION, type TimeSource } from './virtual-clock.ts';
 
 /** The longest the event loop is kept waiting, in host milliseconds. */
 const MAX_SLICE_MS = 2;
@@ -40,6 +40,7 @@ export class RunLoop {
   private readonly deterministic: InstructionTime | undefined;
   private running = false;
   private stopRequested = false;
+  private inSlice = false;
   private sleeping: (() => void) | undefined;
   private finished: Promise<void> = Promise.resolve();
   private halted = false;
@@ -60,6 +61,12 @@ export class RunLoop {
     options.timers.onEarlierDeadline = () => {
       if (this.running) options.vcpu.requestYield();
     };
+    // A guest that polls a clock while it waits for a timer interrupt must not run to the end of a slice first.
+    if (this.deterministic === undefined) {
+      options.timers.onOverdue = () => {
+        if (this.inSlice) options.vcpu.requestYield();
+      };
+    }
   }
 
   get isRunning(): boolean {
@@ -136,7 +143,9 @@ export class RunLoop {
     const budget = this.options.beforeInstruction === undefined ? this.sliceBudget(before) : 1;
     this.options.beforeInstruction?.();
     const startMs = readHostMs();
+    this.inSlice = true;
     const exit = vcpu.run(budget);
+    this.inSlice = false;
     const spentMs = readHostMs() - startMs;
     this.guestMs += spentMs;
     const ran = vcpu.instructionCount() - before;
@@ -181,7 +190,8 @@ export class RunLoop {
         return;
       }
     }
-    const waitMs = (timers.nextDeadlineNs() - time.nowNs()) / 1e6;
+    const untilNs = Math.max(0, timers.nextDeadlineNs() - time.nowNs());
+    const waitMs = (time instanceof HostTime ? time.skip(untilNs) : untilNs) / 1e6;
     if (waitMs <= 0) return;
     if (waitMs < 1 && !io.hasOutstanding) {
       // Node's timers have a grain of 1 ms; a short blocking sleep is exact and costs no processor time.

@@ -1,18 +1,17 @@
 // The guest's time-stamp counter as a function of virtual time. One tick is one nanosecond, unless the engine can only
 // give the host processor's own rate; a restored machine brings its rate along.
 
-import type { TimeSource } from './virtual-clock.ts';
 
 /** Ticks a second wherever the engine may choose. */
 export const TSC_HZ = 1_000_000_000;
 
 export class TscClock {
-  private readonly time: TimeSource;
+  private readonly time: { nowNs(): number };
   hz: number;
   /** Ticks that the counter is ahead of virtual time: engines with a counter of their own move it. */
   offset = 0;
 
-  constructor(time: TimeSource, hz: number) {
+  constructor(time: { nowNs(): number }, hz: number) {
     this.time = time;
     this.hz = hz;
   }

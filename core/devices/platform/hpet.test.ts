@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { TimerQueue } from '../../base/timer-queue.ts';
 import { GatedLine } from './gated-line.ts';
 import { Hpet } from './hpet.ts';
 import { TestClock, TestLine } from './testing.ts';
@@ -191,5 +192,26 @@ describe('GatedLine', () => {
     expect(line.rises).toBe(1);
     gated.setOpen(true);
     expect(line.level).toBe(true);
+  });
+
+  it('keeps ticking when the host takes the thread away between two looks at the time', () => {
+    let hostNs = 0;
+    let seed = 1;
+    let stalls = false;
+    const clock = new TimerQueue(() => {
+      seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648;
+      return (hostNs += stalls && seed % 5 === 0 ? 1_300_000 : 1000);
+    });
+    const line = new TestLine();
+    const hpet = new Hpet({ clock, irq: () => line, onLegacyReplacement: () => undefined });
+    write(hpet, 0x100, 0x4 | 0x8 | 0x40 | 0x100);
+    write(hpet, 0x108, 100_000);
+    write(hpet, 0x108, 100_000);
+    write(hpet, 0x10, 3);
+    stalls = true;
+    for (let i = 0; i < 10_000; i++) clock.runDue(clock.nowNs());
+    // A match that is missed comes after 2^32 ticks, 43 seconds.
+    expect(clock.nextDeadlineNs() - hostNs).toBeLessThan(1_100_000);
+    expect(line.rises).toBeGreaterThan(500);
   });
 });
