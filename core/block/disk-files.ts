@@ -74,6 +74,11 @@ async function formatOf(file: HostFile, stated: ImageFormat | undefined, readOnl
   return 'raw';
 }
 
+/** What an image that is only read is by its content; `raw` when it is nothing else. @throws NestboxError `bad-input` */
+export function readFormat(file: HostFile): Promise<ImageFormat> {
+  return formatOf(file, undefined, true);
+}
+
 export async function asDisk(
   files: HostFiles,
   file: HostFile,

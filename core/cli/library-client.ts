@@ -23,6 +23,7 @@ export interface LibraryClient {
   /** A handle for a file of this host. */
   adoptPath(path: string): Promise<string>;
   openConsole(vmId: string): Promise<Port>;
+  exportVm(vmId: string, path: string, taskId: string): Promise<void>;
   on<Name extends keyof ManagerEvents>(name: Name, listener: ManagerEvents[Name]): void;
 }
 
@@ -52,6 +53,7 @@ export async function connectToManager(): Promise<{ client: LibraryClient; local
   const client: LibraryClient = {
     api: local,
     adoptPath: (path) => local.adoptPath(resolve(path)),
+    exportVm: (vmId, path, taskId) => local.exportVm(vmId, resolve(path), { taskId }),
     openConsole: async (vmId) => {
       const console = await connectLocal(socket, { hello: 'console', vmId });
       if (console === undefined) throw new NestboxError('io', 'The running Nestbox has ended', { op: 'connect' });
@@ -81,6 +83,7 @@ export async function withLibrary<T>(work: (library: LibraryClient) => Promise<T
     return await work({
       api: checkedApi(manager.api),
       adoptPath: (path) => program.adoptPath(path),
+      exportVm: (vmId, path, taskId) => manager.exportVm(vmId, resolve(path), { taskId }),
       openConsole: async (vmId) => manager.openConsole(vmId),
       on: (name, listener) => {
         manager.events.on(name, listener as (...args: Parameters<ManagerEvents[typeof name]>) => void);

@@ -2,10 +2,11 @@
 
 import type { Command } from 'commander';
 import { NestboxError } from '../base/errors.ts';
-import type { MediumInfo } from '../protocol/library.ts';
+import type { MediumInfo, NewVmSpec } from '../protocol/library.ts';
 import { EXIT_FAILED, EXIT_OK } from './exit-codes.ts';
 import { type LibraryClient, withLibrary } from './library-client.ts';
 import { print, printJson, printTable, size } from './output.ts';
+import { findVm } from './vm/find-vm.ts';
 import { withTaskProgress } from './vm/task-progress.ts';
 
 export function addMediaCommand(program: Command, finish: (code: number) => void): void {
@@ -51,8 +52,8 @@ export function addMediaCommand(program: Command, finish: (code: number) => void
 
   program
     .command('import')
-    .description('copy a disk image into the library as qcow2 and make a machine for it')
-    .argument('<path>', 'raw or qcow2 disk image')
+    .description('copy a disk image into the library as qcow2 and make a machine for it; or import a whole machine')
+    .argument('<path>', 'disk image (raw, qcow2, VMDK, VDI, VHD, VHDX), appliance (.ova) or exported machine (.nestbox)')
     .option('--name <NAME>', 'name of the machine; the file name when left out')
     .option('--disk-only', 'only the disk, no machine')
     .option('--json', 'print what was made as JSON')
@@ -62,12 +63,25 @@ export function addMediaCommand(program: Command, finish: (code: number) => void
       else print(made.id);
       finish(EXIT_OK);
     });
+
+  program
+    .command('export')
+    .description('write a machine that is off into a .nestbox file, which "nestbox import" and the window take')
+    .argument('<vm>')
+    .argument('<path>', 'file to write; one that is there is replaced')
+    .action(async (word: string, path: string) => {
+      await withLibrary(async (library) => {
+        const { id } = await findVm(library, word);
+        await withTaskProgress(library, (taskId) => library.exportVm(id, path, taskId));
+      });
+      finish(EXIT_OK);
+    });
 }
 
 async function importImage(library: LibraryClient, path: string, flags: { name?: string; diskOnly?: boolean }): Promise<{ readonly id: string }> {
   const file = await library.adoptPath(path);
   const found = await library.api.inspectFile(file);
-  if (found.kind === 'appliance') throw new NestboxError('unsupported', `${path}: importing appliances has not landed yet`, { op: 'import' });
+  if (found.kind === 'appliance' && found.proposal !== undefined) return importMachine(library, path, found.proposal, flags);
   if (found.kind !== 'disk') throw new NestboxError('bad-input', found.notices[0]?.text ?? `${path}: is no disk image (${found.formatName})`, { op: 'import' });
   const name = flags.name ?? (await library.api.freeName(found.proposal?.name ?? found.fileName.replace(/\.[^.]+$/, '')));
   const spec = { name, osId: found.proposal?.osId ?? 'unknown', hardware: found.proposal?.hardware ?? {} };
@@ -79,6 +93,13 @@ async function importImage(library: LibraryClient, path: string, flags: { name?:
   const medium = await withTaskProgress(library, (taskId) => library.api.importDisk(file, { name, taskId }));
   if (flags.diskOnly === true) return medium;
   return library.api.createVm({ ...spec, drives: [{ kind: 'disk', source: 'medium', mediumId: medium.id }] });
+}
+
+/** A whole machine: an appliance of another product, or what `nestbox export` wrote. */
+async function importMachine(library: LibraryClient, path: string, proposal: NewVmSpec, flags: { name?: string; diskOnly?: boolean }): Promise<{ readonly id: string }> {
+  if (flags.diskOnly === true) throw new NestboxError('usage', `${path}: holds a whole machine; --disk-only is for disk images`, { op: 'import' });
+  const name = flags.name ?? (await library.api.freeName(proposal.name));
+  return withTaskProgress(library, (taskId) => library.api.createVm({ ...proposal, name }, { taskId }));
 }
 
 function rowOf(medium: MediumInfo): string[] {

@@ -2,13 +2,15 @@
 // with Ctrl-C. When a manager runs already, that one serves; this command then only stays for as long as it is wanted.
 // `nestbox background` (not shown in the help) is the process that owns VMs started by commands.
 
-import { spawn } from 'node:child_process';
 import type { Command } from 'commander';
 import { NestboxError } from '../base/errors.ts';
-import { ManagerProgram } from '../host/manager-program.ts';
+import { BrowserHost } from '../host/browser-host/browser-host.ts';
+import { LibraryGate, isForTheWindow } from '../host/library-gate.ts';
+import { APP_FOLDER, ManagerProgram, type ManagerProgramOptions } from '../host/manager-program.ts';
 import { defaultLibraryRoot } from '../manager/library-folder.ts';
 import { EXIT_OK } from './exit-codes.ts';
 import { connectToManager } from './library-client.ts';
+import { openBrowser } from './open-browser.ts';
 import { version } from './version.ts';
 
 interface ServeFlags {
@@ -59,7 +61,14 @@ async function serveCommand(flags: ServeFlags): Promise<number> {
     running.port.dispose();
     return EXIT_OK;
   }
-  const program = await ManagerProgram.open({ root: defaultLibraryRoot(), version: version(), kind: 'browser-host', port });
+  const options = { root: defaultLibraryRoot(), version: version(), kind: 'browser-host', port } as const;
+  let program: ManagerProgram;
+  try {
+    program = await ManagerProgram.open(options);
+  } catch (error) {
+    if (isForTheWindow(error)) return serveReason(error, options, flags);
+    throw error;
+  }
   try {
     announce(await program.launchUrl(), process.pid, flags, 'the address lets one browser in during the next minute (run "nestbox serve" again for another); Ctrl-C ends Nestbox and its virtual machines');
     await Promise.race([interrupted(), program.done]);
@@ -69,10 +78,31 @@ async function serveCommand(flags: ServeFlags): Promise<number> {
   return EXIT_OK;
 }
 
+/** The window says why the library cannot be opened and tries again when it is told to. */
+async function serveReason(why: NestboxError, options: ManagerProgramOptions, flags: ServeFlags): Promise<number> {
+  let program: ManagerProgram | undefined;
+  let opened: (program: ManagerProgram) => void = () => undefined;
+  const done = new Promise<ManagerProgram>((resolve) => {
+    opened = resolve;
+  }).then((now) => now.done);
+  const gate = new LibraryGate(why, async () => {
+    program = await ManagerProgram.open({ ...options, browser: host });
+    opened(program);
+    return program.manager;
+  });
+  const host = await BrowserHost.start({ manager: gate, appFolder: APP_FOLDER, ...(options.port === undefined ? {} : { port: options.port }) });
+  process.stderr.write(`nestbox: ${why.message}\n`);
+  announce(host.launchUrl(), process.pid, flags, 'the library could not be opened; the window says why and can try again; Ctrl-C ends Nestbox');
+  await Promise.race([interrupted(), done]);
+  if (program === undefined) await host.close();
+  else await program.close();
+  return EXIT_OK;
+}
+
 function announce(url: string, pid: number, flags: ServeFlags, hint: string): void {
+  if (flags.open) openBrowser(url);
   process.stdout.write(flags.json === true ? `${JSON.stringify({ url, pid })}\n` : `${url}\n`);
   if (flags.json !== true) process.stderr.write(`nestbox: ${hint}\n`);
-  if (flags.open) openBrowser(url);
 }
 
 async function backgroundCommand(idleMs: number): Promise<number> {
@@ -80,14 +110,4 @@ async function backgroundCommand(idleMs: number): Promise<number> {
   await Promise.race([interrupted(), program.done]);
   await program.close();
   return EXIT_OK;
-}
-
-/** Where there is a display. That no browser comes up is no failure: the address has been printed. */
-function openBrowser(url: string): void {
-  const hasDisplay = process.platform !== 'linux' || (process.env.DISPLAY ?? process.env.WAYLAND_DISPLAY ?? '') !== '';
-  if (!hasDisplay) return;
-  const [command, ...args] = process.platform === 'darwin' ? ['open', url] : process.platform === 'win32' ? ['rundll32', 'url.dll,FileProtocolHandler', url] : ['xdg-open', url];
-  const child = spawn(command, args, { stdio: 'ignore', detached: true });
-  child.on('error', () => undefined);
-  child.unref();
 }

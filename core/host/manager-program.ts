@@ -15,7 +15,8 @@ import { LocalServer } from './local-server.ts';
 import { readHostInfo } from './host-info.ts';
 import { NodeVmHost } from './node-vm-host.ts';
 
-const APP_FOLDER = fileURLToPath(new URL('../../dist/renderer', import.meta.url));
+/** The window's files, beside the sources. */
+export const APP_FOLDER = fileURLToPath(new URL('../../dist/renderer', import.meta.url));
 const IDLE_MS = 5000;
 
 export interface ManagerProgramOptions {
@@ -28,8 +29,18 @@ export interface ManagerProgramOptions {
   /** Of the browser host; 0 = any free one. */
   readonly port?: number;
   readonly audit?: (line: string) => void;
+  /** One that serves already (a window that showed why the library could not be opened). */
+  readonly browser?: BrowserHost;
+  /** BCP 47. */
+  readonly hostLanguage?: string;
   /** How long a background process stays without VMs and clients. */
   readonly idleMs?: number;
+}
+
+/** @throws NestboxError `usage` */
+function exportPath(path: unknown): string {
+  if (typeof path !== 'string' || path === '' || path.includes('\0')) throw new NestboxError('usage', 'That is not a file name', { op: 'export machine' });
+  return resolve(path);
 }
 
 export class ManagerProgram {
@@ -51,6 +62,7 @@ export class ManagerProgram {
       host: options.host ?? new NodeVmHost(),
       version: options.version,
       shell: options.kind === 'desktop' ? 'electron' : 'browser',
+      ...(options.hostLanguage === undefined ? {} : { hostLanguage: options.hostLanguage }),
       hostInfo: options.hostInfo ?? ((): Promise<HostInfo> => readHostInfo()),
     });
     const program = new ManagerProgram(options, manager);
@@ -66,6 +78,7 @@ export class ManagerProgram {
   private constructor(options: ManagerProgramOptions, manager: Manager) {
     this.options = options;
     this.manager = manager;
+    if (options.browser !== undefined) this.browser = Promise.resolve(options.browser);
     this.done = new Promise((finish) => {
       this.finish = finish;
     });
@@ -76,6 +89,7 @@ export class ManagerProgram {
     this.local = await LocalServer.start(this.manager.folder.socket, this.manager, {
       localInfo: async () => ({ pid: process.pid, version: this.options.version, kind: this.options.kind }),
       adoptPath: async (path) => this.adoptPath(path),
+      exportVm: async (id, path, options) => this.manager.exportVm(id, exportPath(path), options),
       launchUrl: async () => this.launchUrl(),
       shutDown: async () => {
         // The answer leaves first.

@@ -94,6 +94,14 @@ export function latin1(bytes: Uint8Array): string {
   return text;
 }
 
+// Part of every host, but of no type library that this layer has.
+const { TextDecoder: Utf8Decoder } = globalThis as unknown as { readonly TextDecoder: new () => { decode(bytes: Uint8Array): string } };
+
+/** Wrong sequences become U+FFFD. */
+export function utf8(bytes: Uint8Array): string {
+  return new Utf8Decoder().decode(bytes);
+}
+
 /** Big-endian UTF-16, as Joliet and UDF have it. */
 export function utf16be(bytes: Uint8Array): string {
   let text = '';

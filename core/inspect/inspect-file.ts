@@ -6,7 +6,8 @@ import { hasBootSignature, isRawSectorCd, recognise } from '../block/medium-kind
 import { FLOPPY_SIZES_BYTES, LARGEST_FLOPPY_BYTES } from '../block/floppy-sizes.ts';
 import type { HostFile } from '../host/files/host-file.ts';
 import type { FileHandle, InspectedKind, MediumInspection, Notice } from '../protocol/library.ts';
-import { type ByteSource, fileSource, latin1 } from './byte-source.ts';
+import { readAppliance } from './appliance.ts';
+import { type ByteSource, fileSource } from './byte-source.ts';
 import { type BootEntry, readBootCatalog } from './el-torito.ts';
 import { readFatVolume } from './fat.ts';
 import type { FileTree } from './file-tree.ts';
@@ -14,7 +15,7 @@ import { CD_SECTOR, readIsoVolume } from './iso9660.ts';
 import { recogniseInitrd, recogniseKernel } from './kernel.ts';
 import { type MediumFacts, matchSystem } from './match.ts';
 import { EFI_SYSTEM, printableText, readPartitions } from './partitions.ts';
-import { type HostLimits, propose } from './propose.ts';
+import { type HostLimits, cleanName, propose } from './propose.ts';
 import { UNKNOWN_FLOPPY, UNKNOWN_SYSTEM } from './systems.ts';
 import { readUdfTree } from './udf.ts';
 
@@ -34,7 +35,7 @@ interface Findings extends MediumFacts {
   readonly bootWays: readonly ('bios' | 'uefi')[];
   readonly architecture: Architecture | undefined;
   readonly notices: readonly Notice[];
-  readonly diskFormat: 'raw' | 'qcow2';
+  readonly diskFormat: 'raw' | 'qcow2' | 'import';
 }
 
 const HEAD_BYTES = 36 * 1024;
@@ -54,6 +55,8 @@ const NOTHING: MediumFacts = {
 export async function inspectFile(options: InspectOptions): Promise<MediumInspection> {
   const { file, fileName, handle } = options;
   const source = fileSource(file);
+  const appliance = await findAppliance(source, options);
+  if (appliance !== undefined) return appliance;
   const findings = await findOrRefuse(source, fileName);
   const match = findings.kind === 'unusable' ? undefined : await matchOrNothing(findings);
   const system = match?.system ?? (findings.kind === 'floppy' ? UNKNOWN_FLOPPY : UNKNOWN_SYSTEM);
@@ -108,6 +111,31 @@ export async function inspectFile(options: InspectOptions): Promise<MediumInspec
         }
       : {}),
   };
+}
+
+/** Machines of other products and exported ones: tar archives, so only those are looked into. */
+async function findAppliance(source: ByteSource, options: InspectOptions): Promise<MediumInspection | undefined> {
+  if (recognise(await source.read(0, HEAD_BYTES))?.what !== 'a tar archive') return undefined;
+  const { fileName, handle } = options;
+  const common = { file: handle, fileName, sizeBytes: source.sizeBytes, bootWays: [] };
+  try {
+    const found = await readAppliance(source, handle, options.limits);
+    if (found === undefined) return undefined;
+    const { system, proposal } = found;
+    return {
+      ...common,
+      kind: 'appliance',
+      formatName: found.formatName,
+      bootable: true,
+      os: { id: system.id, name: system.name },
+      evidence: found.evidence,
+      notices: found.notices,
+      proposal: { ...proposal, name: cleanName(proposal.name === '' ? fileName.replace(/\.[^.]{1,8}$/, '') : proposal.name) },
+    };
+  } catch (error) {
+    if (!isNestboxError(error) || error.kind !== 'bad-input') throw error;
+    return { ...common, kind: 'unusable', formatName: 'OVA', bootable: false, os: { id: 'unknown', name: '' }, evidence: [], notices: [notice('damaged', `It is damaged: ${error.message}`, { message: error.message })] };
+  }
 }
 
 function notice(code: string, text: string, params: Notice['params'] = {}): Notice {
@@ -174,27 +202,12 @@ async function find(source: ByteSource, fileName: string): Promise<Findings> {
   if (known?.format === 'qcow2') return diskFindings('qcow2', 'qcow2', []);
   if (known?.family === 'disk-format') {
     return {
-      ...diskFindings(known.format ?? '', 'raw', [
+      ...diskFindings(known.format ?? '', 'import', [
         notice('convert-first', `It is ${known.what}; it is copied into a qcow2 disk when it is imported`, {
           what: known.what,
         }),
       ]),
       kind: 'disk',
-    };
-  }
-  if (
-    known?.family === 'archive' &&
-    known.what === 'a tar archive' &&
-    /\.ovf$/i.test(latin1(head.subarray(0, 100)).split('\0')[0] ?? '')
-  ) {
-    return {
-      ...NOTHING,
-      kind: 'appliance',
-      formatName: 'OVA',
-      bootWays: [],
-      architecture: undefined,
-      notices: [],
-      diskFormat: 'raw',
     };
   }
   const packing = recogniseInitrd(head);
@@ -292,7 +305,7 @@ async function efiArchitecture(trees: readonly FileTree[]): Promise<Architecture
 
 // --- disks and floppies
 
-function diskFindings(formatName: string, diskFormat: 'raw' | 'qcow2', notices: readonly Notice[]): Findings {
+function diskFindings(formatName: string, diskFormat: Findings['diskFormat'], notices: readonly Notice[]): Findings {
   return { ...NOTHING, kind: 'disk', formatName, bootWays: ['bios'], architecture: undefined, notices, diskFormat };
 }
 

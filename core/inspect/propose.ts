@@ -10,7 +10,7 @@ export interface HostLimits {
   readonly cpus: number;
   /** Most CPUs of a VM. */
   readonly vmCpusMax: number;
-  /** Path of a UEFI firmware image on this host, if there is one. */
+  /** Handle of a UEFI firmware image on this host, if there is one. */
   readonly uefiFirmware?: string;
 }
 
@@ -22,7 +22,8 @@ export interface ProposalInput {
   /** "Debian 12.5"; empty when unknown. */
   readonly title: string;
   readonly uefiOnly: boolean;
-  readonly diskFormat: 'raw' | 'qcow2';
+  /** `import`: Nestbox can only read it. */
+  readonly diskFormat: 'raw' | 'qcow2' | 'import';
   readonly limits: HostLimits;
 }
 
@@ -75,7 +76,7 @@ function drivesFor(input: ProposalInput): DriveSpec[] {
       return [{ kind: 'floppy', source: 'file', file }, ...disk];
     case 'disk':
       return [
-        { kind: 'disk', source: 'file', file, format: input.diskFormat },
+        input.diskFormat === 'import' ? { kind: 'disk', source: 'import', file } : { kind: 'disk', source: 'file', file, format: input.diskFormat },
         { kind: 'cdrom', source: 'empty' },
       ];
     case 'kernel':
@@ -87,7 +88,12 @@ function drivesFor(input: ProposalInput): DriveSpec[] {
 
 function proposedName(input: ProposalInput): string {
   const base = input.title !== '' ? input.title : input.fileName.replace(/\.[^.]{1,6}$/, '').replace(/[_]+/g, ' ');
-  const clean = base
+  return cleanName(base);
+}
+
+/** As a file's or an appliance's maker wrote it, without what a name may not have. */
+export function cleanName(text: string): string {
+  const clean = text
     .replace(/[/\\:*?"<>|\p{Cc}]+/gu, ' ')
     .replace(/\s+/g, ' ')
     .trim();

@@ -1,14 +1,16 @@
 // The VMs of a library: list and details, what is wrong with a form, create, change, delete.
 
 import { randomUUID } from 'node:crypto';
-import { rm } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { NestboxError } from '../base/errors.ts';
-import type { DriveInfo, FieldProblem, HardwareConfig, NewVmSpec, Notice, VmChange, VmDetail, VmSummary } from '../protocol/library.ts';
+import type { DriveInfo, FieldProblem, FirmwareChoice, HardwareConfig, NewVmSpec, Notice, VmChange, VmDetail, VmSummary } from '../protocol/library.ts';
 import type { Registry } from '../registry/registry.ts';
 import { type DriveRow, type StoredConfig, type VmRow, hardwareSchema } from '../registry/rows.ts';
 import { cloneVm } from './clone-vm.ts';
 import type { ManagerEventHub } from './events.ts';
+import { exportVm } from './export-vm.ts';
+import { firmwareChoices } from './firmwares.ts';
 import type { MediaLibrary } from './media.ts';
 import { removeFile } from './media.ts';
 import { type DriveParts, MadeFiles, driveProblems, prepareDrives } from './new-drives.ts';
@@ -19,6 +21,10 @@ import type { TaskContext } from './tasks.ts';
 import type { Thumbnails } from './thumbnails.ts';
 import { NAME_CHARACTERS_MAX, hardwareProblems, hostLimits, labelProblems, nameProblems, storedConfigOf } from './validate.ts';
 import type { VmLogs } from './vm-logs.ts';
+
+/** What core/machine takes as a firmware image. */
+const FIRMWARE_BYTES_MIN = 64 * 1024;
+const FIRMWARE_BYTES_MAX = 16 * 2 ** 20;
 
 export interface LibraryParts extends DriveParts {
   readonly events: ManagerEventHub;
@@ -100,7 +106,7 @@ export class Library {
     return {
       ...this.summary(row),
       notes: row.notes,
-      hardware: hardwareOf(row.config),
+      hardware: this.hardwareForWindows(row.config),
       drives,
       hasSavedState: row.savedStateId !== null,
       snapshotCount: snapshots.filter((snapshot) => snapshot.kind !== 'saved').length,
@@ -115,6 +121,40 @@ export class Library {
   private async driveInfo(drive: DriveRow): Promise<DriveInfo> {
     const row = drive.mediumId === null ? undefined : this.registry.medium(drive.mediumId);
     return { slot: drive.slot, kind: drive.kind, readOnly: drive.readOnly, ...(row === undefined ? {} : { medium: await this.media.info(row) }) };
+  }
+
+  /** Windows know the firmware's image by a handle. */
+  private hardwareForWindows(config: StoredConfig): HardwareConfig {
+    const hardware = hardwareOf(config);
+    return hardware.firmware === undefined || hardware.firmware === 'bios' ? hardware : { ...hardware, firmware: this.parts.files.grant(hardware.firmware) };
+  }
+
+  /** The other way round; a handle that is not known any more stays, for the form to say so. */
+  private hardwareFromWindows(hardware: HardwareConfig): HardwareConfig {
+    const path = hardware.firmware === undefined || hardware.firmware === 'bios' ? undefined : this.parts.files.find(hardware.firmware);
+    return path === undefined ? hardware : { ...hardware, firmware: path };
+  }
+
+  private async firmwareProblems(hardware: HardwareConfig): Promise<FieldProblem[]> {
+    if (hardware.firmware === undefined || hardware.firmware === 'bios') return [];
+    const path = this.parts.files.find(hardware.firmware);
+    if (path === undefined) return [problem('firmware', 'file-gone')];
+    const size = await stat(path).then((status) => (status.isFile() ? status.size : 0), () => undefined);
+    if (size === undefined) return [problem('firmware', 'firmware-missing', { fileName: basename(path), folder: dirname(path) })];
+    if (size < FIRMWARE_BYTES_MIN || size > FIRMWARE_BYTES_MAX || size % FIRMWARE_BYTES_MIN !== 0) return [problem('firmware', 'firmware-size', { fileName: basename(path) })];
+    return [];
+  }
+
+  firmwares(): readonly FirmwareChoice[] {
+    return firmwareChoices(this.parts.files, this.registry.vms().flatMap((row) => (row.config.firmware === 'bios' ? [] : [row.config.firmware])));
+  }
+
+  async export(id: string, target: string, task: TaskContext): Promise<void> {
+    await this.parts.power.exclusive(id, async () => {
+      const row = this.parts.power.requireOff(id);
+      if (row.savedStateId !== null) throw refusal('busy', 'vm-not-off', { name: row.name, state: 'saved' });
+      await exportVm(this.registry, row, target, task);
+    });
   }
 
   private isTaken(exceptId: string | undefined): (name: string) => boolean {
@@ -144,6 +184,7 @@ export class Library {
       ...nameProblems(spec.name, this.isTaken(undefined)),
       ...labelProblems(spec),
       ...hardwareProblems(spec.hardware, hostLimits()),
+      ...(await this.firmwareProblems(spec.hardware)),
       ...(await driveProblems(this.parts, spec.drives, undefined)),
     ];
     for (const [field, handle] of [['directBoot.kernel', spec.directBoot?.kernel], ['directBoot.initrd', spec.directBoot?.initrd]] as const) {
@@ -152,14 +193,14 @@ export class Library {
     return problems;
   }
 
-  async create(spec: NewVmSpec): Promise<VmDetail> {
+  async create(spec: NewVmSpec, task?: TaskContext): Promise<VmDetail> {
     requireNoErrors(await this.checkNew(spec));
     const id = randomUUID();
     const config = this.configOf(spec);
     const made = new MadeFiles();
     const operation = this.registry.beginOperation('create-vm', null, 'files', { name: spec.name });
     try {
-      const { drives, newMedia } = await prepareDrives(this.parts, spec.drives, spec.name, made);
+      const { drives, newMedia } = await prepareDrives(this.parts, spec.drives, spec.name, made, task);
       this.registry.transaction(() => {
         for (const medium of newMedia) this.registry.addMedium(medium);
         this.registry.addVm({ id, name: spec.name, osId: spec.osId, config, drives, notes: spec.notes ?? '', groupPath: spec.groupPath ?? '', tags: spec.tags ?? [] });
@@ -177,7 +218,7 @@ export class Library {
   }
 
   private configOf(spec: NewVmSpec): StoredConfig {
-    const config = storedConfigOf(spec.hardware);
+    const config = storedConfigOf(this.hardwareFromWindows(spec.hardware));
     if (spec.directBoot === undefined) return config;
     const { kernel, initrd, commandLine } = spec.directBoot;
     const { files } = this.parts;
@@ -204,7 +245,7 @@ export class Library {
     return [
       ...(change.name === undefined ? [] : nameProblems(change.name, this.isTaken(id))),
       ...labelProblems(change),
-      ...(change.hardware === undefined ? [] : hardwareProblems(change.hardware, hostLimits())),
+      ...(change.hardware === undefined ? [] : [...hardwareProblems(change.hardware, hostLimits()), ...(await this.firmwareProblems(change.hardware))]),
       ...(change.drives === undefined ? [] : await driveProblems(this.parts, change.drives, id)),
     ];
   }
@@ -222,8 +263,9 @@ export class Library {
 
   private async apply(row: VmRow, change: VmChange): Promise<void> {
     const made = new MadeFiles();
-    const { hardware, drives, ...labels } = change;
-    const defined = Object.fromEntries(Object.entries(labels).filter(([, value]) => value !== undefined)) as Omit<VmChange, 'hardware' | 'drives'>;
+    const { drives, ...labels } = change;
+    const hardware = change.hardware === undefined ? undefined : this.hardwareFromWindows(change.hardware);
+    const defined = Object.fromEntries(Object.entries(labels).filter(([name, value]) => name !== 'hardware' && value !== undefined)) as Omit<VmChange, 'hardware' | 'drives'>;
     try {
       const prepared = drives === undefined ? undefined : await prepareDrives(this.parts, drives, change.name ?? row.name, made);
       this.registry.transaction(() => {

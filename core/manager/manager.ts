@@ -9,7 +9,7 @@ import type { Port } from '../base/port.ts';
 import { buildDemoImage } from '../firmware/demo/demo-image.ts';
 import type { HostInfo } from '../protocol/host-info.ts';
 import type { Notice } from '../protocol/library.ts';
-import type { AppInfo, BrowsedEntry, ManagerApi } from '../protocol/manager-api.ts';
+import type { AppInfo, BrowsedEntry, ManagerApi, TaskOptions } from '../protocol/manager-api.ts';
 import { Registry } from '../registry/registry.ts';
 import { ManagerEventHub } from './events.ts';
 import { FileHandles } from './file-handles.ts';
@@ -195,6 +195,11 @@ export class Manager {
     return this.power.openConsole(id);
   }
 
+  /** Writes a machine that is off into a .nestbox file. Not part of ManagerApi: windows name no paths. */
+  async exportVm(id: string, path: string, options: TaskOptions = {}): Promise<void> {
+    await this.tasks.run('export-vm', { taskId: options.taskId, vmId: id }, (task) => this.library.export(id, path, task));
+  }
+
   /** Registry writes, VM processes and locks end; running VMs are switched off. */
   async close(): Promise<void> {
     clearInterval(this.timer);
@@ -269,7 +274,7 @@ export class Manager {
     vm: async (id) => this.library.detail(id),
     thumbnail: async (id) => this.thumbnails.png(this.library.row(id).id),
     checkNewVm: async (spec) => this.library.checkNew(spec),
-    createVm: async (spec, options) => this.tasks.run('create-vm', { taskId: options?.taskId }, () => this.library.create(spec)),
+    createVm: async (spec, options) => this.tasks.run('create-vm', { taskId: options?.taskId }, (task) => this.library.create(spec, task)),
     checkVmChange: async (id, change) => this.library.checkChange(id, change),
     changeVm: async (id, change) => this.library.change(id, change),
     cloneVm: async (id, options) => this.tasks.run('clone-vm', { taskId: options.taskId, vmId: id }, (task) => this.library.clone(id, options, task)),
@@ -289,7 +294,8 @@ export class Manager {
     metrics: async (id) => this.power.find(this.library.row(id).id)?.metrics.samples ?? [],
     logs: async (id, { from, limit }) => this.logs.page(this.library.row(id).id, from, limit),
 
-    inspectFile: async (file) => inspectPath(this.files.path(file), file),
+    inspectFile: async (file) => inspectPath(this.files.path(file), file, this.files),
+    firmwares: async () => this.library.firmwares(),
     browseFolder: async (folder) => this.browse(folder === undefined ? homedir() : this.files.path(folder)),
     listMedia: async () => this.media.list(),
     findMissingMedia: async () => {

@@ -5,7 +5,6 @@ import { rename, stat, unlink } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { basename, dirname, extname, join, sep } from 'node:path';
 import { NestboxError, isNestboxError } from '../base/errors.ts';
-import { convertDisk } from '../block/disk-tools.ts';
 import { HEAD_BYTES, recognise } from '../block/medium-kinds.ts';
 import { openMedium } from '../block/open-medium.ts';
 import { nodeHostFiles } from '../host/files/node-host-files.ts';
@@ -14,6 +13,7 @@ import type { Registry } from '../registry/registry.ts';
 import type { DriveRow, MediumRow } from '../registry/rows.ts';
 import type { ManagerEventHub } from './events.ts';
 import { freeFileName, safeFileName } from './file-names.ts';
+import { importImage, probeImage } from './import-image.ts';
 import type { LibraryFolder } from './library-folder.ts';
 import { refusal } from './notices.ts';
 import type { TaskContext } from './tasks.ts';
@@ -181,9 +181,11 @@ export class MediaLibrary {
   }
 
   async importDisk(path: string, name: string, task: TaskContext): Promise<MediumInfo> {
-    const { format } = await this.probe(path, 'disk', undefined);
+    const { format } = await probeImage({ path });
+    // A file that is no disk at all is told with its reason; other products' formats have been opened by now.
+    if (format === 'raw' || format === 'qcow2') await this.probe(path, 'disk', undefined);
     const target = await freeFileName(this.folder.disks, safeFileName(name), '.qcow2');
-    await convertDisk(path, target, { from: format, to: 'qcow2', signal: task.signal, onProgress: (done, total) => task.progress(total === 0 ? 1 : done / total) });
+    await importImage({ path }, target, { signal: task.signal, onProgress: (fraction) => task.progress(fraction) });
     return this.info(await this.adopt(target, 'qcow2'));
   }
 

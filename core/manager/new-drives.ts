@@ -10,9 +10,11 @@ import type { DriveRow, MediumRow } from '../registry/rows.ts';
 import { assignSlots } from './drives.ts';
 import type { FileHandles } from './file-handles.ts';
 import { freeFileName } from './file-names.ts';
+import { importImage, probeImage } from './import-image.ts';
 import type { LibraryFolder } from './library-folder.ts';
 import { type MediaLibrary, removeFile } from './media.ts';
 import { problem, sizeText } from './notices.ts';
+import type { TaskContext } from './tasks.ts';
 
 export const DISK_BYTES_MIN = 2 ** 20;
 export const DISK_BYTES_MAX = 16 * 2 ** 40;
@@ -48,6 +50,16 @@ async function oneDriveProblems(parts: DriveParts, spec: DriveSpec, field: strin
       if (row.kind !== spec.kind) return [problem(field, 'medium-kind', { have: row.kind, want: spec.kind })];
       return sharingProblems(parts, row, spec.readOnly === true, field, vmId);
     }
+    case 'import': {
+      const path = parts.files.find(spec.file);
+      if (path === undefined) return [problem(field, 'file-gone')];
+      try {
+        const { virtualBytes } = await probeImage({ path, member: spec.member });
+        return await spaceProblems(parts, virtualBytes, field);
+      } catch (error) {
+        return [problem(field, 'file-unusable', { message: messageOf(error) })];
+      }
+    }
     case 'file': {
       const path = parts.files.find(spec.file);
       if (path === undefined) return [problem(field, 'file-gone')];
@@ -81,6 +93,10 @@ async function newDiskProblems(parts: DriveParts, sizeBytes: number, field: stri
     return [problem(sizeField, 'drive-size', { min: sizeText(DISK_BYTES_MIN), max: sizeText(DISK_BYTES_MAX) })];
   }
   if (sizeBytes % 512 !== 0) return [problem(sizeField, 'drive-size-multiple')];
+  return spaceProblems(parts, sizeBytes, sizeField);
+}
+
+async function spaceProblems(parts: DriveParts, sizeBytes: number, sizeField: string): Promise<FieldProblem[]> {
   const space = await statfs(parts.folder.disks).catch(() => undefined);
   if (space === undefined) return [];
   const free = space.bavail * space.bsize;
@@ -100,7 +116,7 @@ export class MadeFiles {
  * Makes new disks and takes chosen files in; the rows of new disks are the caller's to add with the VM's, in one transaction.
  * @throws NestboxError; `made` then tells what to remove
  */
-export async function prepareDrives(parts: DriveParts, specs: readonly DriveSpec[], vmName: string, made: MadeFiles): Promise<{ drives: DriveRow[]; newMedia: Omit<MediumRow, 'createdMs'>[] }> {
+export async function prepareDrives(parts: DriveParts, specs: readonly DriveSpec[], vmName: string, made: MadeFiles, task?: TaskContext): Promise<{ drives: DriveRow[]; newMedia: Omit<MediumRow, 'createdMs'>[] }> {
   const slots = assignSlots(specs.map((spec) => spec.kind));
   const drives: DriveRow[] = [];
   const newMedia: Omit<MediumRow, 'createdMs'>[] = [];
@@ -115,6 +131,15 @@ export async function prepareDrives(parts: DriveParts, specs: readonly DriveSpec
       made.paths.push(path);
       mediumId = randomUUID();
       newMedia.push({ id: mediumId, kind: 'disk', path, format: 'qcow2', virtualBytes: spec.sizeBytes, backingId: null, managed: true });
+    }
+    else if (spec.source === 'import') {
+      const target = await freeFileName(parts.folder.disks, vmName, '.qcow2');
+      const copies = specs.filter((other) => other.source === 'import').length;
+      const before = newMedia.length;
+      const virtualBytes = await importImage({ path: parts.files.path(spec.file), member: spec.member }, target, { signal: task?.signal, onProgress: (fraction) => task?.progress((before + fraction) / Math.max(copies, before + 1)) });
+      made.paths.push(target);
+      mediumId = randomUUID();
+      newMedia.push({ id: mediumId, kind: 'disk', path: target, format: 'qcow2', virtualBytes, backingId: null, managed: true });
     }
     const readOnly = spec.kind === 'cdrom' || ('readOnly' in spec && spec.readOnly === true);
     drives.push({ slot, kind: spec.kind, mediumId, readOnly });

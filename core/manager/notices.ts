@@ -42,6 +42,8 @@ const SENTENCES = {
   'medium-unknown': 'That medium is not in the library',
   'medium-kind': 'A {have} does not fit into a {want} drive',
   'medium-in-use': '{fileName} is used by {users} already; two machines that write to one disk destroy it',
+  'firmware-missing': 'The firmware image {fileName} is missing from {folder}; choose another',
+  'firmware-size': '{fileName} is no firmware image: those are a multiple of 64 KiB, up to 16 MiB',
   'folder-unwritable': 'Disks cannot be made in {folder}: {message}',
   // Refusals
   'vm-unknown': 'There is no virtual machine with the id {id}',

@@ -17,6 +17,7 @@ const format = z.enum(['raw', 'qcow2']);
 const driveSchema = z.union([
   z.strictObject({ kind: z.literal('disk'), source: z.literal('new'), sizeBytes: z.number() }),
   z.strictObject({ kind, source: z.literal('file'), file: handle, format: format.exactOptional(), readOnly: z.boolean().exactOptional() }),
+  z.strictObject({ kind: z.literal('disk'), source: z.literal('import'), file: handle, member: z.string().min(1).max(1000).exactOptional() }),
   z.strictObject({ kind, source: z.literal('medium'), mediumId: id, readOnly: z.boolean().exactOptional() }),
   z.strictObject({ kind: z.enum(['floppy', 'cdrom']), source: z.literal('empty') }),
 ]);
@@ -27,7 +28,7 @@ const hardwareFields = Object.keys(hardwareSchema.shape);
 const hardware = z
   .record(z.string(), z.union([z.string().max(100), z.number(), z.boolean(), z.array(z.string().max(100)).max(16), z.record(z.string(), z.unknown()), z.array(z.record(z.string(), z.unknown())).max(64)]))
   .refine((fields) => Object.keys(fields).every((field) => hardwareFields.includes(field)), 'unknown field')
-  .refine((fields) => fields.firmware === undefined || fields.firmware === 'bios', 'a window cannot name a firmware file');
+  .refine((fields) => fields.firmware === undefined || fields.firmware === 'bios' || (typeof fields.firmware === 'string' && /^file-[\w-]{1,90}$/.test(fields.firmware)), 'a window cannot name a firmware file');
 
 const labels = { notes: notes.exactOptional(), groupPath: name.exactOptional(), tags: z.array(name).max(1000).exactOptional() };
 const newVm = z.strictObject({
@@ -68,6 +69,7 @@ export const MANAGER_CHECKS = {
   metrics: z.tuple([id]),
   logs: z.tuple([id, z.strictObject({ from: z.int().min(0), limit: z.int().min(0).max(100_000) })]),
   inspectFile: z.tuple([handle]),
+  firmwares: z.tuple([]),
   browseFolder: z.tuple([handle.optional()]),
   listMedia: z.tuple([]),
   findMissingMedia: z.tuple([]),

@@ -79,8 +79,18 @@ export interface MediumInfo {
   readonly usedBy: readonly string[];
 }
 
-/** The part of the configuration that forms edit; media are drives. */
+/** The part of the configuration that forms edit; media are drives. `firmware` is `bios` or the handle of a firmware image. */
 export type HardwareConfig = Omit<VmConfigInput, 'name' | 'media' | 'tracePath' | 'rtcEpochMs' | 'seed' | 'directBoot' | 'debugExit'>;
+
+/** A firmware image that a machine can start with, beside the built-in BIOS. */
+export interface FirmwareChoice {
+  /** Value for HardwareConfig.firmware. */
+  readonly firmware: FileHandle;
+  readonly kind: 'seabios' | 'ovmf' | 'other';
+  readonly fileName: string;
+  readonly folder: string;
+  readonly missing: boolean;
+}
 
 export interface VmDetail extends VmSummary {
   readonly notes: string;
@@ -95,11 +105,13 @@ export interface VmDetail extends VmSummary {
   readonly allocatedBytes: number;
 }
 
-/** A drive that a form asks for: a new disk, a chosen file, a medium of the library, or an empty drive. */
+/** A drive that a form asks for: a new disk, a chosen file, a medium of the library, a copy of an image, or an empty drive. */
 export type DriveSpec =
   | { readonly kind: 'disk'; readonly source: 'new'; readonly sizeBytes: number }
   | { readonly kind: 'floppy' | 'cdrom' | 'disk'; readonly source: 'file'; readonly file: FileHandle; readonly format?: 'raw' | 'qcow2'; readonly readOnly?: boolean }
   | { readonly kind: 'floppy' | 'cdrom' | 'disk'; readonly source: 'medium'; readonly mediumId: string; readonly readOnly?: boolean }
+  /** A copy of the image as a new qcow2 disk of the library; `member` is the image's name inside an appliance. */
+  | { readonly kind: 'disk'; readonly source: 'import'; readonly file: FileHandle; readonly member?: string }
   | { readonly kind: 'floppy' | 'cdrom'; readonly source: 'empty' };
 
 /** Everything that the sheet for a new VM holds. */

@@ -1,7 +1,7 @@
 // What programs of the same user may ask of a running manager over its local socket, beside ManagerApi: unlike windows they
 // may name files. A connection says first what it is for (`LocalHello`).
 
-import type { ManagerApi } from './manager-api.ts';
+import type { ManagerApi, TaskOptions } from './manager-api.ts';
 
 /** `console`: the port of that VM's console, ConsoleApi and ConsoleEvents. */
 export type LocalHello = { readonly hello: 'manager' } | { readonly hello: 'console'; readonly vmId: string };
@@ -17,6 +17,8 @@ export interface LocalApi extends ManagerApi {
   localInfo(): Promise<LocalInfo>;
   /** A handle for a file of the host. @throws NestboxError when there is no such regular file */
   adoptPath(path: string): Promise<string>;
+  /** Writes a machine that is off into a .nestbox file at that path. */
+  exportVm(id: string, path: string, options?: TaskOptions): Promise<void>;
   /** Serves the app to browsers too, if it does not yet; an address that lets one browser in during the next minute. */
   launchUrl(): Promise<string>;
   /** Switches all VMs off and ends the manager. */

@@ -3,7 +3,7 @@
 // has a sentence of its own for it; `message` is the English sentence.
 
 import type { HostInfo } from './host-info.ts';
-import type { FieldProblem, FileHandle, LogLine, MediumInfo, MediumInspection, NewVmSpec, TaskProgress, VmChange, VmDetail, VmMetrics, VmSummary } from './library.ts';
+import type { FieldProblem, FileHandle, FirmwareChoice, LogLine, MediumInfo, MediumInspection, NewVmSpec, TaskProgress, VmChange, VmDetail, VmMetrics, VmSummary } from './library.ts';
 import type { SnapshotDifference, SnapshotNode } from './snapshots.ts';
 
 export interface AppInfo {
@@ -83,6 +83,8 @@ export interface ManagerApi {
 
   // Files and media
   inspectFile(file: FileHandle): Promise<MediumInspection>;
+  /** What HardwareConfig.firmware may be beside `bios` and the handle of a file that the user has chosen. */
+  firmwares(): Promise<readonly FirmwareChoice[]>;
   /** Browser host's file dialog; without a handle the user's home folder. Electron has native dialogs. */
   browseFolder(folder?: FileHandle): Promise<{ readonly path: string; readonly parent?: FileHandle; readonly entries: readonly BrowsedEntry[] }>;
   listMedia(): Promise<readonly MediumInfo[]>;
@@ -91,7 +93,7 @@ export interface ManagerApi {
   relocateMedium(mediumId: string, file: FileHandle): Promise<MediumInfo>;
   /** @param deleteFile only for managed media that nothing uses */
   removeMedium(mediumId: string, options: { readonly deleteFile: boolean }): Promise<void>;
-  /** Copies (and converts) a disk image into the library as qcow2. */
+  /** Copies a disk image of any format that can be read into the library as qcow2. */
   importDisk(file: FileHandle, options: { readonly name: string } & TaskOptions): Promise<MediumInfo>;
   insertMedium(id: string, slot: string, medium: { readonly file: FileHandle } | { readonly mediumId: string }): Promise<void>;
   ejectMedium(id: string, slot: string): Promise<void>;

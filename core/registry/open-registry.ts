@@ -12,8 +12,11 @@ export type Connection = Database.Database;
 const OP = 'open registry';
 const BUSY_TIMEOUT_MS = 3000;
 
-function refuse(kind: 'bad-input' | 'unsupported' | 'busy', path: string, message: string, cause?: unknown): NestboxError {
-  return new NestboxError(kind, message, { op: OP, context: { path }, cause });
+type RefusalCode = 'registry-damaged' | 'registry-newer' | 'registry-busy' | 'registry-unwritable';
+
+/** `code` names the sentence that a window has for it. */
+function refuse(kind: 'bad-input' | 'unsupported' | 'busy' | 'permission', code: RefusalCode, path: string, message: string, cause?: unknown): NestboxError {
+  return new NestboxError(kind, message, { op: OP, context: { path, code, message: messageOf(cause ?? '').replaceAll('\n', ' ') }, cause });
 }
 
 /**
@@ -29,7 +32,7 @@ export function openRegistryDatabase(path: string): Connection {
     // For its owner only; SQLite gives the files beside it the same permissions.
     if (!existed) chmodSync(path, 0o600);
   } catch (cause) {
-    throw new NestboxError('permission', `The registry ${path} cannot be opened: ${messageOf(cause)}`, { op: OP, context: { path }, cause });
+    throw refuse('permission', 'registry-unwritable', path, `The registry ${path} cannot be opened: ${messageOf(cause)}`, cause);
   }
   try {
     check(database, path, existed);
@@ -46,11 +49,11 @@ export function openRegistryDatabase(path: string): Connection {
 
 function sqliteError(error: unknown, path: string): NestboxError {
   const code = error instanceof Database.SqliteError ? error.code : '';
-  if (code === 'SQLITE_BUSY' || code === 'SQLITE_LOCKED') return refuse('busy', path, `The registry ${path} is in use by another program`, error);
+  if (code === 'SQLITE_BUSY' || code === 'SQLITE_LOCKED') return refuse('busy', 'registry-busy', path, `The registry ${path} is in use by another program`, error);
   if (code === 'SQLITE_READONLY' || code === 'SQLITE_CANTOPEN') {
-    return new NestboxError('permission', `The registry ${path} cannot be written: ${messageOf(error)}`, { op: OP, context: { path }, cause: error });
+    return refuse('permission', 'registry-unwritable', path, `The registry ${path} cannot be written: ${messageOf(error)}`, error);
   }
-  return refuse('bad-input', path, `The registry ${path} is damaged: ${messageOf(error).replaceAll('\n', ' ')}. Restore the newest copy beside it (${path}.backup-*), or move it away to start with an empty one`, error);
+  return refuse('bad-input', 'registry-damaged', path, `The registry ${path} is damaged: ${messageOf(error).replaceAll('\n', ' ')}. Restore the newest copy beside it (${path}.backup-*), or move it away to start with an empty one`, error);
 }
 
 /** Refuses before anything is written. */
@@ -62,7 +65,7 @@ function check(database: Connection, path: string, existed: boolean): void {
   if (violations.length > 0) throw sqliteError(new Error(`${violations.length} references lead nowhere`), path);
   const version = userVersion(database);
   if (version > MIGRATIONS.length) {
-    throw refuse('unsupported', path, `The registry ${path} was written by a newer Nestbox (version ${version}, this one knows ${MIGRATIONS.length}). Update Nestbox; the file was not changed`);
+    throw refuse('unsupported', 'registry-newer', path, `The registry ${path} was written by a newer Nestbox (version ${version}, this one knows ${MIGRATIONS.length}). Update Nestbox; the file was not changed`);
   }
 }
 

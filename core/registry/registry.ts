@@ -62,7 +62,11 @@ export class Registry implements Disposable {
 
   /** Runs several calls as one transaction. */
   transaction<T>(work: () => T): T {
-    return this.database.transaction(work).immediate();
+    try {
+      return this.database.transaction(work).immediate();
+    } catch (cause) {
+      throw this.explain(cause);
+    }
   }
 
   private all(sql: string, ...values: unknown[]): Row[] {
@@ -70,7 +74,11 @@ export class Registry implements Disposable {
   }
 
   private get(sql: string, ...values: unknown[]): Row | undefined {
-    return this.database.prepare(sql).get(...values) as Row | undefined;
+    try {
+      return this.database.prepare(sql).get(...values) as Row | undefined;
+    } catch (cause) {
+      throw this.explain(cause);
+    }
   }
 
   private run(sql: string, ...values: unknown[]): number {
@@ -83,6 +91,7 @@ export class Registry implements Disposable {
 
   private explain(cause: unknown): unknown {
     const text = messageOf(cause);
+    if (text.includes('database or disk is full')) return new NestboxError('no-space', 'The library cannot be written: no space left on the disk', { op: 'write registry', cause });
     if (text.includes('UNIQUE constraint failed: vms.name')) return new NestboxError('bad-input', 'There is a virtual machine of that name already', { op: 'write registry', cause });
     if (text.includes('UNIQUE constraint failed: media.path')) return new NestboxError('bad-input', 'That file is in the library already', { op: 'write registry', cause });
     if (text.includes('FOREIGN KEY constraint failed')) return new NestboxError('busy', 'Something else still uses it', { op: 'write registry', cause });
@@ -286,7 +295,7 @@ export class Registry implements Disposable {
 
   /** Writes an operation down before its first file is touched. @returns its number */
   beginOperation(kind: string, vmId: string | null, step: string, data: unknown): number {
-    return Number(this.database.prepare('INSERT INTO operations (kind, vm_id, step, data, started_ms) VALUES (?, ?, ?, ?, ?)').run(kind, vmId, step, JSON.stringify(data), this.nowMs()).lastInsertRowid);
+    return Number(this.get('INSERT INTO operations (kind, vm_id, step, data, started_ms) VALUES (?, ?, ?, ?, ?) RETURNING id', kind, vmId, step, JSON.stringify(data), this.nowMs())?.id);
   }
 
   advanceOperation(id: number, step: string, data?: unknown): void {

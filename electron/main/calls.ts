@@ -86,6 +86,7 @@ const MEDIA_EXTENSIONS = [
   'bin',
   'elf',
   'ova',
+  'nestbox',
 ];
 
 /** Only the top frame of a window of ours, on our own page, may call. @throws NestboxError `permission` */

@@ -69,7 +69,7 @@ beforeEach(() => {
   desktop = new Desktop({
     electron: fake.electron,
     manager,
-    pages: new Map([['/index.html', { bytes: new TextEncoder().encode('page'), type: 'text/html' }]]),
+    pages: new Map([['/index.html', { body: Buffer.from('page'), type: 'text/html' }]]),
     preloadPath: '/preload.cjs',
     iconPath: '/icon.png',
     windowStatePath: join(folder, 'windows.json'),

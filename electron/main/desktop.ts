@@ -9,7 +9,7 @@ import { CLOSE_REQUESTED, COMMAND, type DesktopCommand, FILE_OPENED } from '../.
 import { registerCalls } from './calls.ts';
 import type { DesktopManager } from './desktop-manager.ts';
 import { type MenuActions, appMenu, trayMenu } from './menus.ts';
-import { type PageFile, answerPage } from './page-server.ts';
+import { type Pages, answerPage } from './page-server.ts';
 import { APP_SCHEME, permissionAllowed } from './security.ts';
 import { type Texts, textsFor } from './texts.ts';
 import { DEFAULT_ROUTE, loadWindowStates, saveWindowStates } from './window-state.ts';
@@ -36,7 +36,7 @@ export type Electron = Pick<
 export interface DesktopOptions {
   readonly electron: Electron;
   readonly manager: DesktopManager;
-  readonly pages: ReadonlyMap<string, PageFile>;
+  readonly pages: Pages;
   readonly preloadPath: string;
   readonly iconPath: string;
   readonly windowStatePath: string;

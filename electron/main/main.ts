@@ -24,11 +24,12 @@ async function start(): Promise<void> {
   await app.whenReady();
   try {
     const host = new UtilityVmHost((path, args, options) => utilityProcess.fork(path, args, options), join(bundle, 'electron/vm/main.js'), (pid) => process.kill(pid, 'SIGKILL'));
-    const manager = await openDesktopManager(host, app.getLocale());
+    const appFolder = join(bundle, '../renderer');
+    const manager = await openDesktopManager({ host, language: app.getLocale(), appFolder, onShutDown: () => app.quit() });
     const desktop = new Desktop({
       electron,
       manager,
-      pages: readPages(join(bundle, '../renderer')),
+      pages: readPages(appFolder),
       preloadPath: join(bundle, 'electron/preload/preload.cjs'),
       iconPath: join(bundle, 'electron/icons/tray.png'),
       windowStatePath: join(app.getPath('userData'), 'windows.json'),

@@ -1,35 +1,14 @@
 // Answers requests of the custom scheme from a manifest of the renderer's files that is read once at start. No file system
 // path is ever made from an address.
 
-import { readFileSync, readdirSync } from 'node:fs';
-import { extname, join, relative, sep } from 'node:path';
+import { type StaticFile, readAppFiles } from '../../core/host/browser-host/static-files.ts';
 import { APP_ORIGIN, RESPONSE_HEADERS, isOwnUrl } from './security.ts';
 
-const TYPES: Readonly<Record<string, string>> = {
-  '.html': 'text/html; charset=utf-8',
-  '.js': 'text/javascript; charset=utf-8',
-  '.css': 'text/css; charset=utf-8',
-  '.svg': 'image/svg+xml',
-  '.png': 'image/png',
-  '.woff2': 'font/woff2',
-  '.json': 'application/json',
-};
+/** Address path ("/assets/x.js") to content. */
+export type Pages = ReadonlyMap<string, StaticFile>;
 
-export interface PageFile {
-  readonly bytes: Uint8Array;
-  readonly type: string;
-}
-
-/** Address path ("/assets/x.js") to content, of every file under `folder` that has a known type. */
-export function readPages(folder: string): ReadonlyMap<string, PageFile> {
-  const pages = new Map<string, PageFile>();
-  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
-    const type = TYPES[extname(entry.name)];
-    if (!entry.isFile() || type === undefined) continue;
-    const path = join(entry.parentPath, entry.name);
-    pages.set(`/${relative(folder, path).split(sep).join('/')}`, { bytes: readFileSync(path), type });
-  }
-  return pages;
+export function readPages(folder: string): Pages {
+  return new Map([...readAppFiles(folder)].map(([address, file]) => [`/${address}`, file]));
 }
 
 export interface PageAnswer {
@@ -40,7 +19,7 @@ export interface PageAnswer {
 
 const NOT_FOUND: PageAnswer = { status: 404, headers: RESPONSE_HEADERS, body: undefined };
 
-export function answerPage(pages: ReadonlyMap<string, PageFile>, method: string, url: string): PageAnswer {
+export function answerPage(pages: Pages, method: string, url: string): PageAnswer {
   if (
     (method !== 'GET' && method !== 'HEAD') ||
     !isOwnUrl(url) ||
@@ -53,6 +32,6 @@ export function answerPage(pages: ReadonlyMap<string, PageFile>, method: string,
   return {
     status: 200,
     headers: { ...RESPONSE_HEADERS, 'Content-Type': page.type },
-    body: method === 'HEAD' ? undefined : page.bytes,
+    body: method === 'HEAD' ? undefined : page.body,
   };
 }

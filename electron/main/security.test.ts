@@ -9,8 +9,8 @@ import {
 } from './security.ts';
 
 const PAGES = new Map([
-  ['/index.html', { bytes: new TextEncoder().encode('<!doctype html>'), type: 'text/html' }],
-  ['/assets/app.js', { bytes: new TextEncoder().encode('1'), type: 'text/javascript' }],
+  ['/index.html', { body: Buffer.from('<!doctype html>'), type: 'text/html' }],
+  ['/assets/app.js', { body: Buffer.from('1'), type: 'text/javascript' }],
 ]);
 
 it('windows are sandboxed, isolated and without Node', () => {

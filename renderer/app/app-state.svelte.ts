@@ -54,14 +54,15 @@ export class AppState {
     this.startError = undefined;
     try {
       this.manager = await this.shell.connect({ events: this.events, lost: () => this.lost() });
-      const [info, settings] = await Promise.all([this.api.appInfo(), this.api.settings()]);
+      // All at once, AppInfo first: asking for it opens a library that could not be opened before.
+      const [info, settings, vms] = await Promise.all([this.api.appInfo(), this.api.settings(), this.api.listVms()]);
+      this.vms = new Map(vms.map((vm) => [vm.id, vm]));
       this.info = info;
       this.takeSettings(settings);
-      const vms = await this.api.listVms();
-      this.vms = new Map(vms.map((vm) => [vm.id, vm]));
       this.connection = 'ready';
     } catch (thrown) {
       this.connection = 'lost';
+      if (this.info === undefined) setLanguage(languageFor('auto', navigator.language));
       this.startError = errorText(thrown);
     }
   }

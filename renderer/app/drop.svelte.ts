@@ -6,7 +6,7 @@ import { t } from '../i18n/i18n.svelte.ts';
 import { errorText, isCancelled } from '../i18n/messages.ts';
 import type { AppState } from './app-state.svelte.ts';
 
-export const SYSTEM_FILES = ['iso', 'img', 'ima', 'flp', 'vfd', 'qcow2', 'raw', 'vmdk', 'vdi', 'vhd', 'vhdx', 'bin', 'efi', 'elf', 'ova'];
+export const SYSTEM_FILES = ['iso', 'img', 'ima', 'flp', 'vfd', 'qcow2', 'raw', 'vmdk', 'vdi', 'vhd', 'vhdx', 'bin', 'efi', 'elf', 'ova', 'nestbox'];
 
 export interface Arriving {
   readonly fileName: string;

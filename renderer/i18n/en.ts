@@ -38,12 +38,13 @@ export const en = {
   },
   hardware: {
     memory: 'Memory', cpus: 'Processors', cpuUnit: 'CPUs', engine: 'Engine', processor: 'Processor and memory', board: 'Board', mode: 'Devices', firmware: 'Firmware', bootOrder: 'Boot order', clock: 'Clock', jit: 'Compile guest code',
-    jitHint: 'Translates hot guest code to WebAssembly. Off is slower and only useful for hunting bugs.', builtInBios: 'Built-in BIOS', firmwareHint: 'Leave empty for the built-in BIOS, or give the path of an image such as SeaBIOS or OVMF.',
+    jitHint: 'Translates hot guest code to WebAssembly. Off is slower and only useful for hunting bugs.', builtInBios: 'Built-in BIOS', firmwareHint: 'The built-in BIOS suits nearly everything; UEFI systems need OVMF.', chooseFirmware: 'Choose a firmware image', otherFirmware: 'Another image',
   },
   engine: { auto: 'Automatic', software: 'Software', kvm: 'KVM' },
   engineHint: { auto: 'KVM where it works, otherwise software.', software: 'Runs anywhere; every instruction is emulated.', kvm: 'Runs at the speed of this computer. Needs Linux and KVM.' },
   mode: { paravirt: 'Standard', full: 'Classic PC' },
   modeHint: { paravirt: 'For systems that know they run in a machine. The devices are those of a classic PC so far.', full: 'IDE, PS/2 and VGA only: for old systems and for Windows without drivers.' },
+  firmwareKind: { seabios: 'SeaBIOS, a PC BIOS', ovmf: 'OVMF, for UEFI' },
   clock: { host: 'Real time', instructions: 'Repeatable' },
   clockHint: { host: 'The guest sees the time of day pass.', instructions: 'Time follows executed instructions: every run is the same.' },
   boot: { floppy: 'Floppy', cdrom: 'CD', disk: 'Disk', network: 'Network' },
@@ -54,14 +55,14 @@ export const en = {
   },
   driveKind: { floppy: 'Floppy drive', cdrom: 'CD drive', disk: 'Disk' },
   drives: {
-    floppy: 'Floppy drive {number}', cdrom: 'CD drive {number}', disk: 'Disk {number}', empty: 'Empty', newDisk: 'New disk', newOf: 'new, {size}', readOnly: 'read-only',
+    floppy: 'Floppy drive {number}', cdrom: 'CD drive {number}', disk: 'Disk {number}', empty: 'Empty', newDisk: 'New disk', newOf: 'new, {size}', readOnly: 'read-only', copied: 'copied into the library', copiedFrom: 'copied from {member}',
     add: 'Add drive', addDisk: 'New disk', addDiskFile: 'Disk from a file…', addCd: 'CD drive', addFloppy: 'Floppy drive', change: 'Change', changeOf: 'Change {name}', remove: 'Remove {name}',
     choose: 'Choose a file…', chooseFor: 'Insert into {drive}', fromLibrary: 'From the library', makeEmpty: 'Leave empty', eject: 'Eject', inserted: '{name} inserted',
     noDriveFor: 'This machine has no drive that takes {name}', noneTitle: 'No drives', noneText: 'This machine has neither disks nor drives for media.',
     pick: { floppy: 'Choose a floppy image', cdrom: 'Choose a CD image', disk: 'Choose a disk image' },
   },
   drop: {
-    title: 'Drop to create a machine', hint: 'Installers (ISO), floppies, disk images, or a kernel with its initial RAM disk', insertHint: 'A CD or floppy image goes into the drive of {name}',
+    title: 'Drop to create a machine', hint: 'Installers (ISO), floppies, disk images, appliances (OVA), or a kernel with its initial RAM disk', insertHint: 'A CD or floppy image goes into the drive of {name}',
     sending: 'Sending the file', looking: 'Looking inside', failedTitle: '{name} cannot be used', uploadFailed: '{name} could not be sent to Nestbox. Check that it is still running.',
   },
   newVm: {

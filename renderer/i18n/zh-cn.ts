@@ -40,12 +40,13 @@ export const zhCn: Translated<typeof en> = {
   },
   hardware: {
     memory: '内存', cpus: '处理器', cpuUnit: '个', engine: '引擎', processor: '处理器与内存', board: '主板', mode: '设备', firmware: '固件', bootOrder: '启动顺序', clock: '时钟', jit: '编译客户机代码',
-    jitHint: '把常用的客户机代码翻译成 WebAssembly。关闭后更慢，只在查找错误时有用。', builtInBios: '内置 BIOS', firmwareHint: '留空使用内置 BIOS，或填写 SeaBIOS、OVMF 等映像的路径。',
+    jitHint: '把常用的客户机代码翻译成 WebAssembly。关闭后更慢，只在查找错误时有用。', builtInBios: '内置 BIOS', firmwareHint: '内置 BIOS 几乎适合所有系统；UEFI 系统需要 OVMF。', chooseFirmware: '选择固件映像', otherFirmware: '其他映像',
   },
   engine: { auto: '自动', software: '软件', kvm: 'KVM' },
   engineHint: { auto: 'KVM 可用时使用 KVM，否则使用软件。', software: '到处可用；每条指令都由软件模拟。', kvm: '以本机速度运行，需要 Linux 和 KVM。' },
   mode: { paravirt: '标准', full: '经典 PC' },
   modeHint: { paravirt: '适合知道自己运行在虚拟机中的系统。目前的设备与经典 PC 相同。', full: '只有 IDE、PS/2 和 VGA：适合旧系统和没有驱动的 Windows。' },
+  firmwareKind: { seabios: 'SeaBIOS（PC BIOS）', ovmf: 'OVMF（UEFI）' },
   clock: { host: '真实时间', instructions: '可重复' },
   clockHint: { host: '客户机看到真实时间流逝。', instructions: '时间随执行的指令前进：每次运行都相同。' },
   boot: { floppy: '软盘', cdrom: '光盘', disk: '磁盘', network: '网络' },
@@ -56,14 +57,14 @@ export const zhCn: Translated<typeof en> = {
   },
   driveKind: { floppy: '软盘驱动器', cdrom: '光盘驱动器', disk: '磁盘' },
   drives: {
-    floppy: '软盘驱动器 {number}', cdrom: '光盘驱动器 {number}', disk: '磁盘 {number}', empty: '空', newDisk: '新磁盘', newOf: '新建，{size}', readOnly: '只读',
+    floppy: '软盘驱动器 {number}', cdrom: '光盘驱动器 {number}', disk: '磁盘 {number}', empty: '空', newDisk: '新磁盘', newOf: '新建，{size}', readOnly: '只读', copied: '复制到虚拟机库', copiedFrom: '从 {member} 复制',
     add: '添加驱动器', addDisk: '新磁盘', addDiskFile: '来自文件的磁盘…', addCd: '光盘驱动器', addFloppy: '软盘驱动器', change: '更改', changeOf: '更改 {name}', remove: '移除 {name}',
     choose: '选择文件…', chooseFor: '插入{drive}', fromLibrary: '来自库', makeEmpty: '留空', eject: '弹出', inserted: '已插入 {name}',
     noDriveFor: '此虚拟机没有可放入 {name} 的驱动器', noneTitle: '没有驱动器', noneText: '此虚拟机既没有磁盘，也没有放介质的驱动器。',
     pick: { floppy: '选择软盘映像', cdrom: '选择光盘映像', disk: '选择磁盘映像' },
   },
   drop: {
-    title: '松开即可创建虚拟机', hint: '安装光盘（ISO）、软盘、磁盘映像，或内核及其初始内存盘', insertHint: '光盘或软盘映像将放入“{name}”的驱动器',
+    title: '松开即可创建虚拟机', hint: '安装光盘（ISO）、软盘、磁盘映像、虚拟设备（OVA），或内核及其初始内存盘', insertHint: '光盘或软盘映像将放入“{name}”的驱动器',
     sending: '正在发送文件', looking: '正在查看内容', failedTitle: '{name} 无法使用', uploadFailed: '无法把 {name} 发送给 Nestbox。请确认它仍在运行。',
   },
   newVm: {

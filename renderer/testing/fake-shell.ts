@@ -170,6 +170,7 @@ export class FakeShell implements Shell {
       await wait(250);
       return this.inspection(file);
     },
+    firmwares: async () => [],
     browseFolder: async (folder) => ({
       path: folder === undefined ? '/home/anna' : '/home/anna/Downloads', ...(folder === undefined ? {} : { parent: 'up' }),
       entries: [{ name: 'Downloads', folder: true, handle: 'd', sizeBytes: 0, changedMs: Date.now() }, { name: 'debian-12.8.0-amd64-netinst.iso', folder: false, handle: 'file:debian-12.8.0-amd64-netinst.iso:661651456', sizeBytes: 661651456, changedMs: Date.now() - 86400000 }, { name: 'notes.txt', folder: false, handle: 'file:notes.txt:1', sizeBytes: 1, changedMs: Date.now() }],

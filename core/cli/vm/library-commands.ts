@@ -173,7 +173,7 @@ function printDetail(vm: VmDetail): void {
 }
 
 async function changeOf(library: LibraryClient, id: string, flags: VmFlags & { name?: string; addDisk?: string[]; remove?: string[] }): Promise<VmChange> {
-  const hardware = hardwareOf(flags);
+  const hardware = await hardwareOf(library, flags);
   let drives = await drivesOf(library, flags);
   if (flags.addDisk !== undefined || flags.remove !== undefined) {
     if (drives !== undefined) bad('--add-disk and --remove change the present drives; --disk, --cdrom and --floppy replace them all: use one or the other');

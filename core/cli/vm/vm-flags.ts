@@ -53,7 +53,7 @@ function memoryOf(value: string): number {
 
 const BOOT = ['floppy', 'cdrom', 'disk'] as const;
 
-export function hardwareOf(flags: VmFlags): HardwareConfig {
+export async function hardwareOf(library: LibraryClient, flags: VmFlags): Promise<HardwareConfig> {
   const hardware: Mutable<HardwareConfig> = {};
   if (flags.engine !== undefined) hardware.engine = choice('engine', flags.engine, ['auto', 'software', 'kvm']);
   if (flags.jit !== undefined) hardware.jit = choice('jit', flags.jit, ['on', 'off']) === 'on';
@@ -61,10 +61,7 @@ export function hardwareOf(flags: VmFlags): HardwareConfig {
   if (flags.cpus !== undefined) hardware.cpus = whole('cpus', flags.cpus);
   if (flags.mode !== undefined) hardware.mode = choice('mode', flags.mode, ['full', 'paravirt']);
   if (flags.clock !== undefined) hardware.clock = choice('clock', flags.clock, ['host', 'instructions']);
-  if (flags.firmware !== undefined) {
-    if (flags.firmware !== 'bios') throw new NestboxError('unsupported', `--firmware ${flags.firmware}: machines of the library boot with the built-in BIOS; other firmware works with "nestbox run"`, { op: 'read options' });
-    hardware.firmware = 'bios';
-  }
+  if (flags.firmware !== undefined) hardware.firmware = flags.firmware === 'bios' ? 'bios' : await library.adoptPath(flags.firmware);
   if (flags.boot !== undefined) {
     const order = flags.boot.split(',').map((word) => choice('boot', word, BOOT));
     hardware.bootOrder = [...order, ...BOOT.filter((entry) => !order.includes(entry))];
@@ -119,7 +116,7 @@ export async function newVmOf(library: LibraryClient, name: string, flags: VmFla
     ...(from ?? {}),
     name,
     osId: flags.os ?? from?.osId ?? 'unknown',
-    hardware: { ...from?.hardware, ...hardwareOf(flags) },
+    hardware: { ...from?.hardware, ...(await hardwareOf(library, flags)) },
     drives: drives ?? from?.drives ?? [],
     ...(flags.notes === undefined ? {} : { notes: flags.notes }),
     ...(flags.group === undefined ? {} : { groupPath: flags.group }),

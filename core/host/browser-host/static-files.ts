@@ -35,7 +35,11 @@ export interface StaticManifest {
   readonly launch: ReadonlyMap<string, StaticFile>;
 }
 
-export function readManifest(folder: string): StaticManifest {
+/**
+ * Every file of a known type under the folder by its address relative to it; none when the folder is missing. Both shells
+ * answer from this table, so that no address ever becomes a path.
+ */
+export function readAppFiles(folder: string): Map<string, StaticFile> {
   const manifest = new Map<string, StaticFile>();
   let total = 0;
   const visit = (path: string): void => {
@@ -55,6 +59,11 @@ export function readManifest(folder: string): StaticManifest {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
+  return manifest;
+}
+
+export function readManifest(folder: string): StaticManifest {
+  const manifest = readAppFiles(folder);
   const html = (text: string): StaticFile => ({ type: 'text/html; charset=utf-8', body: Buffer.from(text) });
   manifest.set('', manifest.get('index.html') ?? html(MISSING_APP_PAGE));
   manifest.delete('index.html');

@@ -13,6 +13,10 @@ export const FLOPPY_FILES = ['img', 'ima', 'flp', 'vfd', 'dsk'];
 export const CD_FILES = ['iso', 'cdr', 'img'];
 export const DISK_FILES = ['qcow2', 'img', 'raw', 'qcow', 'vmdk', 'vdi', 'vhd', 'vhdx'];
 
+export const FIRMWARE_FILES = ['bin', 'fd', 'rom'];
+/** Formats that can only be read: machines get a copy. */
+export const COPIED_FILES = /\.(vmdk|vdi|vhd|vhdx)$/i;
+
 /** "Floppy drive 1", "CD drive 1", "Disk 2". */
 export function driveName(drive: DriveInfo): string {
   const number = Number(/\d+$/.exec(drive.slot)?.[0] ?? '0') + 1;

@@ -17,7 +17,7 @@ export interface DriveDraft {
 let nextKey = 1;
 
 export function draftOf(spec: DriveSpec, fileName = ''): DriveDraft {
-  const known = spec.source === 'file' ? (fileNames.get(spec.file) ?? fileName) : fileName;
+  const known = spec.source === 'file' || spec.source === 'import' ? (fileNames.get(spec.file) ?? fileName) : fileName;
   return { key: nextKey++, spec, fileName: known };
 }
 

@@ -1,0 +1,95 @@
+// A guest that shows what arrives at the keyboard controller: a boot sector that prints every byte as "kXX" (keyboard) or
+// "mXX" (mouse), and switches itself off when the power button is pressed.
+
+import { floppyWith } from './boot-sector.ts';
+
+/** Tokens that it has printed, in order. */
+export function inputTokens(screen: string): string[] {
+  return screen.match(/[km][0-9A-F]{2}\b/g) ?? [];
+}
+
+export function inputViewerFloppy(): Uint8Array {
+  return floppyWith(`
+start:  xor ax, ax
+        mov ds, ax
+        mov ss, ax
+        mov sp, 0x7c00
+        mov ax, 3
+        int 0x10
+        cli
+        mov al, 0xff            ; nobody else takes the bytes
+        out 0x21, al
+        out 0xa1, al
+        mov al, 0xa8            ; mouse on
+        call command
+        mov al, 0x60            ; no interrupts, translation on
+        call command
+        mov al, 0x40
+        call data
+        mov al, 0xd4            ; the mouse shall report
+        call command
+        mov al, 0xf4
+        call data
+        mov al, 0xf1            ; ACPI mode, power button wanted
+        out 0xb2, al
+        mov dx, 0x602
+        mov ax, 0x100
+        out dx, ax
+        mov si, ready
+.text:  lodsb
+        test al, al
+        jz watch
+        call print
+        jmp .text
+watch:  in al, 0x64
+        test al, 1
+        jz power
+        mov ah, al
+        in al, 0x60
+        push ax
+        test ah, 0x20
+        mov al, 'k'
+        jz .print
+        mov al, 'm'
+.print: call print
+        pop ax
+        push ax
+        shr al, 4
+        call digit
+        pop ax
+        call digit
+        mov al, ' '
+        call print
+        jmp watch
+power:  mov dx, 0x600
+        in ax, dx
+        test ax, 0x100
+        jz watch
+        mov dx, 0x604
+        mov ax, 0x2001          ; soft off
+        out dx, ax
+        jmp watch
+digit:  and al, 15
+        add al, '0'
+        cmp al, '9'
+        jbe print
+        add al, 7
+print:  mov ah, 0x0e
+        mov bx, 7
+        int 0x10
+        ret
+command: call room
+        out 0x64, al
+        ret
+data:   call room
+        out 0x60, al
+        ret
+room:   push ax
+.full:  in al, 0x64
+        test al, 2
+        jnz .full
+        pop ax
+        ret
+ready:  db 'INPUT VIEWER', 13, 10, 0
+`);
+}
