@@ -36,6 +36,12 @@ export interface AppOptions {
   readonly colorScheme?: 'light' | 'dark';
   /** A library that exists already; it is kept. */
   readonly root?: string;
+  /** The user's home folder, where the file dialog starts. */
+  readonly home?: string;
+  /** Number of the user that the host runs as; only root can ask for another one. */
+  readonly user?: number;
+  /** What the browser lets pages do without asking. */
+  readonly permissions?: readonly string[];
 }
 
 async function launchBrowser(): Promise<Browser> {
@@ -61,9 +67,13 @@ function printedUrl(host: ChildProcess): Promise<string> {
 export async function startApp(options: AppOptions = {}): Promise<App> {
   const root = options.root ?? mkdtempSync(join(tmpdir(), 'nestbox-e2e-'));
   const lang = `${(options.locale ?? 'en-US').replace('-', '_')}.UTF-8`;
-  const host = spawn(process.execPath, [join(projectRoot, 'bin/nestbox.mjs'), 'serve', '--no-open', '--json'], { env: { ...process.env, NESTBOX_HOME: root, LANG: lang, LC_ALL: lang, LANGUAGE: '' }, stdio: ['ignore', 'pipe', 'inherit'] });
+  const host = spawn(process.execPath, [join(projectRoot, 'bin/nestbox.mjs'), 'serve', '--no-open', '--json'], {
+    env: { ...process.env, NESTBOX_HOME: root, LANG: lang, LC_ALL: lang, LANGUAGE: '', ...(options.home === undefined ? {} : { HOME: options.home }) },
+    stdio: ['ignore', 'pipe', 'inherit'],
+    ...(options.user === undefined ? {} : { uid: options.user, gid: options.user }),
+  });
   const [url, browser] = await Promise.all([printedUrl(host), launchBrowser()]);
-  const context = await browser.newContext({ viewport: options.size ?? { width: 1280, height: 800 }, locale: options.locale ?? 'en-US', colorScheme: options.colorScheme ?? 'light', reducedMotion: 'reduce' });
+  const context = await browser.newContext({ viewport: options.size ?? { width: 1280, height: 800 }, locale: options.locale ?? 'en-US', colorScheme: options.colorScheme ?? 'light', reducedMotion: 'reduce', permissions: [...(options.permissions ?? [])] });
   context.setDefaultTimeout(WAIT_MS);
   const complaints: string[] = [];
   context.on('page', (page) => {
@@ -152,6 +162,17 @@ export function demoCd(folder: string, volume = 'NESTBOX DEMO'): string {
   const path = join(folder, 'demo-cd.iso');
   execFileSync('xorriso', ['-as', 'mkisofs', '-quiet', '-V', volume, '-o', path, '-b', 'demo.img', tree], { stdio: 'ignore' });
   return path;
+}
+
+/** Picks a file in the window's file dialog, which shows the home folder. */
+export async function pick(page: Page, fileName: string): Promise<void> {
+  await dialog(page).getByRole('button', { name: fileName }).click();
+}
+
+/** The menu entry of a machine's page. */
+export async function more(page: Page, entry: string | RegExp): Promise<void> {
+  await page.getByRole('button', { name: 'More actions' }).click();
+  await page.getByRole('menuitem', { name: entry }).click();
 }
 
 export const dialog = (page: Page): Locator => page.getByRole('dialog').last();

@@ -34,6 +34,68 @@ describe.skipIf(missing !== undefined)(`snapshots in the window${missing === und
     await window.waitForFunction(() => document.querySelector('[data-text-screen]')?.textContent.includes('hello') === false, undefined, { timeout: WAIT_MS });
     // The present state was kept as a snapshot of its own.
     expect(await page.getByRole('treeitem').count()).toBe(2);
+  });
+
+  it('are renamed', async () => {
+    const { page } = app;
+    await page.bringToFront();
+    await page.getByRole('treeitem', { name: /One/ }).click();
+    await page.getByRole('button', { name: 'Rename', exact: true }).click();
+    await dialog(page).getByLabel('Name', { exact: true }).fill('Greeting “1/2”');
+    await dialog(page).getByLabel('Notes').fill('before anything was typed');
+    await dialog(page).getByRole('button', { name: 'Save' }).click();
+    await page.getByRole('treeitem', { name: /Greeting “1\/2”/ }).waitFor();
+    await page.getByText('before anything was typed').waitFor();
+  });
+
+  it('are compared with each other: memory, devices, registers', async () => {
+    const { page } = app;
+    await page.getByRole('button', { name: 'Compare', exact: true }).click();
+    const sheet = dialog(page);
+    await sheet.getByLabel('Compare with').selectOption({ index: 1 });
+    await sheet.getByText(/[1-9][\d,]* of 32,768 pages/).waitFor();
+    const devices = await sheet.locator('dl > div', { hasText: 'Device fields' }).locator('dd').innerText();
+    expect(Number(devices)).toBeGreaterThan(0);
+    await sheet.getByRole('button', { name: /Registers|Device fields/ }).first().click();
+    await sheet.getByRole('columnheader', { name: 'Before' }).first().waitFor();
+    await page.keyboard.press('Escape');
+    await expect.poll(() => page.getByRole('dialog').count()).toBe(0);
+  });
+
+  it('fork into a second machine that goes on from there beside the first', async () => {
+    const { page } = app;
+    const before = page.getByRole('treeitem', { name: /Before going back/ });
+    await before.click();
+    await page.getByRole('button', { name: 'Fork', exact: true }).click();
+    await dialog(page).getByLabel('Name', { exact: true }).fill('Fork');
+    await dialog(page).getByRole('button', { name: 'Fork', exact: true }).click();
+    await page.getByRole('heading', { name: 'Fork' }).waitFor();
+    const fork = await windowFrom(app, () => page.getByRole('button', { name: /^(Continue|Open window)$/ }).first().click());
+    // What was typed before going back is in the fork, and not in the first machine.
+    await screenText(fork, /Type here: +hello/);
+    const [first] = app.context.pages().filter((other) => other !== page && other !== fork);
+    expect(await first?.locator('[data-text-screen]').innerText()).not.toContain('hello');
+    await fork.locator('[data-screen]').focus();
+    // R and S are commands of the demo guest.
+    await fork.keyboard.type('one');
+    await screenText(fork, /helloone/);
+    await fork.close();
+  });
+
+  it('are deleted, and the others stay whole', async () => {
+    const { page } = app;
+    await page.bringToFront();
+    await page.getByRole('link', { name: /All machines/ }).click();
+    await page.getByRole('button', { name: /^Nestbox demo, / }).click();
+    await page.getByRole('tab', { name: 'Snapshots' }).click();
+    await page.getByRole('treeitem', { name: /Before going back/ }).click();
+    await page.getByRole('button', { name: 'Delete', exact: true }).click();
+    await page.getByRole('alertdialog').getByRole('button', { name: 'Delete', exact: true }).click();
+    await expect.poll(() => page.getByRole('treeitem').count()).toBe(1);
+    await page.getByRole('button', { name: 'Restore', exact: true }).click();
+    await dialog(page).getByLabel(/Keep the present state/).uncheck();
+    await dialog(page).getByRole('button', { name: 'Restore', exact: true }).click();
+    await page.getByText('Back at Greeting').waitFor();
     expect(app.complaints).toEqual([]);
   });
 });
