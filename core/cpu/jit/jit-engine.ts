@@ -47,11 +47,15 @@ export interface JitOptions {
   readonly compiler: RegionCompiler;
   /** Look-ups that make a block hot. */
   readonly threshold: number;
+  /** Bytes of WebAssembly after which everything is thrown away. */
+  readonly mostCacheBytes?: number;
   /** Most instructions of a region, for tests that count exactly: then a region is the beginning of one block. */
   readonly mostInstructions?: () => number;
 }
 
 export interface JitStats {
+  /** How often everything was thrown away because the cache was full. */
+  readonly evictions: number;
   readonly regions: number;
   readonly compiles: number;
   readonly compileMs: number;
@@ -70,7 +74,7 @@ const LEAST_TO_POSTPONE = 16;
 /** Tables of indirect targets. */
 const TABLES = 1024;
 const FLAT_END = 0x1_0000_0000n;
-/** Bytes of WebAssembly after which everything is thrown away: V8 holds several times as much machine code. */
+/** The bound of the cache when the options say nothing: V8 holds several times as much machine code. */
 const MOST_CACHE_BYTES = 48 << 20;
 
 interface Region {
@@ -101,6 +105,7 @@ export class JitEngine {
   private compiles = 0;
   private compileMs = 0;
   private cacheBytes = 0;
+  private evictions = 0;
 
   constructor(options: JitOptions) {
     this.options = options;
@@ -184,7 +189,7 @@ export class JitEngine {
 
   private install(batch: CompiledBatch): void {
     this.compileMs += batch.ms;
-    if (this.cacheBytes > MOST_CACHE_BYTES) this.evict();
+    if (this.cacheBytes > (this.options.mostCacheBytes ?? MOST_CACHE_BYTES)) this.evict();
     const wanted = batch.results.filter(({ id, need }) => {
       const region = this.pending.get(id);
       this.pending.delete(id);
@@ -263,6 +268,7 @@ export class JitEngine {
 
   /** Throws the compiled code away; blocks become hot again when they are. */
   private evict(): void {
+    this.evictions++;
     for (const list of this.regionsOf.values()) {
       for (const region of list) {
         region.dead = true;
@@ -277,7 +283,7 @@ export class JitEngine {
 
   stats(): JitStats {
     return {
-      regions: this.regions, compiles: this.compiles, compileMs: this.compileMs, cacheBytes: this.cacheBytes, retired: this.options.exports.jitRetiredCount(),
+      evictions: this.evictions, regions: this.regions, compiles: this.compiles, compileMs: this.compileMs, cacheBytes: this.cacheBytes, retired: this.options.exports.jitRetiredCount(),
     };
   }
 

@@ -10,18 +10,19 @@ function warn(reason: string): void {
 
 export class WorkerCompiler implements RegionCompiler {
   readonly immediate = false;
-  private readonly worker: Worker;
+  readonly thread: Worker;
   private readonly port: MessagePort;
   /** Requests since the last flush: one message for all of a slice of the run loop. */
   private queue: RegionRequest[] = [];
   private outstanding = 0;
   private ended = false;
+  private disposed = false;
 
   /** @param onFailure hears once when the thread could not start or died */
   constructor(memory: WebAssembly.Memory, onFailure: (reason: string) => void = warn) {
     const { port1, port2 } = new MessageChannel();
     this.port = port1;
-    this.worker = new Worker(new URL('./compile-worker.ts', import.meta.url), {
+    this.thread = new Worker(new URL('./compile-worker.ts', import.meta.url), {
       workerData: { pages: memory.buffer.byteLength / 65536, port: port2 },
       transferList: [port2],
       name: 'jit',
@@ -29,11 +30,17 @@ export class WorkerCompiler implements RegionCompiler {
       execArgv: [],
     });
     // Without a compiler the machine goes on, interpreted.
-    this.worker.on('error', (error: Error) => onFailure(error.message));
-    this.worker.on('exit', () => {
+    let told = false;
+    const fail = (reason: string): void => {
       this.ended = true;
-    });
-    this.worker.unref();
+      this.queue = [];
+      if (told || this.disposed) return;
+      told = true;
+      onFailure(reason);
+    };
+    this.thread.on('error', (error: Error) => fail(error.message));
+    this.thread.on('exit', (code) => fail(`exit code ${code}`));
+    this.thread.unref();
     this.port.unref();
   }
 
@@ -61,7 +68,8 @@ export class WorkerCompiler implements RegionCompiler {
   }
 
   dispose(): void {
+    this.disposed = true;
     this.port.close();
-    void this.worker.terminate();
+    void this.thread.terminate();
   }
 }

@@ -33,6 +33,8 @@ export interface BareOptions {
   readonly jitThreshold?: number;
   /** Takes the place of the one that compiles at once. */
   readonly compiler?: RegionCompiler;
+  /** Of the JIT's cache. */
+  readonly mostCacheBytes?: number;
   readonly ramMib?: number;
   readonly portIn?: (port: number, size: number) => number;
   readonly portOut?: (port: number, size: number, value: number) => void;
@@ -72,7 +74,7 @@ export function bareInterpreter(options: BareOptions = {}): BareInterpreter {
   exports.init();
   exports.resetCpu(0);
   const { jitThreshold = jitThresholdNow() } = options;
-  if (jitThreshold > 0) jit = new JitEngine({ memory: wasm, cpu: layout.vcpuBase, exports, compiler: options.compiler ?? new DirectCompiler(wasm), threshold: jitThreshold });
+  if (jitThreshold > 0) jit = new JitEngine({ memory: wasm, cpu: layout.vcpuBase, exports, compiler: options.compiler ?? new DirectCompiler(wasm), threshold: jitThreshold, ...(options.mostCacheBytes === undefined ? {} : { mostCacheBytes: options.mostCacheBytes }) });
   const faults: { vector: number; error: number; rip: bigint }[] = [];
   const run = (budget: number): number => {
     let fresh = true;
