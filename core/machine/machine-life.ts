@@ -19,6 +19,10 @@ export class MachineLife {
   private readonly options: MachineLifeOptions;
   private stateNow: VmState = 'created';
   private exit: VmExit | undefined;
+  /** What was asked for last: to run or to stand still. */
+  private wanted = false;
+  /** Work under way that needs the machine to stand still. */
+  private holds = 0;
   private readonly stateEmitter = new Emitter<VmState>();
   private readonly exitEmitter = new Emitter<VmExit>();
   readonly onStateChanged = this.stateEmitter.event;
@@ -38,19 +42,24 @@ export class MachineLife {
     this.stateEmitter.fire(state);
   }
 
-  private run(): void {
-    this.options.loop().start((error) => this.fail(error));
+  /** Lets the loop run when that is wanted and nobody needs it to stand still. */
+  private settle(): void {
+    if (this.wanted && this.holds === 0 && this.exit === undefined) this.options.loop().start((error) => this.fail(error));
   }
 
   /** @throws NestboxError kind `usage` when the machine has ended */
   start(): void {
     if (this.stateNow === 'stopped') throw new NestboxError('usage', 'The machine has been switched off', { op: 'start' });
+    this.wanted = true;
     this.setState('running');
-    this.run();
+    this.settle();
   }
 
+  /** Resolves when the machine stands still, or was started again meanwhile. */
   async pause(): Promise<void> {
+    this.wanted = false;
     await this.options.loop().stop();
+    if (this.wanted) return;
     this.options.flushOutput();
     if (this.stateNow === 'running') this.setState('paused');
   }
@@ -76,15 +85,15 @@ export class MachineLife {
     this.finish({ reason: 'error', kind: known ? error.kind : 'internal', message: known ? error.message : `internal error: ${String(error)}` });
   }
 
-  /** Runs `work` while the machine stands still, and goes on afterwards when it was running. */
+  /** Runs `work` while the machine stands still; afterwards it goes on, unless something else was asked for meanwhile. */
   async whilePaused<T>(work: () => Promise<T>): Promise<T> {
-    const loop = this.options.loop();
-    const wasRunning = loop.isRunning;
-    await loop.stop();
+    this.holds++;
     try {
+      await this.options.loop().stop();
       return await work();
     } finally {
-      if (wasRunning && this.exit === undefined) this.run();
+      this.holds--;
+      this.settle();
     }
   }
 
@@ -98,9 +107,9 @@ export class MachineLife {
         loop.onStopped = undefined;
         resolve();
       };
-      this.setState('running');
-      this.run();
+      this.start();
     });
+    this.wanted = false;
     loop.stopAtInstructions = Infinity;
     this.options.flushOutput();
     if (this.exit === undefined) this.setState('paused');

@@ -41,6 +41,8 @@ export class RunLoop {
   private running = false;
   private stopRequested = false;
   private inSlice = false;
+  /** Started again before a stop was done: how that start hears of failures. */
+  private restart: ((error: unknown) => void) | undefined;
   private sleeping: (() => void) | undefined;
   private finished: Promise<void> = Promise.resolve();
   private halted = false;
@@ -73,9 +75,12 @@ export class RunLoop {
     return this.running;
   }
 
-  /** Starts or continues; returns at once. The loop's own failure rejects `failed`. */
+  /** Starts or continues, after a stop that is still under way too; returns at once. `failed` hears of the loop's own failure. */
   start(failed: (error: unknown) => void): void {
-    if (this.running) return;
+    if (this.running) {
+      if (this.stopRequested) this.restart = failed;
+      return;
+    }
     this.running = true;
     this.stopRequested = false;
     this.options.time.resume();
@@ -84,6 +89,7 @@ export class RunLoop {
 
   /** Stops between two instructions. */
   async stop(): Promise<void> {
+    this.restart = undefined;
     this.stopRequested = true;
     this.options.vcpu.requestYield();
     this.options.io.interrupt();
@@ -133,6 +139,9 @@ export class RunLoop {
       this.running = false;
       time.pause();
       this.onStopped?.();
+      const { restart } = this;
+      this.restart = undefined;
+      if (restart !== undefined) this.start(restart);
     }
   }
 
