@@ -5,7 +5,7 @@ import type { Logger } from '../base/logger.ts';
 import type { Vcpu, VcpuOptions } from '../cpu/contract.ts';
 import { type CpuFeature, DEFAULT_FEATURES } from '../cpu/isa/cpuid.ts';
 import { isFullKvm } from '../cpu/kvm/engine-modes.ts';
-import { kvmFeatures, toleratedFeatures } from '../cpu/kvm/kvm-cpuid.ts';
+import { kvmFeatures, toleratedFeatures, untoldFeatures } from '../cpu/kvm/kvm-cpuid.ts';
 import { type KvmDevice, openKvm } from '../cpu/kvm/kvm-device.ts';
 import { type KvmProbe, probeKvm, whyNotComplete } from '../cpu/kvm/kvm-probe.ts';
 import { createKvmVcpu } from '../cpu/kvm/kvm-vcpu.ts';
@@ -64,7 +64,7 @@ export async function chooseEngine(config: VmConfig, log: Logger): Promise<Engin
       device.dispose();
       return fallBack(config, log, `this host's KVM is not complete (${whyNotComplete(probe)})`);
     }
-    const features = kvmFeatures(DEFAULT_FEATURES, device.supportedCpuid(), probe.tscHz === TSC_HZ);
+    const features = probe.keepsCpuid ? kvmFeatures(DEFAULT_FEATURES, device.supportedCpuid(), probe.tscHz === TSC_HZ) : untoldFeatures(DEFAULT_FEATURES);
     const tolerated = toleratedFeatures(features, isFullKvm(probe) ? [] : hostProcessorFlags());
     if (!isFullKvm(probe)) log.log('info', `KVM is not complete here (${whyNotComplete(probe)}): the software CPU takes over where needed`);
     return { kind: 'kvm', device, probe, features, tolerated, tscHz: probe.tscHz, reason: 'KVM works' };

@@ -7,7 +7,7 @@ import type { CpuState, Vcpu, VcpuOptions } from '../../core/cpu/contract.ts';
 import { type CpuFeature, DEFAULT_FEATURES } from '../../core/cpu/isa/cpuid.ts';
 import { PAGE } from '../../core/cpu/isa/layout.ts';
 import { type HandOffPolicy, isFullKvm } from '../../core/cpu/kvm/engine-modes.ts';
-import { kvmFeatures, toleratedFeatures } from '../../core/cpu/kvm/kvm-cpuid.ts';
+import { kvmFeatures, toleratedFeatures, untoldFeatures } from '../../core/cpu/kvm/kvm-cpuid.ts';
 import { openKvm } from '../../core/cpu/kvm/kvm-device.ts';
 import { type KvmProbe, probeKvm } from '../../core/cpu/kvm/kvm-probe.ts';
 import { createKvmVcpu } from '../../core/cpu/kvm/kvm-vcpu.ts';
@@ -155,7 +155,7 @@ export class Rig {
     }
     const device = await openKvm();
     const known = hostProbe();
-    const features = options.features ?? kvmFeatures(DEFAULT_FEATURES, device.supportedCpuid(), known.tscHz === TSC_HZ);
+    const features = options.features ?? (known.keepsCpuid ? kvmFeatures(DEFAULT_FEATURES, device.supportedCpuid(), known.tscHz === TSC_HZ) : untoldFeatures(DEFAULT_FEATURES));
     return new Rig(engine, known.tscHz, (rig, wasm, memory, own) =>
       createKvmVcpu({
         ...own,

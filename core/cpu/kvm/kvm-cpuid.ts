@@ -30,6 +30,14 @@ export function kvmFeatures(wanted: Iterable<CpuFeature>, supported: readonly Cp
   });
 }
 
+/**
+ * The features that a machine's processor has when this KVM shows guests its host's, whatever it is told: all that the
+ * interpreter knows, because guests will use what they see.
+ */
+export function untoldFeatures(wanted: Iterable<CpuFeature>): CpuFeature[] {
+  return [...wanted].filter((feature) => !NEVER.includes(feature) && feature !== 'invariant_tsc');
+}
+
 /** Instruction sets that the host's processor has whatever its KVM says, by their names in /proc/cpuinfo. */
 const CPUINFO_NAMES: Partial<Record<CpuFeature, string>> = {
   sse3: 'pni', lzcnt: 'abm', prefetchw: '3dnowprefetch', sha: 'sha_ni', clfsh: 'clflush', syscall: 'syscall', rdrand: 'rdrand',

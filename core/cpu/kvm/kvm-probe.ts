@@ -10,7 +10,7 @@ import { kvmFeatures, setCpuid } from './kvm-cpuid.ts';
 import { KvmCore } from './kvm-core.ts';
 import type { KvmDevice } from './kvm-device.ts';
 import { KvmVm } from './kvm-vm.ts';
-import { LONG_TRIAL, MIDDLE_TRIAL, MODE_TITLES, SHORT_TRIAL, TRIAL_CODE_ADDRESS, TRIAL_MEMORY_BYTES, TRIAL_MODES, TRIAL_PORT, TRIAL_VALUE, type TrialMode, trialOf, writeTrialTables } from './mode-trials.ts';
+import { CPUID_TRIAL, LONG_TRIAL, MIDDLE_TRIAL, MODE_TITLES, SHORT_TRIAL, TRIAL_CODE_ADDRESS, TRIAL_MEMORY_BYTES, TRIAL_MODES, TRIAL_PORT, TRIAL_VALUE, type TrialMode, trialOf, writeTrialTables } from './mode-trials.ts';
 import { SliceTimer } from './slice-timer.ts';
 
 /** `native`: on the processor; `emulated`: interpreted by the kernel, slower than our own engine; `missing`: fails. */
@@ -31,6 +31,8 @@ export interface KvmProbe {
   readonly tscHz: number;
   /** False: guests see the host's counter, wherever it stands. */
   readonly setsTsc: boolean;
+  /** False: guests see the host's CPUID, whatever they are told to see. */
+  readonly keepsCpuid: boolean;
 }
 
 /** In words, or an empty string when every mode runs on the processor. */
@@ -51,6 +53,8 @@ const TRIAL_NS = 50e6;
 const EXIT_ROUNDS = 200;
 const TSC_HZ = 1e9;
 const TSC_TRIAL = 5e12;
+/** Follows CR4. */
+const OSXSAVE = 0x800_0000;
 
 /**
  * @param stopAtFirstGap one mode that does not run on the processor is enough to know; the others are then called missing
@@ -83,7 +87,8 @@ export function probeKvm(device: KvmDevice, readHostMs: () => number, stopAtFirs
     readHostMs,
   });
   try {
-    setCpuid(core.file, buildCpuid({ apicId: 0, processorCount: 1, tscHz: TSC_HZ, features: kvmFeatures(['fpu', 'pse', 'tsc', 'msr', 'pae', 'cx8', 'cmov', 'fxsr', 'sse', 'sse2', 'lm', 'syscall', 'nx', 'vme'], device.supportedCpuid(), false) }));
+    const shown = buildCpuid({ apicId: 0, processorCount: 1, tscHz: TSC_HZ, features: kvmFeatures(['fpu', 'pse', 'tsc', 'msr', 'pae', 'cx8', 'cmov', 'fxsr', 'sse', 'sse2', 'lm', 'syscall', 'nx', 'vme'], device.supportedCpuid(), false) });
+    setCpuid(core.file, shown);
     const scales = device.check('tsc-control') > 0 && core.file.callPlain(KVM.SET_TSC_KHZ, TSC_HZ / 1000) >= 0;
     const khz = core.file.callPlain(KVM.GET_TSC_KHZ);
     const tscHz = scales || khz <= 0 ? TSC_HZ : khz * 1000;
@@ -118,6 +123,11 @@ export function probeKvm(device: KvmDevice, readHostMs: () => number, stopAtFirs
       modes[mode] = gap && stopAtFirstGap ? { support: 'missing', mips: 0, detail: 'not tried' } : attempt(mode);
       gap ||= modes[mode].support !== 'native';
     }
+    memory.ram.set(CPUID_TRIAL, TRIAL_CODE_ADDRESS);
+    seen = 0;
+    // A KVM without real mode gets the benefit of the doubt.
+    const cpuidRan = modes.real?.support !== 'missing' && core.setState(trialOf('real', reset).state) === undefined && core.run(TRIAL_NS) === 'yield';
+    const keepsCpuid = !cpuidRan || ((seen ^ (shown.find((entry) => entry.leaf === 1)?.ecx ?? 0)) & ~OSXSAVE) === 0;
     // out 80h, al; jmp to it, in real mode
     memory.ram.set([0xe6, TRIAL_PORT, 0xeb, 0xfc], TRIAL_CODE_ADDRESS);
     core.setState(trialOf('real', reset).state);
@@ -125,7 +135,7 @@ export function probeKvm(device: KvmDevice, readHostMs: () => number, stopAtFirs
     const start = readHostMs();
     core.run(TRIAL_NS);
     const exitMicroseconds = ((readHostMs() - start) * 1000) / Math.max(1, EXIT_ROUNDS - rounds);
-    return { modes: modes as Record<TrialMode, ModeResult>, exitMicroseconds, tscHz, setsTsc };
+    return { modes: modes as Record<TrialMode, ModeResult>, exitMicroseconds, tscHz, setsTsc, keepsCpuid };
   } finally {
     core.dispose();
     vm.dispose();
