@@ -40,6 +40,7 @@ export class VmSession {
     const events: VmEvents = {
       stateChanged: () => undefined,
       stateProgress: () => undefined,
+      diskFull: () => undefined,
       exited: (exit) => resolveExit(exit),
       serialOutput: (bytes) => this.takeSerial(bytes),
       log: onLog,

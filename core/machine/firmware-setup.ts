@@ -3,6 +3,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { NestboxError, messageOf } from '../base/errors.ts';
+import { VM_GENERATION_ID_BASE } from '../devices/platform/vm-generation-id.ts';
 import type { AcpiBoard } from '../firmware/acpi/board.ts';
 import { type PlaceTable, LOADER_FILE, RSDP_FILE, TABLES_FILE, acpiFiles, placeAcpiTables } from '../firmware/acpi/place-tables.ts';
 import { buildAcpiTables } from '../firmware/acpi/tables.ts';
@@ -67,6 +68,7 @@ function boardOf(options: TableOptions): AcpiBoard {
     hpet: true,
     pvpanic: true,
     fwCfg: true,
+    generationIdAddress: VM_GENERATION_ID_BASE,
   };
 }
 

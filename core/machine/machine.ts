@@ -3,7 +3,7 @@
 import type { Event } from '../base/emitter.ts';
 import type { CpuState } from '../cpu/contract.ts';
 import type { Frame, Rect } from '../display/frame-source.ts';
-import type { RestoreSpec, TakeStateSpec, TakenState, TextScreenMessage, VmExit, VmState, VmStats } from '../protocol/vm-messages.ts';
+import type { HandOverSpec, HandedOver, RestoreSpec, TakeStateSpec, TakenState, TextScreenMessage, VmExit, VmState, VmStats } from '../protocol/vm-messages.ts';
 
 /** Everything a machine remembers but its memory, as named parts; see docs of each device for its fields. */
 export interface MachineFields {
@@ -49,6 +49,8 @@ export interface Machine {
   readonly onStateChanged: Event<VmState>;
   readonly onExit: Event<VmExit>;
   readonly onSerialOutput: Event<Uint8Array>;
+  /** The host's disk is full, with what is wrong; undefined: there is space again. */
+  readonly onDiskFull: Event<string | undefined>;
 
   /** Powers on, or goes on after a pause. */
   start(): void;
@@ -84,6 +86,8 @@ export interface Machine {
   /** See VmStateCommands. */
   takeState(spec: TakeStateSpec, watcher: StateWatcher): Promise<TakenState>;
   cancelTakeState(): void;
+  handOver(spec: HandOverSpec): Promise<HandedOver>;
+  handedOver(): Promise<void>;
   memoryLoaded(): Promise<void>;
   dispose(): Promise<void>;
 }

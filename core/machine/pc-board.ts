@@ -26,8 +26,10 @@ import { Pic8259 } from '../devices/platform/pic-8259.ts';
 import { Pit8254 } from '../devices/platform/pit-8254.ts';
 import { Port92 } from '../devices/platform/port-92.ts';
 import { RtcMc146818 } from '../devices/platform/rtc-mc146818.ts';
+import { VmGenerationId } from '../devices/platform/vm-generation-id.ts';
 import { Uart16550 } from '../devices/platform/uart-16550.ts';
 import { Fdc82077 } from '../devices/storage/fdc-82077.ts';
+import { GENERATION_GPE } from '../firmware/acpi/board.ts';
 import { FW_CFG_PORT_BASE, FW_CFG_PORT_COUNT, FwCfg } from '../firmware/fw-cfg/fw-cfg.ts';
 import type { PhysicalMemory } from '../memory/physical-memory.ts';
 import { InterruptWiring } from './interrupt-wiring.ts';
@@ -50,6 +52,8 @@ export interface PcBoardOptions {
   /** Expansion ROM of the display adapter, for external firmware. */
   readonly vgaRom: Uint8Array | undefined;
   readonly debugExit: boolean;
+  /** VM generation id at power-on, as it lies in memory. */
+  readonly generation: Uint8Array;
   // What the board asks of the machine around it.
   readonly setInterruptRequest: (level: boolean) => void;
   readonly raiseNmi: () => void;
@@ -81,6 +85,7 @@ export class PcBoard {
   readonly vga: VgaPci;
   readonly pm: Piix4Pm;
   readonly fwCfg: FwCfg;
+  readonly generationId: VmGenerationId;
   readonly irqs: InterruptWiring;
   /** Every device with state, in the order in which it is reset, saved and loaded. */
   readonly devices: Device[] = [];
@@ -193,6 +198,7 @@ export class PcBoard {
       new Fdc82077({ clock, irq: isa(6), dma: this.dma.channel(FDC_DMA_CHANNEL), io, log, driveCount: Math.max(1, options.floppyDrives) }),
     );
     this.fwCfg = this.add(new FwCfg({ memory, log }));
+    this.generationId = this.add(new VmGenerationId({ generation: options.generation, onChanged: () => this.pm.raiseGpe(GENERATION_GPE) }));
     const debug = this.add(
       new DebugPorts({
         onDebugByte: options.debugOutput,
@@ -211,6 +217,7 @@ export class PcBoard {
     this.attached.add(this.mmio.register(0xa_0000, 0x2_0000, this.vga.adapter.window));
     this.attached.add(hpet.attach(this.mmio));
     this.attached.add(this.ioApic.attach(this.mmio));
+    this.attached.add(this.generationId.attach(this.mmio));
   }
 
   private gateA20(enabled: boolean, setA20: (enabled: boolean) => void): void {

@@ -9,10 +9,11 @@ import type { Frame, Rect } from '../display/frame-source.ts';
 import { KERNEL_ROM_BOOT_PATH, KERNEL_ROM_PORT, KERNEL_ROM_PORT_COUNT, KernelRomPort, addKernelRom } from '../firmware/fw-cfg/kernel-rom.ts';
 import { addDirectBootItems } from '../firmware/fw-cfg/pc-items.ts';
 import { pcMemoryMap } from '../firmware/loaders/memory-map.ts';
+import { guidBytes } from '../devices/platform/vm-generation-id.ts';
 import { layOutMemory } from '../memory/layout.ts';
 import { PhysicalMemory } from '../memory/physical-memory.ts';
 import type { VmConfig } from '../protocol/vm-config.ts';
-import type { RestoreSpec, TakeStateSpec, TakenState, TextScreenMessage, VmExit, VmState, VmStats } from '../protocol/vm-messages.ts';
+import type { HandOverSpec, HandedOver, RestoreSpec, TakeStateSpec, TakenState, TextScreenMessage, VmExit, VmState, VmStats } from '../protocol/vm-messages.ts';
 import { debugLines, ferrLine } from './board-lines.ts';
 import { DirectBoot, type DirectBootFiles, readDirectBootFiles } from './direct-boot.ts';
 import { attachDisks } from './disks.ts';
@@ -97,6 +98,8 @@ class PcMachine implements Machine {
   readonly onStateChanged: Event<VmState>;
   readonly onExit: Event<VmExit>;
   readonly onSerialOutput = this.serialEmitter.event;
+  private readonly diskFullEmitter = new Emitter<string | undefined>();
+  readonly onDiskFull = this.diskFullEmitter.event;
 
   static async create(config: VmConfig, log: Logger, media: MediaSet, external: ExternalFirmware | undefined, kernel: DirectBootFiles | undefined, engine: EngineChoice): Promise<PcMachine> {
     const layout = layOutMemory({
@@ -155,6 +158,7 @@ class PcMachine implements Machine {
       floppyDrives: media.floppies.length,
       vgaRom: external?.vgaRom,
       debugExit: config.debugExit,
+      generation: generationOf(config, this.uuid),
       setInterruptRequest: (level) => this.cpuIfMade?.setInterruptRequest(level),
       raiseNmi: () => this.cpuIfMade?.raiseNmi(),
       raiseInit: () => this.cpuIfMade?.raiseInit(),
@@ -229,6 +233,7 @@ class PcMachine implements Machine {
       settle: () => this.beforeSlice(),
       processorChanged: () => this.loop.forgetHalt(),
       deterministic,
+      generation: () => generationOf(config, newUuid(undefined)),
     });
   }
 
@@ -338,7 +343,8 @@ class PcMachine implements Machine {
 
   /** The guest stands still until its write is done: a full disk of the host is not the guest's trouble. */
   private diskFull(error: NestboxError): void {
-    this.log.log('error', `${error.message}; the machine is paused and goes on when there is space`);
+    this.log.log('warn', `${error.message}; the machine is paused and goes on when there is space`);
+    this.diskFullEmitter.fire(error.message);
     this.io.block(error);
     if (this.life.state !== 'running') return;
     this.pausedByFullDisk = true;
@@ -346,6 +352,7 @@ class PcMachine implements Machine {
   }
 
   private async diskHasSpace(): Promise<void> {
+    this.diskFullEmitter.fire(undefined);
     this.io.unblock();
     await this.fullDiskPause;
     if (!this.pausedByFullDisk || this.life.state !== 'paused') return;
@@ -483,6 +490,14 @@ class PcMachine implements Machine {
     this.states.cancelTake();
   }
 
+  handOver(spec: HandOverSpec): Promise<HandedOver> {
+    return this.states.handOver(spec);
+  }
+
+  handedOver(): Promise<void> {
+    return this.states.handedOver();
+  }
+
   memoryLoaded(): Promise<void> {
     return this.states.memoryLoaded();
   }
@@ -508,4 +523,10 @@ class PcMachine implements Machine {
     await this.media.close();
     this.trace?.close();
   }
+}
+
+/** The VM generation id as it lies in memory: the registry's, else one of this run. @param own 16 bytes */
+function generationOf(config: VmConfig, own: Uint8Array): Uint8Array {
+  // Not the machine's UUID itself: guests show that one to anybody.
+  return config.generationId === undefined ? own.map((byte) => byte ^ 0xff) : guidBytes(config.generationId);
 }

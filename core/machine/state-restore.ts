@@ -3,15 +3,29 @@
 
 import { NestboxError } from '../base/errors.ts';
 import { PAGE_BYTES } from '../state-store/format.ts';
-import type { OpenState } from '../state-store/state-store.ts';
 import type { PageSource, PhysicalMemory } from '../memory/physical-memory.ts';
 import { regionsOf } from './page-collector.ts';
 
 /** Background reading between two turns of the event loop, in pages. */
-const TURN_PAGES = 64;
+const TURN_PAGES = 256;
+
+/** Where the memory of a saved machine is: in the store, or still with the machine that this one is forked from. */
+export interface SavedMemory {
+  /** Named fields, unchecked. */
+  readonly machine: unknown;
+  /** A reference for each page: 0 = zeroes. */
+  region(name: string): Uint32Array | undefined;
+  /** @returns undefined for zeroes; valid until the next call. @throws NestboxError */
+  page(ref: number): Uint8Array | undefined;
+  /** Whether page() would return at once; absent when it always does. */
+  isReady?(ref: number): boolean;
+  /** Learns what has become ready. @throws NestboxError when the rest will never be */
+  lookAgain?(): void;
+  close(): Promise<void>;
+}
 
 /** Tables of a state that fit this machine. @throws NestboxError `bad-input` */
-function tablesFor(state: OpenState, memory: PhysicalMemory): Map<string, Uint32Array> {
+function tablesFor(state: SavedMemory, memory: PhysicalMemory): Map<string, Uint32Array> {
   const tables = new Map<string, Uint32Array>();
   for (const { name, pages } of regionsOf(memory)) {
     const refs = state.region(name);
@@ -25,7 +39,7 @@ function tablesFor(state: OpenState, memory: PhysicalMemory): Map<string, Uint32
 
 /** Memory of a state that is read as it is needed. */
 export class LazyMemory implements PageSource {
-  private readonly state: OpenState;
+  private readonly state: SavedMemory;
   private readonly memory: PhysicalMemory;
   private readonly ram: Uint32Array;
   private readonly rom: Uint8Array;
@@ -37,7 +51,7 @@ export class LazyMemory implements PageSource {
   readonly loaded: Promise<void>;
 
   /** @param state closed when all of it has been read. @throws NestboxError `bad-input` when it does not fit the memory */
-  constructor(state: OpenState, memory: PhysicalMemory) {
+  constructor(state: SavedMemory, memory: PhysicalMemory) {
     this.state = state;
     this.memory = memory;
     const tables = tablesFor(state, memory);
@@ -68,14 +82,17 @@ export class LazyMemory implements PageSource {
     const bytes = new Uint8Array(refs.length * PAGE_BYTES);
     for (let page = 0; page < refs.length; page++) {
       const ref = refs[page] as number;
-      if (ref !== 0) bytes.set(this.state.page(ref), page * PAGE_BYTES);
+      const content = ref === 0 ? undefined : this.state.page(ref);
+      if (content !== undefined) bytes.set(content, page * PAGE_BYTES);
     }
     return bytes;
   }
 
   /** @throws NestboxError when the file is damaged or cannot be read */
   read(page: number, target: Uint8Array): void {
-    target.set(this.state.page(this.ram[page] as number));
+    // RAM was cleared: zeroes are there.
+    const content = this.state.page(this.ram[page] as number);
+    if (content !== undefined) target.set(content);
   }
 
   /** Reads everything before the guest runs: for engines that cannot be told of pages that are missing. */
@@ -85,16 +102,24 @@ export class LazyMemory implements PageSource {
   }
 
   /** Reads the rest while the guest runs. */
-  async readBehind(nextTurn: () => Promise<void>): Promise<void> {
+  async readBehind(nextTurn: () => Promise<void>, delay: () => Promise<void>): Promise<void> {
+    const { memory, state } = this;
     try {
       let page = 0;
-      while (this.memory.absentPages > 0 && !this.disposed) {
-        for (let work = 0; work < TURN_PAGES && page < this.ram.length; page++) {
-          if (!this.memory.isPageAbsent(page)) continue;
-          this.memory.fillRamPage(page);
-          work++;
+      while (memory.absentPages > 0 && !this.disposed) {
+        let work = 0;
+        for (let seen = 0; work < TURN_PAGES && seen < this.ram.length; seen++) {
+          if (memory.isPageAbsent(page) && state.isReady?.(this.ram[page] as number) !== false) {
+            memory.fillRamPage(page);
+            work++;
+          }
+          page = page + 1 === this.ram.length ? 0 : page + 1;
         }
-        await nextTurn();
+        if (work === TURN_PAGES) await nextTurn();
+        else {
+          await delay();
+          if (!this.disposed) state.lookAgain?.();
+        }
       }
       await this.finish();
     } catch (error) {

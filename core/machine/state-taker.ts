@@ -4,13 +4,12 @@
 import { NestboxError, isNestboxError, messageOf } from '../base/errors.ts';
 import { encodePng } from '../display/png.ts';
 import { scaleToFit } from '../display/scale-frame.ts';
-import type { HostFile } from '../host/files/host-file.ts';
+import type { HostFile, HostFiles } from '../host/files/host-file.ts';
 import type { PhysicalMemory } from '../memory/physical-memory.ts';
 import type { OverlayTarget, TakeStateSpec, TakenState } from '../protocol/vm-messages.ts';
 import { PackWriter } from '../state-store/pack-writer.ts';
 import { writeStateFile } from '../state-store/state-file.ts';
 import { type OpenState, StateStore } from '../state-store/state-store.ts';
-import { nodeHostFiles } from '../host/files/node-host-files.ts';
 import type { MachineFields, StateWatcher } from './machine.ts';
 import { PageCollector } from './page-collector.ts';
 
@@ -24,6 +23,7 @@ const THUMBNAIL_HEIGHT = 360;
 /** What the taker needs of its machine. */
 export interface TakenMachine {
   readonly memory: PhysicalMemory;
+  readonly files: HostFiles;
   /** Runs `work` while the guest stands still; it goes on afterwards unless it was not running or `stay` is true. */
   standStill<T>(stay: boolean, work: () => Promise<T>): Promise<T>;
   /** Lets the guest run again after a `stay` that came to nothing. */
@@ -58,6 +58,11 @@ export class StateTaker {
     return new Uint8Array(this.machine.memory.layout.trackedPages);
   }
 
+  /** Somebody else has cleared the marks of changed pages. */
+  forgetBase(): void {
+    this.base = undefined;
+  }
+
   cancel(): void {
     this.cancelled = this.busy;
   }
@@ -77,7 +82,7 @@ export class StateTaker {
     } catch (error) {
       await run.undo();
       if (run.stopped) this.machine.goOn();
-      throw failure(error, run.disksMoved);
+      throw takeFailure(error, run.disksMoved);
     } finally {
       this.busy = false;
       await run.close();
@@ -85,7 +90,7 @@ export class StateTaker {
   }
 }
 
-function failure(error: unknown, switched: boolean): NestboxError {
+export function takeFailure(error: unknown, switched: boolean): NestboxError {
   const known = isNestboxError(error) ? error : new NestboxError('internal', messageOf(error), { op: 'save state', cause: error });
   return new NestboxError(known.kind, known.message, { op: known.op, context: { ...known.context, switched }, cause: known });
 }
@@ -109,7 +114,7 @@ class TakeRun {
     this.spec = spec;
     this.watcher = watcher;
     this.isCancelled = isCancelled;
-    this.store = new StateStore(nodeHostFiles, spec.folder);
+    this.store = new StateStore(machine.files, spec.folder);
   }
 
   private checkCancelled(): void {

@@ -13,6 +13,7 @@ import type { Registry } from '../registry/registry.ts';
 import type { DriveRow, MediumRow, VmRow } from '../registry/rows.ts';
 import { chainBelow } from './drives.ts';
 import { freeFileName } from './file-names.ts';
+import { withNewIdentity } from './identity.ts';
 import type { LibraryFolder } from './library-folder.ts';
 import { MadeFiles } from './new-drives.ts';
 import { refusal } from './notices.ts';
@@ -41,7 +42,7 @@ export async function cloneVm(parts: CloneParts, row: VmRow, options: { readonly
     registry.transaction(() => {
       for (const medium of plan.newMedia) registry.addMedium(medium);
       if (options.linked) registry.updateVm(row.id, { drives: plan.originalDrives });
-      registry.addVm({ id, name: options.name, osId: row.osId, config: row.config, notes: row.notes, groupPath: row.groupPath, tags: row.tags, drives: plan.cloneDrives });
+      registry.addVm({ id, name: options.name, osId: row.osId, config: withNewIdentity(registry, row.config), notes: row.notes, groupPath: row.groupPath, tags: row.tags, drives: plan.cloneDrives });
     });
     return id;
   } catch (error) {

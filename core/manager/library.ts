@@ -11,6 +11,7 @@ import { cloneVm } from './clone-vm.ts';
 import type { ManagerEventHub } from './events.ts';
 import { exportVm } from './export-vm.ts';
 import { firmwareChoices } from './firmwares.ts';
+import { withIdentity } from './identity.ts';
 import type { MediaLibrary } from './media.ts';
 import { removeFile } from './media.ts';
 import { type DriveParts, MadeFiles, driveProblems, prepareDrives } from './new-drives.ts';
@@ -218,7 +219,7 @@ export class Library {
   }
 
   private configOf(spec: NewVmSpec): StoredConfig {
-    const config = storedConfigOf(this.hardwareFromWindows(spec.hardware));
+    const config = withIdentity(this.registry, storedConfigOf(this.hardwareFromWindows(spec.hardware)));
     if (spec.directBoot === undefined) return config;
     const { kernel, initrd, commandLine } = spec.directBoot;
     const { files } = this.parts;
@@ -272,7 +273,7 @@ export class Library {
         for (const medium of prepared?.newMedia ?? []) this.registry.addMedium(medium);
         this.registry.updateVm(row.id, {
           ...defined,
-          ...(hardware === undefined ? {} : { config: { ...storedConfigOf({ ...hardwareOf(row.config), ...hardware }), ...(row.config.directBoot === undefined ? {} : { directBoot: row.config.directBoot }) } }),
+          ...(hardware === undefined ? {} : { config: { ...storedConfigOf({ ...hardwareOf(row.config), ...hardware }), ...(row.config.directBoot === undefined ? {} : { directBoot: row.config.directBoot }), ...(row.config.generationId === undefined ? {} : { generationId: row.config.generationId }) } }),
           ...(prepared === undefined ? {} : { drives: prepared.drives }),
         });
         // What was wrong with the old drives need not be wrong with the new ones.

@@ -24,6 +24,7 @@ import { Power, isVmGone } from './power.ts';
 import type { RunningVm } from './running-vm.ts';
 import { snapshotApi } from './snapshot-api.ts';
 import type { SnapshotOperations, VmControl } from './snapshots/snapshot-operations.ts';
+import { SpareHost } from './spare-host.ts';
 import { openSnapshots } from './snapshots/snapshot-service.ts';
 import { Settings } from './settings.ts';
 import { Tasks } from './tasks.ts';
@@ -32,6 +33,8 @@ import { VmLogs } from './vm-logs.ts';
 import type { VmHost } from './vm-host.ts';
 
 const SAMPLE_INTERVAL_MS = 1000;
+/** Of SAMPLE_INTERVAL_MS. */
+const SPARE_DELAY_TICKS = 5;
 /** A new picture of each running VM every so many samples. */
 const THUMBNAIL_SAMPLES = 2;
 const BROWSED_MAX = 5000;
@@ -60,6 +63,7 @@ export class Manager {
   readonly library: Library;
   readonly logs: VmLogs;
   private readonly options: ManagerOptions;
+  private readonly host: SpareHost;
   private readonly registry: Registry;
   private readonly lock: LibraryLock;
   private readonly settings: Settings;
@@ -68,6 +72,8 @@ export class Manager {
   private readonly startNotices: Notice[] = [];
   private readonly timer: NodeJS.Timeout;
   private samples = 0;
+  /** When a process may be made ready: not while the machine that was just started needs the host. */
+  private prepareTick = SPARE_DELAY_TICKS;
 
   /**
    * @throws NestboxError `busy` (another manager has the library), `bad-input` (damaged registry), `unsupported` (newer
@@ -90,6 +96,7 @@ export class Manager {
 
   private constructor(options: ManagerOptions, folder: LibraryFolder, lock: LibraryLock, registry: Registry) {
     this.options = options;
+    this.host = new SpareHost(options.host);
     this.folder = folder;
     this.lock = lock;
     this.registry = registry;
@@ -100,12 +107,15 @@ export class Manager {
     this.media = new MediaLibrary(registry, folder, this.events);
     this.power = new Power({
       registry,
-      host: options.host,
+      host: this.host,
       media: this.media,
       logs: this.logs,
       changed: (id) => this.library.changed(id),
       snapshots: () => this.snapshots,
-      started: (id, vm) => void this.sample(id, vm),
+      started: (id, vm) => {
+        void this.sample(id, vm);
+        this.prepareSoon();
+      },
       stopped: (id) => this.thumbnails.keep(id),
     });
     this.library = new Library({ registry, folder, media: this.media, files: this.files, events: this.events, power: this.power, thumbnails: this.thumbnails, logs: this.logs, snapshots: () => this.snapshots });
@@ -117,6 +127,7 @@ export class Manager {
   private vmControl(): VmControl {
     return {
       commands: (id) => this.power.find(id)?.guarded,
+      prepareStart: () => this.host.prepare(),
       start: (id) => this.power.launch(id),
       powerOff: async (id) => this.power.find(id)?.powerOff(),
       diskFolder: () => this.folder.disks,
@@ -125,6 +136,7 @@ export class Manager {
         this.events.emit('snapshotsChanged', id);
         this.events.emit('mediaChanged');
       },
+      removed: (id) => this.events.emit('vmRemoved', id),
       freeName: (wish) => this.library.freeName(wish),
     };
   }
@@ -157,8 +169,20 @@ export class Manager {
     this.startNotices.push(notice('demo-created'));
   }
 
+  /** A machine that runs or has a saved state is likely to be gone back to, forked or continued: that should not wait. */
+  private prepareSoon(): void {
+    this.prepareTick = this.samples + SPARE_DELAY_TICKS;
+  }
+
+  private keepSpare(): void {
+    if (this.samples < this.prepareTick) return;
+    if (this.power.all.size > 0 || this.registry.vms().some((row) => row.savedStateId !== null)) this.host.prepare();
+    else void this.host.discard();
+  }
+
   private tick(): void {
     this.samples++;
+    this.keepSpare();
     for (const [id, vm] of this.power.all) void this.sample(id, vm);
   }
 
@@ -206,6 +230,7 @@ export class Manager {
     this.tasks.cancelAll();
     for (const [id, vm] of this.power.all) await this.takeThumbnail(id, vm).catch(() => undefined);
     await this.power.stopAll();
+    await this.host.discard();
     await this.snapshots.idle();
     // Their ends are written down in later microtasks.
     await new Promise((resolve) => setImmediate(resolve));

@@ -11,7 +11,7 @@ const SENTENCES = {
   'vm-error': 'The virtual machine had to stop: {message}',
   'manager-ended': 'Nestbox ended while this virtual machine was running, so it was switched off',
   'medium-missing': 'The file {fileName} in drive {slot} is missing ({folder}). Find it again, or take it out of the drive',
-  'disk-full': "The host's disk is full, so the guest's disk reported an error: {message}",
+  'disk-full': "The host's disk is full; the machine stands still and goes on when there is space: {message}",
   'medium-error': 'A medium reported an error to the guest: {message}',
   // About the start of the app
   'demo-created': 'The demo machine has been added to the library',

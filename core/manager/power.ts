@@ -16,6 +16,7 @@ import type { VmHost } from './vm-host.ts';
 import type { VmLogs } from './vm-logs.ts';
 
 const STDERR_LINES = 40;
+const MESSAGE_CHARACTERS_MAX = 300;
 
 export interface PowerOptions {
   readonly registry: Registry;
@@ -122,6 +123,7 @@ export class Power {
     this.notices.delete(id);
     registry.noteRun(id, { startedMs: vm.startedMs, lastExit: null, notice: null });
     vm.onChanged(() => this.options.changed(id));
+    vm.onDiskFull((message) => this.diskFull(id, message));
     void vm.ended.then((end) => this.ended(id, vm, end));
     logs.add(id, 'info', 'manager', `Starting (process ${vm.pid})`);
     this.options.changed(id);
@@ -155,12 +157,16 @@ export class Power {
   private log(id: string, level: string, source: string, message: string): void {
     const known = level === 'error' || level === 'warn' || level === 'debug' ? level : 'info';
     this.options.logs.add(id, known, source, message);
-    if (source !== 'vm' || (level !== 'error' && level !== 'warn')) return;
-    const isFull = /ENOSPC|EDQUOT|no space|disk is full|full/i.test(message);
-    if (level === 'error' || isFull) {
-      this.notices.set(id, notice(isFull ? 'disk-full' : 'medium-error', { message: message.slice(0, 300) }));
-      this.options.changed(id);
-    }
+    if (source !== 'vm' || level !== 'error') return;
+    this.notices.set(id, notice('medium-error', { message: message.slice(0, MESSAGE_CHARACTERS_MAX) }));
+    this.options.changed(id);
+  }
+
+  /** @param message undefined: there is space again */
+  private diskFull(id: string, message: string | undefined): void {
+    if (message !== undefined) this.notices.set(id, notice('disk-full', { message: message.slice(0, MESSAGE_CHARACTERS_MAX) }));
+    else if (this.notices.get(id)?.code === 'disk-full') this.notices.delete(id);
+    this.options.changed(id);
   }
 
   private ended(id: string, vm: RunningVm, end: VmEnd): void {

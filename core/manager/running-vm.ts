@@ -42,6 +42,9 @@ export class RunningVm {
   private readonly stateProgress = new Emitter<{ readonly id: string; readonly fraction: number }>();
   /** How far a state that is being saved is. */
   readonly onStateProgress = this.stateProgress.event;
+  private readonly diskFull = new Emitter<string | undefined>();
+  /** The machine stands still because the host's disk is full, with what is wrong; undefined: there is space again. */
+  readonly onDiskFull = this.diskFull.event;
   /** Resolves when the process is gone. */
   readonly ended: Promise<VmEnd>;
 
@@ -59,6 +62,7 @@ export class RunningVm {
       serialOutput: () => undefined,
       log,
       stateProgress: (id, fraction) => this.stateProgress.fire({ id, fraction }),
+      diskFull: (message) => this.diskFull.fire(message),
     };
     this.commands = connectRpc<AllCommands, AllEvents>(this.mux.main, events);
     this.ended = process.ended.then(({ code, signal, stderr }) => {

@@ -345,6 +345,26 @@ export class PhysicalMemory implements DmaMemory {
     for (const listener of this.listeners) listener.mapChanged();
   }
 
+  /**
+   * RAM is as it is, but somebody must see it before it changes: `source` is asked to read each page before its first use,
+   * when it finds the content there. Pages that nobody has written to since power-on are told at once.
+   * All pages must be there.
+   */
+  holdPages(source: PageSource, onZeroes: (page: number) => void): void {
+    this.collectDirty();
+    const pages = new Uint8Array(this.layout.ramBytes / PAGE_BYTES);
+    for (let page = 0; page < pages.length; page++) {
+      if (this.dirty[page] === 0) onZeroes(page);
+      else pages[page] = 1;
+    }
+    this.setAbsent(pages, source);
+  }
+
+  /** Whether pages of that source are still unused. */
+  isHeldBy(source: PageSource): boolean {
+    return this.source === source;
+  }
+
   get absentPages(): number {
     return this.absentLeft;
   }

@@ -80,7 +80,7 @@ export interface MediumInfo {
 }
 
 /** The part of the configuration that forms edit; media are drives. `firmware` is `bios` or the handle of a firmware image. */
-export type HardwareConfig = Omit<VmConfigInput, 'name' | 'media' | 'tracePath' | 'rtcEpochMs' | 'seed' | 'directBoot' | 'debugExit'>;
+export type HardwareConfig = Omit<VmConfigInput, 'name' | 'media' | 'tracePath' | 'rtcEpochMs' | 'seed' | 'directBoot' | 'debugExit' | 'generationId'>;
 
 /** A firmware image that a machine can start with, beside the built-in BIOS. */
 export interface FirmwareChoice {

@@ -63,6 +63,10 @@ export const vmConfigSchema = z.strictObject({
   rtcEpochMs: z.number().int().optional(),
   /** Seed of the machine's random stream; absent = from the host, or 1 with the instruction clock. */
   seed: z.int().min(0).max(0xffffffff).optional(),
+  /** Hardware address of the network adapter, kept for the one that is to come; forks and copies get another. */
+  macAddress: z.string().regex(/^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/, 'is no address of one station, such as 52:4e:42:00:00:01').optional(),
+  /** Which generation of the machine's state this is (VM generation id); absent = of this run only. */
+  generationId: z.guid().optional(),
   /** One line per executed instruction goes to this file. */
   tracePath: path.optional(),
 });

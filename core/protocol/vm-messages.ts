@@ -93,10 +93,24 @@ export interface TakenState {
   readonly thumbnail: Uint8Array;
 }
 
+/** How a running machine goes on in a second process as well: by `<folder>/<id>.handover`, which fills while both run. */
+export interface HandOverSpec {
+  readonly folder: string;
+  readonly id: string;
+  readonly overlays: readonly OverlayTarget[];
+}
+
+export interface HandedOver {
+  /** How long the guest stood still, in milliseconds. */
+  readonly pauseMs: number;
+}
+
 /** What a machine starts from instead of power-on. */
 export interface RestoreSpec {
   readonly folder: string;
   readonly id: string;
+  /** True: from the memory that a running machine hands over, see HandOverSpec. */
+  readonly live?: boolean;
   /** The guest must learn that its state was used before: VM generation id, random stream. */
   readonly newGeneration: boolean;
 }
@@ -112,6 +126,13 @@ export interface VmStateCommands {
    */
   takeState(spec: TakeStateSpec): Promise<TakenState>;
   cancelTakeState(): Promise<void>;
+  /**
+   * The machine's state at one instant, for a second machine; resolves right after it, when that one can be started. Disks
+   * move to their overlays. When it fails before the instant, nothing has changed; afterwards `context.switched` is true.
+   */
+  handOver(spec: HandOverSpec): Promise<HandedOver>;
+  /** Resolves when all of the memory that handOver() promised is in the file; rejects when some of it never will be. */
+  handedOver(): Promise<void>;
   /** Resolves when no guest memory is left in the files that the machine was started from. */
   memoryLoaded(): Promise<void>;
 }
@@ -156,6 +177,8 @@ export interface VmEvents extends VmStateEvents {
   exited(exit: VmExit): void;
   serialOutput(bytes: Uint8Array): void;
   log(level: string, source: string, message: string): void;
+  /** The host's disk is full and the machine stands still for it, with what is wrong; undefined: there is space again. */
+  diskFull(message: string | undefined): void;
 }
 
 /** Part of VmEvents. */

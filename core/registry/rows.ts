@@ -10,7 +10,7 @@ export const storedConfigSchema = vmConfigSchema.omit({ media: true, name: true 
 export type StoredConfig = z.infer<typeof storedConfigSchema>;
 
 /** What forms edit; the rest is left out. */
-export const hardwareSchema = z.object(storedConfigSchema.omit({ tracePath: true, rtcEpochMs: true, seed: true, directBoot: true, debugExit: true }).shape);
+export const hardwareSchema = z.object(storedConfigSchema.omit({ tracePath: true, rtcEpochMs: true, seed: true, directBoot: true, debugExit: true, generationId: true }).shape);
 
 export const mediumRowSchema = z.strictObject({
   id: z.string(),

@@ -70,6 +70,11 @@ export class StateStore {
     return join(this.folder, `${id}.state`);
   }
 
+  /** Memory on its way from one running machine to another. */
+  handoverPath(id: string): string {
+    return this.statePath(id).replace(/state$/, 'handover');
+  }
+
   packPath(id: string): string {
     return this.statePath(id).replace(/state$/, 'pages');
   }
@@ -107,10 +112,10 @@ export class StateStore {
   }
 
   /** Ids of all files in the folder, whether they belong to something or not. */
-  async ids(): Promise<{ readonly states: string[]; readonly packs: string[] }> {
+  async ids(): Promise<{ readonly states: string[]; readonly packs: string[]; readonly handovers: string[] }> {
     const names = await this.files.list(this.folder);
     const of = (extension: string): string[] => names.filter((name) => name.endsWith(extension)).map((name) => name.slice(0, -extension.length)).filter(isStateId);
-    return { states: of('.state'), packs: of('.pages') };
+    return { states: of('.state'), packs: of('.pages'), handovers: of('.handover') };
   }
 
   /**
@@ -118,12 +123,17 @@ export class StateStore {
    * others. May be cut off anywhere and done again. @returns bytes freed, as far as the host frees holes
    */
   async sweep(keep: ReadonlySet<string>): Promise<{ readonly removed: number; readonly freedBytes: number }> {
-    const { states, packs } = await this.ids();
+    const { states, packs, handovers } = await this.ids();
     let removed = 0;
     let freedBytes = 0;
     for (const id of states) {
       if (keep.has(id)) continue;
       await this.files.unlink(this.statePath(id));
+      removed++;
+    }
+    for (const id of handovers) {
+      if (keep.has(id)) continue;
+      await this.files.unlink(this.handoverPath(id));
       removed++;
     }
     const needed = await this.neededPages(states.filter((id) => keep.has(id)));
@@ -169,6 +179,58 @@ export class StateStore {
     return needed;
   }
 
+  private ownKey = '';
+  private own: Promise<ReadonlyMap<string, number>> = Promise.resolve(new Map());
+
+  /**
+   * What would be free without each of these states if the others stay: its own file, and the frames of pages that no other
+   * one needs. States that cannot be read are left out. Worked out once for the same states.
+   */
+  ownBytes(ids: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const key = [...ids].sort().join(' ');
+    if (key !== this.ownKey) {
+      this.ownKey = key;
+      this.own = this.findOwnBytes(ids);
+      this.own.catch(() => (this.ownKey = ''));
+    }
+    return this.own;
+  }
+
+  private async findOwnBytes(ids: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const own = new Map<string, number>();
+    const owners = new Map<string, Int32Array>();
+    for (const [index, id] of ids.entries()) {
+      let content: StateContent;
+      try {
+        content = await this.read(id);
+      } catch (error) {
+        if (!isNestboxError(error)) throw error;
+        continue;
+      }
+      own.set(id, (await this.files.status(this.statePath(id))).sizeBytes);
+      markOwners(content, index, owners);
+    }
+    for (const [packId, frames] of owners) {
+      const reader = await PackReader.open(await this.files.open(this.packPath(packId), { readOnly: true }), packId);
+      try {
+        let rest = reader.fileBytes;
+        for (let frame = 0; frame < reader.frames; frame++) {
+          const { length } = reader.frameRange(frame);
+          rest -= length;
+          const id = ids[(frames[frame] ?? NOBODY) - 1];
+          if (id !== undefined) own.set(id, (own.get(id) ?? 0) + length);
+        }
+        // The index belongs to whoever is the last that needs the file.
+        const needing = new Set(frames.filter((owner) => owner !== NOBODY));
+        const last = ids[([...needing][0] ?? NOBODY) - 1];
+        if (needing.size === 1 && last !== undefined) own.set(last, (own.get(last) ?? 0) + rest);
+      } finally {
+        await reader.close();
+      }
+    }
+    return own;
+  }
+
   private async punch(id: string, live: Uint8Array): Promise<number> {
     const path = this.packPath(id);
     if (!live.includes(0)) return 0;
@@ -202,5 +264,26 @@ export class StateStore {
     } finally {
       await reader.close();
     }
+  }
+}
+
+const NOBODY = 0;
+const SEVERAL = -1;
+
+/** Notes for each frame of each page file which state alone needs it: 1 + its index. */
+function markOwners(content: StateContent, index: number, owners: Map<string, Int32Array>): void {
+  let base = 0;
+  for (const pack of content.packs) {
+    const frames = owners.get(pack.id) ?? new Int32Array(Math.ceil(pack.entries / FRAME_PAGES));
+    owners.set(pack.id, frames);
+    for (const { refs } of content.regions) {
+      for (const ref of refs) {
+        if (ref <= base || ref > base + pack.entries) continue;
+        const frame = Math.floor((ref - 1 - base) / FRAME_PAGES);
+        const owner = frames[frame];
+        frames[frame] = owner === NOBODY || owner === index + 1 ? index + 1 : SEVERAL;
+      }
+    }
+    base += pack.entries;
   }
 }

@@ -11,7 +11,7 @@ import type { Machine, MachineState } from '../machine/machine.ts';
 import { CONSOLE_PURPOSE } from '../protocol/console-api.ts';
 import { connectRpc } from '../protocol/rpc.ts';
 import { type VmConfig, type VmConfigInput, vmConfigSchema } from '../protocol/vm-config.ts';
-import type { FrameMessage, RestoreSpec, TakeStateSpec, TakenState, TextScreenMessage, VmCommands, VmEvents, VmExit, VmStats } from '../protocol/vm-messages.ts';
+import type { FrameMessage, HandOverSpec, HandedOver, RestoreSpec, TakeStateSpec, TakenState, TextScreenMessage, VmCommands, VmEvents, VmExit, VmStats } from '../protocol/vm-messages.ts';
 import { ConsoleServer } from './console-server.ts';
 import { ScreenHub, type ScreenViewer } from './screen-hub.ts';
 import { SerialHistory } from './serial-history.ts';
@@ -46,7 +46,7 @@ export class VmServer implements VmCommands {
     const send = <Name extends keyof VmEvents>(name: Name) => (...args: Parameters<VmEvents[Name]>): void => {
       void remote.$callEvent(name, ...args).catch(() => undefined);
     };
-    this.events = { stateChanged: send('stateChanged'), exited: send('exited'), serialOutput: send('serialOutput'), log: send('log'), stateProgress: send('stateProgress') };
+    this.events = { stateChanged: send('stateChanged'), exited: send('exited'), serialOutput: send('serialOutput'), log: send('log'), stateProgress: send('stateProgress'), diskFull: send('diskFull') };
   }
 
   private get present(): Machine {
@@ -73,6 +73,7 @@ export class VmServer implements VmCommands {
     this.machine = machine;
     machine.onStateChanged((state) => this.events.stateChanged(state));
     machine.onExit((exit) => this.ended(exit));
+    machine.onDiskFull((message) => this.events.diskFull(message));
     machine.onSerialOutput((bytes) => {
       this.history.add(bytes);
       this.events.serialOutput(bytes);
@@ -208,6 +209,14 @@ export class VmServer implements VmCommands {
     this.present.cancelTakeState();
   }
 
+  async handOver(spec: HandOverSpec): Promise<HandedOver> {
+    return this.present.handOver(spec);
+  }
+
+  async handedOver(): Promise<void> {
+    await this.present.handedOver();
+  }
+
   async memoryLoaded(): Promise<void> {
     await this.present.memoryLoaded();
   }
@@ -223,7 +232,7 @@ export class VmServer implements VmCommands {
 const COMMANDS = [
   'start', 'pause', 'resume', 'reset', 'powerButton', 'powerOff', 'key', 'keyCombination', 'typeText', 'mouse', 'serialInput',
   'textScreen', 'screenshot', 'thumbnail', 'frame', 'insertMedium', 'ejectMedium', 'stats', 'stateHash', 'runUntil', 'saveState', 'loadState',
-  'startFromState', 'takeState', 'cancelTakeState', 'memoryLoaded',
+  'startFromState', 'takeState', 'cancelTakeState', 'handOver', 'handedOver', 'memoryLoaded',
 ] as const satisfies readonly (keyof VmCommands)[];
 
 /** Only the commands may be called from outside. */

@@ -8,7 +8,7 @@ export const codesEn = {
     'vm-error': 'The machine had to stop: {message}',
     'manager-ended': 'Nestbox ended while this machine was running, so it was switched off.',
     'medium-missing': 'The file {fileName} in drive {slot} is missing ({folder}). Find it again, or take it out of the drive.',
-    'disk-full': 'This computer’s disk is full, so the guest’s disk reported an error: {message}',
+    'disk-full': 'This computer’s disk is full. The machine stands still and goes on when there is space: {message}',
     'medium-error': 'A medium reported an error to the guest: {message}',
     'demo-created': 'A demo machine is in your library, ready to start.',
     'operation-completed': 'An operation that was interrupted has been cleaned up: {operation}',

@@ -9,7 +9,7 @@ export const codesZh: typeof codesEn = {
     'vm-error': '虚拟机不得不停止：{message}',
     'manager-ended': 'Nestbox 结束时此虚拟机正在运行，因此已被关闭。',
     'medium-missing': '驱动器 {slot} 中的文件 {fileName} 不见了（{folder}）。请重新找到它，或从驱动器中取出。',
-    'disk-full': '本机磁盘已满，客户机的磁盘报告了错误：{message}',
+    'disk-full': '本机磁盘已满。虚拟机已暂停，有空间后会继续运行：{message}',
     'medium-error': '介质向客户机报告了错误：{message}',
     'demo-created': '库中已有一台演示虚拟机，随时可以启动。',
     'operation-completed': '已清理一项被中断的操作：{operation}',

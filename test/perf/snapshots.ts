@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { VmSession } from '../../core/cli/vm-session.ts';
 import { NodeVmHost } from '../../core/host/node-vm-host.ts';
+import { SpareHost } from '../../core/manager/spare-host.ts';
 import { newId } from '../../core/manager/snapshots/ids.ts';
 import type { TakeStateSpec } from '../../core/protocol/vm-messages.ts';
 import type { VmConfigInput } from '../../core/protocol/vm-config.ts';
@@ -21,7 +22,9 @@ const script = (fillMib: number): string =>
     'while true; do dd if=/mnt/seed of=/mnt/busy bs=1M count=4 conv=notrunc 2>/dev/null; echo TICK; sleep 0.1; done',
   ].join('\n');
 
-const START_LIMIT_MS = 180_000;
+const START_LIMIT_MS = 600_000;
+/** The manager has one ready while a machine runs. */
+const SPARE_READY_MS = 5000;
 const quiet = (): void => undefined;
 
 async function until(condition: () => boolean, limitMs = START_LIMIT_MS): Promise<void> {
@@ -71,23 +74,35 @@ export async function benchSnapshots(kernel: string, program: Uint8Array): Promi
       }
       const live = newId();
       const forkStarted = performance.now();
-      await session.vm.takeState(spec(states, live, { storage: 'plain' }));
-      const forked = await VmSession.launch(new NodeVmHost(), 'nestbox-bench-fork', quiet);
-      await forked.guard(forked.vm.startFromState(config, { folder: states, id: live, newGeneration: true }));
+      const launching = VmSession.launch(new NodeVmHost(), 'nestbox-bench-fork', quiet);
+      const { pauseMs } = await session.vm.handOver({ folder: states, id: live, overlays: [] });
+      const forked = await launching;
+      await forked.guard(forked.vm.startFromState(config, { folder: states, id: live, newGeneration: true, live: true }));
       await forked.vm.resume();
-      rows.push({ memoryMib, what: 'second machine from the live state, running', ms: performance.now() - forkStarted, remark: '' });
+      const forkRunning = performance.now() - forkStarted;
       await until(() => forked.serialText.includes('TICK'));
+      const firstWords = performance.now() - forkStarted;
+      await Promise.all([session.vm.handedOver(), forked.vm.memoryLoaded()]);
+      const whole = performance.now() - forkStarted;
+      rows.push({ memoryMib, what: 'second machine from the live state, running', ms: forkRunning, remark: `first words after ${firstWords.toFixed(0)} ms, all memory after ${whole.toFixed(0)} ms; the first one stood still ${pauseMs.toFixed(0)} ms` });
       await forked.end();
       await session.end();
 
-      const again = await VmSession.launch(new NodeVmHost(), 'nestbox-bench-restored', quiet);
-      const started = performance.now();
-      await again.guard(again.vm.startFromState(config, { folder: states, id: relatives[0] ?? '', newGeneration: false }));
-      await again.vm.resume();
-      const running = performance.now() - started;
-      await until(() => again.serialText.includes('TICK'));
-      rows.push({ memoryMib, what: 'restored, running', ms: running, remark: `first words after ${(performance.now() - started).toFixed(0)} ms; it speaks every 100 ms` });
-      await again.end();
+      for (const spare of [true, false]) {
+        const host = new SpareHost(new NodeVmHost());
+        if (spare) {
+          host.prepare();
+          await new Promise((resolve) => setTimeout(resolve, SPARE_READY_MS));
+        }
+        const started = performance.now();
+        const again = await VmSession.launch(host, 'nestbox-bench-restored', quiet);
+        await again.guard(again.vm.startFromState(config, { folder: states, id: relatives[0] ?? '', newGeneration: false }));
+        await again.vm.resume();
+        const running = performance.now() - started;
+        await until(() => again.serialText.includes('TICK'));
+        rows.push({ memoryMib, what: `restored, running; ${spare ? 'a spare process is there' : 'no spare process'}`, ms: running, remark: `first words after ${(performance.now() - started).toFixed(0)} ms; it speaks every 100 ms` });
+        await again.end();
+      }
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -95,7 +110,7 @@ export async function benchSnapshots(kernel: string, program: Uint8Array): Promi
   return {
     print: () => {
       console.log('\nlive states of a guest that keeps writing memory');
-      for (const row of rows) console.log(`${`${row.memoryMib} MiB`.padEnd(10)}${row.what.padEnd(46)}${row.ms.toFixed(0).padStart(7)} ms  ${row.remark}`);
+      for (const row of rows) console.log(`${`${row.memoryMib} MiB`.padEnd(10)}${row.what.padEnd(52)}${row.ms.toFixed(0).padStart(7)} ms  ${row.remark}`);
     },
     record: () => rows,
   };

@@ -28,6 +28,7 @@ import { Port92 } from './port-92.ts';
 import { RtcMc146818 } from './rtc-mc146818.ts';
 import { TestClock, TestLine } from './testing.ts';
 import { Uart16550 } from './uart-16550.ts';
+import { VM_GENERATION_ID_BASE, VmGenerationId } from './vm-generation-id.ts';
 
 const OPERATIONS = 2000;
 const AFTER_RESTORE = 400;
@@ -285,6 +286,11 @@ const RIGS: Record<string, (world: World) => Parts> = {
       ],
     };
   },
+  'vm-generation-id': (world) => {
+    const device = new VmGenerationId({ generation: new Uint8Array(16).fill(3), onChanged: world.note('changed') });
+    device.attach(world.mmio);
+    return { device, portNumbers: [], mmioRange: [VM_GENERATION_ID_BASE, 32], actions: [(random) => device.change(Uint8Array.from({ length: 16 }, () => random.below(256)))] };
+  },
   'local-apic': (world) => {
     const bus = new InterruptBus();
     const device: LocalApic = new LocalApic({
@@ -406,6 +412,7 @@ const KEPT_BY_RESET: Record<string, readonly string[]> = {
   'io-apic': ['lines'],
   'local-apic': ['lint0', 'lint1'],
   uart: ['modemInputs', 'msr'],
+  'vm-generation-id': ['generation'],
 };
 
 function step(rig: Rig, random: Random): void {

@@ -8,7 +8,7 @@ import type { AcpiBoard } from './board.ts';
 import { acpiFiles, placeAcpiTables } from './place-tables.ts';
 import { buildAcpiTables } from './tables.ts';
 
-const board: AcpiBoard = { lowRamBytes: 0x1000_0000, apicIds: [0, 1, 2, 3], ioApicId: 0, parallelPort: true };
+const board: AcpiBoard = { lowRamBytes: 0x1000_0000, apicIds: [0, 1, 2, 3], ioApicId: 0, parallelPort: true, generationIdAddress: 0xfef1_0000 };
 const sum = (bytes: Uint8Array): number => bytes.reduce((total, byte) => (total + byte) & 0xff, 0);
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 const ascii = (bytes: Uint8Array): string => String.fromCharCode(...bytes);
@@ -250,6 +250,10 @@ describe.skipIf(!hasIasl)('iasl (skipped where acpica-tools is not installed)', 
       'Device (FDC0)',
       'EisaId ("PNP0103")',
       'Name (\\_S5',
+      'Name (_CID, "VM_Gen_Counter")',
+      'Method (_E05, 0, NotSerialized)',
+      'Notify (\\_SB.VGEN, 0x80)',
+      '0xFEF10000,',
     ]) {
       expect(source).toContain(part);
     }

@@ -108,6 +108,8 @@ export const argument = (index: number): Aml => Uint8Array.of(0x68 + index);
 export const store = (source: Aml, target: Aml): Aml => concat([0x70], source, target);
 export const and = (a: Aml, b: Aml, target: Aml = Uint8Array.of(0)): Aml => concat([0x7b], a, b, target);
 export const or = (a: Aml, b: Aml, target: Aml = Uint8Array.of(0)): Aml => concat([0x7d], a, b, target);
+/** Tells the guest's driver of the device that something happened to it. */
+export const notify = (target: Aml, value: number): Aml => concat([0x86], target, integer(value));
 export const returns = (value: Aml): Aml => concat([0xa4], value);
 export const when = (condition: Aml, ...terms: readonly Aml[]): Aml => packaged([0xa0], condition, ...terms);
 export const otherwise = (...terms: readonly Aml[]): Aml => packaged([0xa1], ...terms);

@@ -16,6 +16,8 @@ export const RESET_VALUE = 0x0f;
 export const RTC_CENTURY = 0x32;
 /** The sleep type that PM1a_CNT takes for "soft off". */
 export const S5_SLEEP_TYPE = 0;
+/** General-purpose event that says that the VM generation id is another one. */
+export const GENERATION_GPE = 5;
 
 export const LOCAL_APIC_BASE = 0xfee0_0000;
 export const IO_APIC_BASE = 0xfec0_0000;
@@ -51,6 +53,8 @@ export interface AcpiBoard {
   readonly hpet?: boolean | undefined;
   readonly pvpanic?: boolean | undefined;
   readonly fwCfg?: boolean | undefined;
+  /** Guest physical address of the VM generation id; absent without one. */
+  readonly generationIdAddress?: number | undefined;
   /** 64-bit window for PCI, when there is one. */
   readonly pciWindow64?: { readonly base: number; readonly length: number } | undefined;
 }

@@ -13,6 +13,7 @@ import {
   integer,
   method,
   name,
+  notify,
   operationRegion,
   or,
   otherwise,
@@ -28,6 +29,7 @@ import {
 } from './aml.ts';
 import {
   type AcpiBoard,
+  GENERATION_GPE,
   GPE0_BLK,
   GPE0_BLK_LEN,
   HPET_BASE,
@@ -66,6 +68,8 @@ const ROUTE_NAMES = ['PRQA', 'PRQB', 'PRQC', 'PRQD'] as const;
 /** The link of the power management function: its interrupt is wired to the SCI. */
 const SCI_LINK = 'LNKS';
 const PCI_SLOTS = 32;
+/** Of the generation id's device: its 16 bytes are others. */
+const GENERATION_CHANGED = 0x80;
 
 /** The terms of the DSDT, without its header. */
 export function dsdtTerms(board: AcpiBoard): Aml {
@@ -82,6 +86,9 @@ export function dsdtTerms(board: AcpiBoard): Aml {
       sciLink(),
       ...systemDevices(board),
     ),
+    ...(board.generationIdAddress === undefined
+      ? []
+      : [scope('\\_GPE', method(`_E${GENERATION_GPE.toString(16).toUpperCase().padStart(2, '0')}`, 0, notify(path('\\_SB.VGEN'), GENERATION_CHANGED)))]),
   );
 }
 
@@ -256,6 +263,19 @@ function systemDevices(board: AcpiBoard): Aml[] {
         name('_HID', text('QEMU0002')),
         name('_STA', integer(STATUS_HIDDEN)),
         name('_CRS', resourceTemplate(ioPorts(0x510, 12))),
+      ),
+    );
+  }
+  if (board.generationIdAddress !== undefined) {
+    // By the compatible id drivers find it, whoever made the machine. ADDR: low and high half of the address.
+    devices.push(
+      device(
+        'VGEN',
+        name('_HID', text('NBOX0001')),
+        name('_CID', text('VM_Gen_Counter')),
+        name('_DDN', text('VM_Gen_Counter')),
+        name('_STA', integer(STATUS_PRESENT)),
+        name('ADDR', packageOf([integer(board.generationIdAddress), integer(0)])),
       ),
     );
   }

@@ -8,6 +8,8 @@ import type { VmCommands } from '../../protocol/vm-messages.ts';
 export interface VmControl {
   /** Commands of the VM's process; undefined while it has none. */
   commands(vmId: string): VmCommands | undefined;
+  /** A VM will be started soon: its process may be made ready. */
+  prepareStart?(): void;
   /** Starts the VM as `startVm` does; it calls SnapshotService.startMachine() with the new process's commands. */
   start(vmId: string): Promise<void>;
   /** Ends the VM's process without saving anything; resolves when it is gone. Nothing happens when it has none. */
@@ -16,6 +18,8 @@ export interface VmControl {
   diskFolder(vmId: string): string;
   /** A VM or its tree changed: listeners are told. */
   changed(vmId: string): void;
+  /** A VM that was just made is gone again. */
+  removed?(vmId: string): void;
   /** A name like the given one that no VM has. */
   freeName(wish: string): string;
 }

@@ -12,8 +12,10 @@ import type { VmConfigInput } from '../../protocol/vm-config.ts';
 import type { TakenState, VmCommands } from '../../protocol/vm-messages.ts';
 import type { Registry } from '../../registry/registry.ts';
 import type { DriveRow, SnapshotRow, VmRow } from '../../registry/rows.ts';
+import { failHandover } from '../../state-store/handover.ts';
 import { StateStore } from '../../state-store/state-store.ts';
 import { mediaConfig } from '../drives.ts';
+import { withNewGeneration, withNewIdentity } from '../identity.ts';
 import { DiskLayers, type PlannedOverlay, isLayer } from './disk-layers.ts';
 import { newId } from './ids.ts';
 import type { TakeData } from './journal.ts';
@@ -43,6 +45,8 @@ export class SnapshotService implements SnapshotOperations {
   private tail: Promise<unknown> = Promise.resolve();
   /** States that running VMs still read memory from, with how many. */
   private readonly pinned = new Map<string, number>();
+  /** Forked VMs that have not started yet, and where their memory comes from. */
+  private readonly forks = new Map<string, string>();
   private readonly watchers = new Map<string, (fraction: number) => void>();
 
   constructor(options: SnapshotServiceOptions) {
@@ -69,6 +73,14 @@ export class SnapshotService implements SnapshotOperations {
 
   /** Instead of `commands.start(config)`: continues the saved state when the VM has one. */
   async startMachine(vmId: string, commands: VmCommands, config: VmConfigInput): Promise<{ readonly continued: boolean }> {
+    const live = this.forks.get(vmId);
+    if (live !== undefined) {
+      await commands.startFromState(config, { folder: this.store.folder, id: live, newGeneration: true, live: true });
+      this.pin(live);
+      await commands.resume();
+      this.unpinWhen(commands.memoryLoaded(), live);
+      return { continued: true };
+    }
     const saved = this.savedState(vmId);
     if (saved?.stateFile == null) {
       await commands.start(config);
@@ -83,15 +95,19 @@ export class SnapshotService implements SnapshotOperations {
       if (saved.kind === 'saved') this.registry.removeSnapshot(saved.id);
     });
     await commands.resume();
-    void commands
-      .memoryLoaded()
+    this.unpinWhen(commands.memoryLoaded(), id);
+    return { continued: true };
+  }
+
+  /** The files of a state are not needed any more when that is over. */
+  private unpinWhen(over: Promise<void>, id: string): void {
+    void over
       .catch(() => undefined)
       .then(() => this.alone(async () => {
         this.unpin(id);
         await this.sweep();
       }))
       .catch(() => undefined);
-    return { continued: true };
   }
 
   private pin(id: string): void {
@@ -182,18 +198,25 @@ export class SnapshotService implements SnapshotOperations {
       notes: row.notes,
       kind: row.kind,
       createdMs: row.createdMs,
-      ownBytes: row.sizeBytes + (await this.layerBytes(row)),
+      ownBytes: (await this.stateBytes(row)) + (await this.layerBytes(row)),
       hasThumbnail: row.hasThumbnail,
       current: row.id === currentId,
     };
   }
 
-  /** Layers that are there for this node. */
+  /** Of the files of states: what only this node needs. */
+  private async stateBytes(row: SnapshotRow): Promise<number> {
+    if (row.stateFile === null) return 0;
+    const own = await this.store.ownBytes(this.registry.stateFiles());
+    return own.get(row.stateFile) ?? row.sizeBytes;
+  }
+
+  /** Layers that are there for this node; a disk that was there before is not. */
   private async layerBytes(row: SnapshotRow): Promise<number> {
     let sum = 0;
     for (const mediumId of Object.values(row.media)) {
       const medium = this.registry.medium(mediumId);
-      if (medium?.managed !== true) continue;
+      if (medium === undefined || !isLayer(medium)) continue;
       sum += await this.files.status(medium.path).then((status) => status.sizeBytes, () => 0);
     }
     return sum;
@@ -305,6 +328,7 @@ export class SnapshotService implements SnapshotOperations {
     if (options.keepPresent !== undefined) checkName(options.keepPresent);
     return this.change(vmId, async () => {
       const snapshot = this.row(snapshotId);
+      if (snapshot.stateFile !== null && this.control.commands(vmId) !== undefined) this.control.prepareStart?.();
       if (snapshot.vmId !== vmId) throw new NestboxError('usage', 'That snapshot belongs to another virtual machine', { op: 'restore snapshot' });
       if (snapshot.stateFile !== null) await (await this.store.open(snapshot.stateFile)).close();
       if (options.keepPresent !== undefined) await this.take(vmId, { ...options, name: options.keepPresent });
@@ -320,7 +344,7 @@ export class SnapshotService implements SnapshotOperations {
       if (wasRunning) await this.control.powerOff(vmId);
       const before = this.savedState(vmId);
       this.registry.transaction(() => {
-        this.registry.updateVm(vmId, { config: snapshot.config, drives: this.layers.adopt(overlays, snapshot.drives) });
+        this.registry.updateVm(vmId, { config: withNewGeneration(snapshot.config), drives: this.layers.adopt(overlays, snapshot.drives) });
         this.registry.setCurrentSnapshot(vmId, snapshotId);
         this.registry.setSavedState(vmId, snapshot.stateFile === null ? null : snapshotId);
         if (before?.kind === 'saved') this.registry.removeSnapshot(before.id);
@@ -405,6 +429,7 @@ export class SnapshotService implements SnapshotOperations {
       if (from !== undefined && from.vmId !== vmId) throw new NestboxError('usage', 'That snapshot belongs to another virtual machine', { op: 'fork' });
       if (this.registry.vmByName(options.name) !== undefined) throw new NestboxError('bad-input', 'There is a virtual machine of that name already', { op: 'fork', context: { code: 'name-taken' } });
       const commands = from === undefined ? this.control.commands(vmId) : undefined;
+      if (commands !== undefined || from?.kind === 'live') this.control.prepareStart?.();
       const drives = from?.drives ?? vm.drives;
       const own = from === undefined ? this.layers.plan(drives, this.control.diskFolder(vmId)) : [];
       const others = this.layers.plan(drives, this.control.diskFolder(vmId));
@@ -417,34 +442,76 @@ export class SnapshotService implements SnapshotOperations {
         throw error;
       }
       this.registry.advanceOperation(operation, 'switch');
-      let taken: TakenState | undefined;
-      if (commands !== undefined) {
-        try {
-          taken = await this.takeState(vm, commands, { stateId, overlays: own, storage: 'plain', afterwards: 'run' }, options);
-        } catch (error) {
-          await this.layers.remove(others);
-          await this.takeFailed(vmId, operation, own, error);
-          throw error;
-        }
-      }
+      if (commands !== undefined) await this.handOver(vmId, commands, { stateId, own, others, operation }, options);
       const saved = from ?? this.savedState(vmId);
-      const stateFile = taken === undefined ? (saved?.stateFile ?? null) : stateId;
+      const stateFile = commands !== undefined ? null : (saved?.stateFile ?? null);
       this.registry.transaction(() => {
         if (own.length > 0) this.registry.updateVm(vmId, { drives: this.layers.adopt(own, vm.drives) });
-        const config = from?.config ?? vm.config;
+        const config = withNewIdentity(this.registry, from?.config ?? vm.config);
         this.registry.addVm({ id: newVmId, name: options.name, config, osId: vm.osId, notes: vm.notes, groupPath: vm.groupPath, tags: vm.tags, drives: this.layers.adopt(others, sharedReadOnly(drives)) });
         if (stateFile !== null) {
           const id = newId();
-          const bytes = taken === undefined ? 0 : taken.stateBytes + taken.pageBytes;
-          this.registry.addSnapshot({ id, vmId: newVmId, parentId: null, name: 'Saved state', notes: '', kind: 'saved', config, stateFile, sizeBytes: bytes, thumbnail: taken?.thumbnail ?? null, media: {}, drives: [], forked: true });
+          this.registry.addSnapshot({ id, vmId: newVmId, parentId: null, name: 'Saved state', notes: '', kind: 'saved', config, stateFile, sizeBytes: 0, thumbnail: null, media: {}, drives: [], forked: true });
           this.registry.setSavedState(newVmId, id);
         }
         this.registry.endOperation(operation);
       });
       this.control.changed(newVmId);
-      if (taken !== undefined || from?.kind === 'live') await this.control.start(newVmId);
+      if (commands !== undefined) await this.startFork(newVmId, stateId);
+      else if (from?.kind === 'live') await this.control.start(newVmId);
       return newVmId;
     });
+  }
+
+  /** The instant of a fork: from then on the VM's disks are its own overlays, and its memory goes to a file. */
+  private async handOver(
+    vmId: string,
+    commands: VmCommands,
+    fork: { readonly stateId: string; readonly own: readonly PlannedOverlay[]; readonly others: readonly PlannedOverlay[]; readonly operation: number },
+    options: WorkOptions,
+  ): Promise<void> {
+    const { stateId } = fork;
+    const cancel = (): void => void commands.cancelTakeState().catch(() => undefined);
+    options.signal?.addEventListener('abort', cancel);
+    this.pin(stateId);
+    try {
+      if (options.signal?.aborted === true) throw new NestboxError('cancelled', 'Cancelled', { op: 'fork' });
+      await commands.handOver({ folder: this.store.folder, id: stateId, overlays: fork.own.map(({ slot, path }) => ({ slot, path })) });
+    } catch (error) {
+      this.unpin(stateId);
+      await this.layers.remove(fork.others);
+      await this.takeFailed(vmId, fork.operation, fork.own, error);
+      throw error;
+    } finally {
+      options.signal?.removeEventListener('abort', cancel);
+    }
+    const over = commands.handedOver().catch(() => this.tellFork(stateId));
+    this.unpinWhen(over, stateId);
+  }
+
+  /** The machine that hands over its memory is gone: whoever waits for some of it must not wait for ever. */
+  private async tellFork(stateId: string): Promise<void> {
+    const file = await this.files.open(this.store.handoverPath(stateId), { readOnly: false });
+    try {
+      await failHandover(file);
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** A fork that cannot start is none: its memory is nowhere else. */
+  private async startFork(vmId: string, stateId: string): Promise<void> {
+    this.forks.set(vmId, stateId);
+    try {
+      await this.control.start(vmId);
+    } catch (error) {
+      this.registry.removeVm(vmId);
+      this.control.removed?.(vmId);
+      await this.tidy({});
+      throw error;
+    } finally {
+      this.forks.delete(vmId);
+    }
   }
 
   // --- differences -----------------------------------------------------------------------------------------------
