@@ -171,6 +171,8 @@ field('EVENTS_HELD', 'i32');
 field('JIT_CONTEXT', 'u32');
 // TLB of instruction fetches at the current CPL (address).
 field('TLB_EXEC', 'u32');
+// The op record of the RET or indirect jump that has just been executed, until the block it led to is looked up; else 0.
+field('CAME_FROM', 'u32');
 
 export const VCPU_FIELDS: readonly Field[] = fields;
 export const VCPU_STATE_BYTES = Math.ceil(end / 4096) * 4096;
@@ -260,7 +262,8 @@ export const AREA = {
   JIT: 0x110_0000,
 } as const;
 
-// --- A block: this header, then its op records, then an END record. A block's address is that of its header.
+// --- A block: this header, then its op records, then an END record. A block's address is that of its header. SUB of the END
+// record is the last RET or indirect jump that led to the block (op record's address), IMM's low half another one before it.
 export const BLOCK = {
   HEADER_BYTES: 32,
   PHYS: 0, // u32, guest physical address of the first byte, bits 0-31; 0xffffffff in a dead block

@@ -77,10 +77,10 @@ function predecessorsOf(order: readonly number[], successors: readonly (readonly
 }
 
 /**
- * `edges[n]` lists the successors of node n inside the region; node 0 is the entry. Successors of `switchNode` count as merge
- * points: they are reached by labels.
+ * `edges[n]` lists the successors of node n inside the region; node 0 is the entry. Successors of nodes with `byLabel` count as
+ * merge points: they are reached by labels.
  */
-export function analyseFlow(edges: readonly (readonly number[])[], switchNode = -1): FlowGraph {
+export function analyseFlow(edges: readonly (readonly number[])[], byLabel: readonly boolean[] = []): FlowGraph {
   let successors = edges.map((list) => [...new Set(list)]);
   for (;;) {
     const order = reversePostorder(successors);
@@ -105,7 +105,10 @@ export function analyseFlow(edges: readonly (readonly number[])[], switchNode = 
     for (const node of order) if (node !== 0) (children[idom[node] as number] as number[]).push(node);
     const isLoopHead = edges.map((_list, node) => (predecessors[node] as number[]).some((from) => (position[from] as number) >= (position[node] as number)));
     const isMerge = edges.map((_list, node) => (predecessors[node] as number[]).filter((from) => (position[from] as number) < (position[node] as number)).length > 1);
-    for (const target of successors[switchNode] ?? []) if ((position[target] as number) > (position[switchNode] as number)) isMerge[target] = true;
+    for (const node of order) {
+      if (byLabel[node] !== true) continue;
+      for (const target of successors[node] ?? []) if ((position[target] as number) > (position[node] as number)) isMerge[target] = true;
+    }
     return { order, position, immediateDominator: idom, children, isLoopHead, isMerge, successors };
   }
 }

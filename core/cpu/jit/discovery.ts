@@ -14,17 +14,15 @@ const MOST_BLOCKS = 48;
 const MOST_OPS = 500;
 export const KEY_PARTIAL = 8;
 
-/** Blocks that indirect jumps may lead to, at most. */
-const MOST_TARGETS = 64;
-/** Look-ups that make a block of the page worth taking in where an indirect jump may lead to it. */
-const WORTHWHILE = 16;
+/** Targets of one indirect jump that are kept in a region, at most. */
+const MOST_TARGETS = 24;
 const PAGE_HASH_MASK = 0x3fff;
 
 export interface FoundRegion {
   readonly key: number;
   readonly blocks: BlockCopy[];
-  /** Blocks, by position, that RETs and indirect jumps inside the region may lead to. */
-  readonly targets: readonly number[];
+  /** By block: positions of the blocks that its indirect jump or call has led to, the most frequent first. */
+  readonly targets: readonly (readonly number[])[];
 }
 
 /** 64-bit code, or 32-bit code with a 32-bit stack. */
@@ -35,14 +33,13 @@ export function compilable(key: number): boolean {
 
 export function discover(copies: BlockCopies, view: DataView, finder: BlockFinder, cpu: number, head: number, cutAfter?: number): FoundRegion {
   const key = view.getUint32(head + BLOCK.KEY, true);
-  if (cutAfter !== undefined) return { key, blocks: [firstOps(copies, view, head, cutAfter)], targets: [] };
+  if (cutAfter !== undefined) return { key, blocks: [firstOps(copies, view, head, cutAfter)], targets: [[]] };
   const page = view.getUint32(head + BLOCK.PHYS, true) & ~0xfff;
   const blocks: BlockCopy[] = [];
   const queue = [head];
   const seen = new Set(queue);
-  const continuations = new Set<number>();
-  let jumpsAbout = false;
-  let returns = false;
+  const jumps: (readonly number[])[] = [];
+  let sources: Map<number, number[]> | undefined;
   let ops = 0;
   const take = (address: number): void => {
     if (address === 0 || seen.has(address)) return;
@@ -54,6 +51,7 @@ export function discover(copies: BlockCopies, view: DataView, finder: BlockFinde
     const count = view.getUint16(address + BLOCK.OPS, true);
     const copy = { address, bytes: copies.take(address, BLOCK.HEADER_BYTES + count * OP.BYTES) };
     blocks.push(copy);
+    jumps.push([]);
     ops += count;
     const block = readEnd(copy);
     const last = block.ops.at(-1);
@@ -61,26 +59,34 @@ export function discover(copies: BlockCopies, view: DataView, finder: BlockFinde
     const kind = terminatorOf(block);
     const find = (offset: number): number => (offset < 0 || offset >= 0x1000 ? 0 : finder.jitFind((page | offset) >>> 0, key));
     if (kind === 'branch' || kind === 'jump' || kind === 'call') take(find(targetOf(last)));
-    if (kind === 'branch' || kind === 'next' || kind === 'call') take(find(block.end));
-    if (kind === 'call' || kind === 'call-indirect') continuations.add(find(block.end));
-    if (kind === 'return') returns = true;
-    if ((kind === 'jump-indirect' || kind === 'call-indirect') && !jumpsAbout) {
-      jumpsAbout = true;
-      for (const other of blocksOfPage(view, cpu, page, key)) take(other);
+    if (kind === 'branch' || kind === 'next' || kind === 'call' || kind === 'call-indirect') take(find(block.end));
+    if (kind === 'jump-indirect' || kind === 'call-indirect') {
+      sources ??= blocksBySource(view, cpu, page, key);
+      const found = (sources.get(last.address) ?? []).slice(0, MOST_TARGETS);
+      for (const target of found) take(target);
+      jumps[i] = found;
     }
   }
-  const targets = blocks.flatMap(({ address }, i) => ((returns && continuations.has(address)) || (jumpsAbout && view.getUint32(address + BLOCK.COUNTER, true) >= WORTHWHILE) ? [i] : []));
-  return { key, blocks, targets: returns || jumpsAbout ? targets.slice(0, MOST_TARGETS) : [] };
+  const positions = new Map(blocks.map(({ address }, i) => [address, i]));
+  const targets = jumps.map((found) => found.map((address) => positions.get(address) ?? -1).filter((position) => position >= 0));
+  return { key, blocks, targets };
 }
 
-/** Blocks of a physical page that were looked up often. */
-function blocksOfPage(view: DataView, cpu: number, page: number, key: number): number[] {
-  const found: number[] = [];
+/** Blocks of a physical page by the RETs and indirect jumps (op records) that led to them, the most frequent first. */
+function blocksBySource(view: DataView, cpu: number, page: number, key: number): Map<number, number[]> {
+  const found = new Map<number, number[]>();
+  const counter = (block: number): number => view.getUint32(block + BLOCK.COUNTER, true);
   const number = ((page >>> 12) | ((key >>> 8) << 20)) & PAGE_HASH_MASK;
   for (let block = view.getUint32(cpu + AREA.PAGE_HASH + number * 4, true); block !== 0; block = view.getUint32(block + BLOCK.PAGE_NEXT, true)) {
-    const same = view.getUint32(block + BLOCK.KEY, true) === key && (view.getUint32(block + BLOCK.PHYS, true) & ~0xfff) === page;
-    if (same && view.getUint32(block + BLOCK.COUNTER, true) >= WORTHWHILE) found.push(block);
+    if (view.getUint32(block + BLOCK.KEY, true) !== key || (view.getUint32(block + BLOCK.PHYS, true) & ~0xfff) !== page) continue;
+    const end = block + BLOCK.HEADER_BYTES + view.getUint16(block + BLOCK.OPS, true) * OP.BYTES;
+    for (const source of new Set([view.getUint32(end + OP.SUB, true), view.getUint32(end + OP.IMM, true)])) {
+      const list = found.get(source);
+      if (list === undefined) found.set(source, [block]);
+      else list.push(block);
+    }
   }
+  for (const list of found.values()) list.sort((a, b) => counter(b) - counter(a));
   return found;
 }
 

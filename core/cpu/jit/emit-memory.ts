@@ -6,7 +6,7 @@ import { TLB } from '../isa/layout.ts';
 import { DYNAMIC } from './flag-kinds.ts';
 import { isFlat, type Op } from './op-record.ts';
 import type { RegionCode } from './region-code.ts';
-import { I32, VOID, W } from './wasm-encoder.ts';
+import { I32, W } from './wasm-encoder.ts';
 
 const RIP_BASE = 17;
 const NONE = 16;
@@ -127,7 +127,7 @@ export function hostOfAddress(c: RegionCode, op: Op, segment: number, bytes: num
     c.loadField(W.i64_load, access === 'read' ? 'SEG_READ_END' : 'SEG_WRITE_END', segment);
     c.op(W.i64_le_u, W.i32_and);
   }
-  c.open(W.if, I32);
+  c.openExpected(true, I32);
   c.get(local.linear32);
   c.get(local.entry);
   c.w.memory(W.i32_load, 2, TLB.ADDEND);
@@ -154,7 +154,7 @@ function slowAddress(c: RegionCode, op: Op, segment: number, bytes: number, acce
   c.call(c.wide ? (access === 'read' ? 'jitRead' : 'jitWrite') : access === 'read' ? 'jitReadSegment' : 'jitWriteSegment');
   c.tee(c.local.host);
   c.op(W.i32_eqz);
-  c.brIf(c.bailLabel);
+  c.brIfRarely(c.bailLabel);
   c.get(c.local.host);
 }
 
@@ -176,7 +176,7 @@ export function bail(c: RegionCode, op: Op): void {
 
 /** Leaves in front of `op` when the i32 on the stack is not 0. */
 export function bailIf(c: RegionCode, op: Op): void {
-  c.open(W.if, VOID);
+  c.openExpected(false);
   bail(c, op);
   c.end();
 }

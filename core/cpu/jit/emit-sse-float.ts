@@ -103,7 +103,7 @@ function emitScalar(c: RegionCode, op: Op, kind: 'ADD' | 'SUB' | 'MUL' | 'DIV', 
   c.op(W.i32_and);
   c.get(local.fpOk);
   c.op(W.i32_and, W.i32_eqz);
-  c.open(W.if);
+  c.openExpected(false);
   noteFlags(c);
   c.i32(KIND[kind]);
   c.get(a);
@@ -187,7 +187,7 @@ function emitPacked(c: RegionCode, op: Op, kind: 'ADD' | 'SUB' | 'MUL' | 'DIV', 
   c.set(local.v1);
   lanesWithin(c, local.v1, double, double ? 0x0020_0000 : 0x0100_0000, false);
   c.op(W.i32_and);
-  c.open(W.if);
+  c.openExpected(true);
   c.get(local.v1);
   c.setXmm(op.reg);
   c.else();

@@ -5,7 +5,7 @@ import { AREA, BLOCK, JIT_TARGET, offsetOf } from '../isa/layout.ts';
 import { BlockCopies } from './block-copies.ts';
 import { compilable, discover } from './discovery.ts';
 import { IMPORTS } from './region-code.ts';
-import type { IndirectTargets } from './region-graph.ts';
+import { type IndirectTargets, MOST_COMPARED } from './region-graph.ts';
 import type { RegionRequest, RegionResult } from './region-module.ts';
 
 /** Exports of the interpreter that the JIT uses (core/cpu/interp/assembly/index.ts). */
@@ -157,17 +157,16 @@ export class JitEngine {
     return true;
   }
 
-  /** Takes one of the tables by page offset and fills it; without one, indirect jumps leave the region. */
-  private targetTable(region: Region, targets: readonly number[]): { targets?: IndirectTargets } {
-    if (targets.length === 0) return {};
-    const table = this.freeTables.pop();
-    if (table === undefined) return {};
+  /** Takes and fills one of the tables by page offset when some jump has many targets; without one, they are compared. */
+  private targetTable(region: Region, nodes: IndirectTargets['nodes']): { targets: IndirectTargets } {
+    const table = nodes.some((list) => list.length > MOST_COMPARED) ? this.freeTables.pop() : undefined;
+    if (table === undefined) return { targets: { table: 0, nodes } };
     region.table = table;
     this.bytes.fill(0, table, table + PAGE_BYTES);
-    targets.forEach((node, i) => {
-      this.bytes[table + (this.view.getUint32((region.blocks[node] as number) + BLOCK.PHYS, true) & 0xfff)] = i + 1;
+    region.blocks.forEach((block, i) => {
+      this.bytes[table + (this.view.getUint32(block + BLOCK.PHYS, true) & 0xfff)] = i + 1;
     });
-    return { targets: { table, nodes: targets } };
+    return { targets: { table, nodes } };
   }
 
   /** Segments with base 0 that may be read and written up to 4 GiB. */

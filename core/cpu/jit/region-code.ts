@@ -30,11 +30,11 @@ const GPRS = 16;
 /** Locals after the 16 guest registers. */
 const L = {
   pageRip: 16,
-  rip: 17,
-  tlb: 18, budget: 19, flagKind: 20, flagC: 21, flagA: 22, flagB: 23, host: 24, entry: 25, how: 26, linear32: 27, t0: 28, t1: 29, t2: 30,
-  linear64: 31, flagA64: 32, flagB64: 33, q0: 34, q1: 35, q2: 36,
-  flagV64: 37, fpOk: 38, flagV: 39,
-  v0: 40, v1: 41, xmm: 42,
+  rip: 17, delta: 18,
+  tlb: 19, budget: 20, flagKind: 21, flagC: 22, flagA: 23, flagB: 24, host: 25, entry: 26, how: 27, linear32: 28, t0: 29, t1: 30, t2: 31,
+  fpOk: 32, flagV: 33,
+  linear64: 34, flagA64: 35, flagB64: 36, q0: 37, q1: 38, q2: 39, flagV64: 40,
+  v0: 41, v1: 42, xmm: 43,
 } as const;
 
 export class RegionCode {
@@ -74,7 +74,7 @@ export class RegionCode {
 
   locals(): { count: number; type: number }[] {
     const word = this.wide ? I64 : I32;
-    return [{ count: 18, type: word }, { count: 13, type: I32 }, { count: 7, type: I64 }, { count: 2, type: I32 }, { count: 18, type: V128 }];
+    return [{ count: 19, type: word }, { count: 15, type: I32 }, { count: 7, type: I64 }, { count: 18, type: V128 }];
   }
 
   // --- Labels.
@@ -83,6 +83,12 @@ export class RegionCode {
   open(opcode: number, type: number = VOID): number {
     this.w.open(opcode, type);
     return this.depth++;
+  }
+
+  /** Opens an `if` whose condition usually holds, or usually does not: the other arm is moved out of the way. */
+  openExpected(likely: boolean, type: number = VOID): number {
+    this.w.hint(likely);
+    return this.open(W.if, type);
   }
 
   else(): void {
@@ -100,6 +106,12 @@ export class RegionCode {
 
   brIf(label: number): void {
     this.w.brIf(this.depth - 1 - label);
+  }
+
+  /** br_if that is hardly ever taken. */
+  brIfRarely(label: number): void {
+    this.w.hint(false);
+    this.brIf(label);
   }
 
   // --- Shorthands.

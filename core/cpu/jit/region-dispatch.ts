@@ -76,6 +76,9 @@ export function dispatcher(cpu: number): FunctionBody {
   w.op(W.i32_lt_s);
   refuseIf();
   w.i32(0);
+  w.i32(0);
+  w.memory(W.i32_store, 0, cpu + offsetOf('CAME_FROM'));
+  w.i32(0);
   w.get(RIP);
   w.i64Small(-4096);
   w.op(W.i64_and);

@@ -19,7 +19,7 @@ import { emitDrop, emitPush, emitTop } from './emit-stack.ts';
 import { DYNAMIC } from './flag-kinds.ts';
 import { conditionOfJump, isMemory, type Op, type BlockCopy, targetOf } from './op-record.ts';
 import { IMPORTS, RegionCode, type RegionSetup } from './region-code.ts';
-import { buildGraph, followed, type IndirectTargets, kindAfter, liveAtEnd, liveBefore, type Node, type RegionGraph } from './region-graph.ts';
+import { buildGraph, followed, type IndirectTargets, kindAfter, liveAtEnd, liveBefore, type Node, type RegionGraph, usesTable } from './region-graph.ts';
 import { type FunctionBody, I32, W } from './wasm-encoder.ts';
 
 const CS = 1;
@@ -144,7 +144,7 @@ class Emitter {
       c.op(W.i32_or);
     }
     const head = this.graph.nodes[0] as Node;
-    c.open(W.if);
+    c.openExpected(false);
     c.storeField(W.i32_store, 'BLOCK_RUNNING', () => c.i32(head.block.address | 0));
     c.i32((head.block.ops[0] as Op).address | 0);
     c.op(W.return);
@@ -169,8 +169,7 @@ class Emitter {
     const { c } = this;
     const [last, ...rest] = merges;
     if (last === undefined) {
-      if (node === this.graph.switchNode) this.chooseTarget();
-      else this.node(this.graph.nodes[node] as Node);
+      this.node(this.graph.nodes[node] as Node);
       return;
     }
     this.forward[last] = c.open(W.block);
@@ -230,15 +229,15 @@ class Emitter {
         break;
       case 'jump-indirect':
         this.indirectTarget(last);
-        this.leaveIndirectly(node);
+        this.goIndirectly(node, last);
         break;
       case 'call-indirect':
         this.indirectTarget(last);
         emitPush(c, last, () => c.ripAt(last.end));
-        this.leaveIndirectly(node);
+        this.goIndirectly(node, last);
         break;
       default:
-        this.leaveByReturn(node, last);
+        this.returnFrom(node, last);
     }
   }
 
@@ -270,71 +269,85 @@ class Emitter {
     } else {
       c.getWord(last.rm);
     }
-    c.set(c.local.rip);
-    this.checkRip(last);
+    this.setRip(last);
   }
 
-  private leaveByReturn(node: Node, last: Op): void {
+  private returnFrom(node: Node, last: Op): void {
     const { c } = this;
-    const { local } = c;
     emitTop(c, last);
     loadHost(c, c.wide ? 3 : 2);
-    c.set(local.rip);
-    this.checkRip(last);
+    this.setRip(last);
     emitDrop(c, (c.wide ? 8 : 4) + (last.handler.name === 'RET_I' ? last.immLow & 0xffff : 0));
-    this.leaveIndirectly(node);
+    this.goIndirectly(node, last);
+  }
+
+  /** Sets `rip` to the target on the stack and `delta` to its distance from the page; a target outside may fault. */
+  private setRip(last: Op): void {
+    const { c } = this;
+    const { local } = c;
+    c.tee(local.rip);
+    c.get(local.pageRip);
+    c.op(c.wide ? W.i64_sub : W.i32_sub);
+    c.tee(local.delta);
+    c.word(0xfff);
+    c.op(c.wide ? W.i64_gt_u : W.i32_gt_u);
+    c.openExpected(false);
+    this.checkRip(last);
+    c.end();
   }
 
   /** To the RIP in `rip`, inside the region or not. */
-  private leaveIndirectly(node: Node): void {
+  private goIndirectly(node: Node, last: Op): void {
     const { c, graph } = this;
+    const { flags } = c;
     this.spend(node);
-    if (!followed(graph.flow, node.index, node.taken)) {
-      noteFlags(c);
-      c.br(c.exitLabel);
+    if (usesTable(node, graph.table)) {
+      this.chooseTarget(node, last);
       return;
     }
-    this.enterNode(node.index, node.taken);
+    for (const target of node.expected) {
+      if (!followed(graph.flow, node.index, target)) continue;
+      const { start } = (graph.nodes[target] as Node).block;
+      c.get(c.local.delta);
+      c.word(start);
+      c.op(c.wide ? W.i64_eq : W.i32_eq);
+      c.open(W.if);
+      this.edge(node, target, start);
+      c.end();
+      c.flags = flags;
+      c.blockAddress = node.block.address;
+    }
+    this.leaveIndirectly(last);
   }
 
-  /** The node that all RETs and indirect jumps go through, so that loops over them have one head. */
-  private chooseTarget(): void {
+  private leaveIndirectly(last: Op): void {
+    const { c } = this;
+    noteFlags(c);
+    c.storeField(W.i32_store, 'CAME_FROM', () => c.i32(last.address | 0));
+    c.br(c.exitLabel);
+  }
+
+  /** Among many targets, by the table of the region. */
+  private chooseTarget(node: Node, last: Op): void {
     const { c, graph } = this;
-    const { flow, targets, switchNode } = graph;
+    const { flow, nodes, table } = graph;
     const { local } = c;
-    if (targets === undefined) return;
-    c.flags = graph.kindIn[switchNode] as number;
     noteFlags(c);
     const leave = c.open(W.block);
-    this.leaveUnlessQuiet(leave);
-    c.get(local.rip);
-    c.get(local.pageRip);
-    c.op(c.wide ? W.i64_sub : W.i32_sub);
-    if (c.wide) {
-      c.set(local.q0);
-      c.get(local.q0);
-      c.i64(0xfff);
-      c.op(W.i64_gt_u);
-      c.brIf(leave);
-      c.get(local.q0);
-      c.op(W.i32_wrap_i64);
-    } else {
-      c.tee(local.t0);
-      c.i32(0xfff);
-      c.op(W.i32_gt_u);
-      c.brIf(leave);
-      c.get(local.t0);
-    }
-    c.w.memory(W.i32_load8_u, 0, targets.table);
+    const behind = (target: number): boolean => (flow.position[target] as number) <= (flow.position[node.index] as number);
+    if (node.expected.some((target) => followed(flow, node.index, target) && behind(target))) this.leaveUnlessQuiet(leave);
+    c.get(local.delta);
+    c.word(0xfff);
+    c.op(c.wide ? W.i64_gt_u : W.i32_gt_u);
+    c.brIfRarely(leave);
+    c.get(local.delta);
+    if (c.wide) c.op(W.i32_wrap_i64);
+    c.w.memory(W.i32_load8_u, 0, table);
     const depth = (label: number): number => c.depth - 1 - label;
-    const labels = targets.nodes.map((target) => {
-      if (!followed(flow, switchNode, target)) return depth(leave);
-      const backwards = (flow.position[target] as number) <= (flow.position[switchNode] as number);
-      return depth((backwards ? this.loops : this.forward)[target] as number);
-    });
+    const labels = nodes.map(({ index }) => (followed(flow, node.index, index) ? depth((behind(index) ? this.loops : this.forward)[index] as number) : depth(leave)));
     c.w.brTable([depth(leave), ...labels], depth(leave));
     c.end();
-    c.br(c.exitLabel);
+    this.leaveIndirectly(last);
   }
 
   /** The block's instructions are retired. */
@@ -410,9 +423,9 @@ class Emitter {
     c.get(c.local.budget);
     c.i32(this.graph.need);
     c.op(W.i32_lt_s);
-    c.brIf(leave);
+    c.brIfRarely(leave);
     c.loadField(W.i32_load, 'EVENTS');
-    c.brIf(leave);
+    c.brIfRarely(leave);
   }
 
   private leaveTo(offset: number): void {

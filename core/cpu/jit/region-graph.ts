@@ -20,21 +20,25 @@ export interface Node {
   /** Nodes by role, -1 outside the region. */
   readonly taken: number;
   readonly next: number;
+  /** Nodes that a RET or an indirect jump is expected to lead to, the most likely first. */
+  readonly expected: readonly number[];
 }
 
-/** Where RETs and indirect jumps may go inside a region. */
+/** Where the indirect jumps of a region have led to. */
 export interface IndirectTargets {
-  /** Address of 4096 bytes: by page offset, 1 + position in `nodes`, or 0. */
+  /** Address of 4096 bytes: by page offset, 1 + position of the block, or 0; 0 when there is no such table. */
   readonly table: number;
-  /** Blocks by position. */
-  readonly nodes: readonly number[];
+  /** By block: positions of its targets, the most frequent first. */
+  readonly nodes: readonly (readonly number[])[];
 }
+
+/** Up to so many targets are compared one after the other; more are looked up in the table. */
+export const MOST_COMPARED = 4;
 
 export interface RegionGraph {
   readonly nodes: readonly Node[];
-  readonly targets: IndirectTargets | undefined;
-  /** Number of the node that chooses among `targets`: one behind the blocks. */
-  readonly switchNode: number;
+  /** See IndirectTargets. */
+  readonly table: number;
   readonly flow: FlowGraph;
   /** Most instructions retired between two looks at the budget. */
   readonly need: number;
@@ -47,26 +51,66 @@ export function buildGraph(c: RegionCode, copies: readonly BlockCopy[], targets?
   const blocks = copies.map(readBlock);
   const byStart = new Map(blocks.map((block, i) => [block.start, i]));
   const find = (offset: number): number => byStart.get(offset) ?? -1;
-  const switchNode = blocks.length;
-  const nodes = blocks.map((block, index): Node => {
+  const drafts = blocks.map((block, index): Node => {
     const shape = shapeOf(c, block);
     const last = block.ops.at(-1) as Op;
     const { terminator } = shape;
     const direct = terminator === 'jump' || terminator === 'branch' || terminator === 'call';
-    const indirect = terminator === 'return' || terminator === 'jump-indirect' || terminator === 'call-indirect';
+    const indirect = terminator === 'jump-indirect' || terminator === 'call-indirect';
     return {
       index,
       block,
       ...shape,
-      taken: direct ? find(targetOf(last)) : indirect && targets !== undefined ? switchNode : -1,
+      taken: direct ? find(targetOf(last)) : -1,
       next: terminator === 'branch' || terminator === 'next' ? find(block.end) : -1,
+      expected: indirect ? (targets?.nodes[index] ?? []) : [],
     };
   });
-  const edges = nodes.map((node) => [node.taken, node.next].filter((target) => target >= 0));
-  const flow = analyseFlow([...edges, [...(targets?.nodes ?? [])]], switchNode);
-  const need = longestPath(flow, [...nodes.map((node) => node.block.ops.length), 0]);
+  const returns = returnTargets(drafts, find);
+  const nodes = drafts.map((node) => (node.terminator === 'return' ? { ...node, expected: returns[node.index] as readonly number[] } : node));
+  const table = targets?.table ?? 0;
+  const edges = nodes.map((node) => [node.taken, node.next, ...node.expected].filter((target) => target >= 0));
+  const flow = analyseFlow(edges, nodes.map((node) => usesTable(node, table)));
+  const need = longestPath(flow, nodes.map((node) => node.block.ops.length));
   const liveIn = liveness(nodes, flow);
-  return { nodes, flow, need, liveIn, kindIn: kinds(nodes, flow), targets, switchNode };
+  return { nodes, flow, need, liveIn, kindIn: kinds(nodes, flow), table };
+}
+
+/** The node chooses its successor by the table. */
+export const usesTable = (node: Node, table: number): boolean => table !== 0 && node.expected.length > MOST_COMPARED;
+
+/** By RET: what follows the calls inside the region that lead to it. */
+function returnTargets(nodes: readonly Node[], find: (offset: number) => number): number[][] {
+  const targets: number[][] = nodes.map(() => []);
+  const found = new Map<number, readonly number[]>();
+  const returnsOf = (callee: number): readonly number[] => {
+    const known = found.get(callee);
+    if (known !== undefined) return known;
+    const seen = new Set([callee]);
+    const returns: number[] = [];
+    // The set grows while it is walked.
+    for (const index of seen) {
+      const node = nodes[index] as Node;
+      if (node.terminator === 'return') returns.push(index);
+      const called = node.terminator === 'call' || node.terminator === 'call-indirect';
+      for (const next of called ? [find(node.block.end)] : [node.taken, node.next, ...node.expected]) if (next >= 0) seen.add(next);
+    }
+    found.set(callee, returns);
+    return returns;
+  };
+  for (const node of nodes) {
+    if (node.terminator !== 'call' && node.terminator !== 'call-indirect') continue;
+    const after = find(node.block.end);
+    if (after < 0) continue;
+    for (const callee of node.terminator === 'call' ? [node.taken] : node.expected) {
+      if (callee < 0) continue;
+      for (const index of returnsOf(callee)) {
+        const list = targets[index] as number[];
+        if (!list.includes(after)) list.push(after);
+      }
+    }
+  }
+  return targets;
 }
 
 interface Shape {
@@ -121,10 +165,9 @@ export function followed(flow: FlowGraph, from: number, to: number): boolean {
 }
 
 function liveness(nodes: readonly Node[], flow: FlowGraph): boolean[] {
-  const liveIn = new Array<boolean>(nodes.length + 1).fill(true);
+  const liveIn = new Array<boolean>(nodes.length).fill(true);
   for (let i = flow.order.length - 1; i >= 0; i--) {
-    const node = nodes[flow.order[i] as number];
-    if (node === undefined) continue;
+    const node = nodes[flow.order[i] as number] as Node;
     let live = liveAtEnd(node, flow, liveIn);
     for (let j = node.body.length - 1; j >= 0; j--) {
       const { op, translation } = node.body[j] as Node['body'][number];
@@ -145,14 +188,12 @@ export function kindAtEnd(node: Node, before: number): number {
 
 function kinds(nodes: readonly Node[], flow: FlowGraph): number[] {
   const UNKNOWN = -2;
-  const kindIn = new Array<number>(nodes.length + 1).fill(UNKNOWN);
+  const kindIn = new Array<number>(nodes.length).fill(UNKNOWN);
   kindIn[0] = STORED;
   for (let changed = true; changed; ) {
     changed = false;
     for (const index of flow.order) {
-      const node = nodes[index];
-      const before = kindIn[index] as number;
-      const out = node === undefined ? before : kindAtEnd(node, before);
+      const out = kindAtEnd(nodes[index] as Node, kindIn[index] as number);
       for (const target of flow.successors[index] ?? []) {
         const known = kindIn[target] as number;
         const met = known === UNKNOWN || known === out ? out : DYNAMIC;

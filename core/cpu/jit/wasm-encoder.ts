@@ -44,6 +44,8 @@ const PREFIX_ATOMIC = 0xfe;
 export class WasmWriter {
   bytes: Uint8Array;
   length = 0;
+  /** Where `if` and `br_if` stand whose outcome is known to be usual, see hint(). */
+  readonly hints: { readonly at: number; readonly likely: boolean }[] = [];
 
   constructor(capacity = 1 << 16) {
     this.bytes = new Uint8Array(capacity);
@@ -51,6 +53,7 @@ export class WasmWriter {
 
   reset(): void {
     this.length = 0;
+    this.hints.length = 0;
   }
 
   private grow(): void {
@@ -120,6 +123,11 @@ export class WasmWriter {
 
   op(opcode: number): void {
     this.byte(opcode);
+  }
+
+  /** Says of the next instruction, `if` or `br_if`, whether its condition usually holds. */
+  hint(likely: boolean): void {
+    this.hints.push({ at: this.length, likely });
   }
 
   /** block, loop or if. */
@@ -256,7 +264,7 @@ export interface ModuleShape {
   readonly functions: readonly FunctionBody[];
 }
 
-const SECTION = { type: 1, import: 2, function: 3, export: 7, code: 10 } as const;
+const SECTION = { custom: 0, type: 1, import: 2, function: 3, export: 7, code: 10 } as const;
 
 function section(out: WasmWriter, id: number, body: WasmWriter): void {
   out.byte(id);
@@ -318,21 +326,33 @@ export function encodeModule(shape: ModuleShape): Uint8Array<ArrayBuffer> {
   });
   section(out, SECTION.export, body);
 
-  body.reset();
-  body.u32(shape.functions.length);
+  const code = new WasmWriter(1 << 12);
+  code.u32(shape.functions.length);
+  const hints = new WasmWriter(1 << 8);
+  hints.name('metadata.code.branch_hint');
+  hints.u32(shape.functions.filter((entry) => entry.code.hints.length > 0).length);
   const head = new WasmWriter(64);
-  for (const entry of shape.functions) {
+  for (const [index, entry] of shape.functions.entries()) {
     head.reset();
     head.u32(entry.locals.length);
     for (const run of entry.locals) {
       head.u32(run.count);
       head.byte(run.type);
     }
-    body.u32(head.length + entry.code.length + 1);
-    body.append(head);
-    body.append(entry.code);
-    body.byte(W.end);
+    code.u32(head.length + entry.code.length + 1);
+    code.append(head);
+    code.append(entry.code);
+    code.byte(W.end);
+    if (entry.code.hints.length === 0) continue;
+    hints.u32(shape.imports.length + index);
+    hints.u32(entry.code.hints.length);
+    for (const { at, likely } of entry.code.hints) {
+      hints.u32(head.length + at);
+      hints.u32(1);
+      hints.byte(likely ? 1 : 0);
+    }
   }
-  section(out, SECTION.code, body);
+  section(out, SECTION.custom, hints);
+  section(out, SECTION.code, code);
   return out.bytes.slice(0, out.length);
 }

@@ -91,6 +91,9 @@
       i32.lt_s
       br_if 0 (;@1;)
       i32.const 0
+      i32.const 0
+      i32.store offset=16780832 align=1
+      i32.const 0
       local.get 0
       i64.const -4096
       i64.and
@@ -101,7 +104,7 @@
     end
     i32.const 0)
   (func (;16;) (type 0) (result i32)
-    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i32 i32 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128)
+    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128)
     i32.const 0
     i32.const 0
     i32.load offset=16780824 align=1
@@ -145,32 +148,32 @@
           local.set 16
           i32.const 0
           i32.load offset=16778664 align=1
-          local.set 18
+          local.set 19
           i32.const 0
           i32.load offset=16778632 align=1
-          local.set 19
+          local.set 20
           local.get 0
-          local.set 22
-          i32.const 1
           local.set 23
-          local.get 22
+          i32.const 1
+          local.set 24
           local.get 23
+          local.get 24
           i32.shr_u
           local.set 0
           local.get 4
-          local.set 30
-          local.get 30
-          local.set 27
-          local.get 27
+          local.set 31
+          local.get 31
+          local.set 28
+          local.get 28
           i32.const 7
           i32.shr_u
           i32.const 65504
           i32.and
-          local.get 18
+          local.get 19
           i32.add
-          local.tee 25
+          local.tee 26
           i64.load
-          local.get 27
+          local.get 28
           i32.const 3
           i32.add
           i32.const -4096
@@ -178,63 +181,73 @@
           i64.extend_i32_u
           i64.eq
           if (result i32)  ;; label = @4
-            local.get 27
-            local.get 25
+            local.get 28
+            local.get 26
             i32.load offset=24
             i32.add
           else
             i32.const 30
-            local.set 20
-            local.get 30
+            local.set 21
+            local.get 31
             i64.extend_i32_u
             i32.const 2
             i32.const 4
             i32.const 17826016
             i32.const 17825952
-            local.get 19
+            local.get 20
             call 1
-            local.tee 24
+            local.tee 25
             i32.eqz
             br_if 1 (;@3;)
-            local.get 24
+            local.get 25
           end
-          local.set 24
-          local.get 24
+          local.set 25
+          local.get 25
           i32.load align=1
-          local.set 17
-          local.get 17
-          i32.const 0
-          i32.load offset=16777460 align=1
+          local.tee 17
+          local.get 16
+          i32.sub
+          local.tee 18
+          i32.const 4095
           i32.gt_u
           if  ;; label = @4
-            i32.const 30
-            local.set 20
+            local.get 17
             i32.const 0
-            i32.const 17826016
-            i32.store offset=16778636 align=1
-            i32.const 0
-            i32.const 17825952
-            i32.store offset=16778640 align=1
-            i32.const 0
-            local.get 19
-            i32.store offset=16778632 align=1
-            br 1 (;@3;)
+            i32.load offset=16777460 align=1
+            i32.gt_u
+            if  ;; label = @5
+              i32.const 30
+              local.set 21
+              i32.const 0
+              i32.const 17826016
+              i32.store offset=16778636 align=1
+              i32.const 0
+              i32.const 17825952
+              i32.store offset=16778640 align=1
+              i32.const 0
+              local.get 20
+              i32.store offset=16778632 align=1
+              br 2 (;@3;)
+            end
           end
           local.get 4
           i32.const 4
           i32.add
           local.set 4
-          local.get 19
+          local.get 20
           i32.const 2
           i32.sub
-          local.set 19
-          i32.const 30
           local.set 20
+          i32.const 30
+          local.set 21
+          i32.const 0
+          i32.const 17826016
+          i32.store offset=16780832 align=1
           br 2 (;@1;)
           unreachable
         end
         i32.const 1
-        local.set 26
+        local.set 27
         br 1 (;@1;)
       catch_all
         i32.const 0
@@ -243,28 +256,28 @@
         i32.const 0
         local.get 4
         i32.store offset=16777248 align=1
-        local.get 20
+        local.get 21
         i32.const 255
         i32.and
         if  ;; label = @3
-          local.get 20
+          local.get 21
           i32.const 255
           i32.and
-          local.get 22
           local.get 23
-          local.get 21
+          local.get 24
+          local.get 22
           call 4
         end
-        local.get 20
+        local.get 21
         i32.const 8
         i32.shr_u
-        local.tee 28
+        local.tee 29
         if  ;; label = @3
-          local.get 28
-          local.get 37
-          local.get 39
+          local.get 29
+          local.get 40
+          local.get 33
           i64.extend_i32_u
-          local.get 28
+          local.get 29
           i32.const 5
           i32.ge_u
           select
@@ -280,34 +293,34 @@
     i32.const 0
     local.get 4
     i32.store offset=16777248 align=1
-    local.get 20
+    local.get 21
     i32.const 255
     i32.and
     if  ;; label = @1
-      local.get 20
+      local.get 21
       i32.const 255
       i32.and
-      local.get 22
       local.get 23
-      local.get 21
+      local.get 24
+      local.get 22
       call 4
     end
-    local.get 20
+    local.get 21
     i32.const 8
     i32.shr_u
-    local.tee 28
+    local.tee 29
     if  ;; label = @1
-      local.get 28
-      local.get 37
-      local.get 39
+      local.get 29
+      local.get 40
+      local.get 33
       i64.extend_i32_u
-      local.get 28
+      local.get 29
       i32.const 5
       i32.ge_u
       select
       call 6
     end
-    local.get 26
+    local.get 27
     if  ;; label = @1
       i32.const 0
       i32.load offset=16778636 align=1
@@ -318,7 +331,7 @@
     i64.extend_i32_u
     i64.store offset=16777360 align=1
     i32.const 0
-    local.get 19
+    local.get 20
     i32.store offset=16778632 align=1
     i32.const 0
     i32.const 0

@@ -91,6 +91,9 @@
       i32.lt_s
       br_if 0 (;@1;)
       i32.const 0
+      i32.const 0
+      i32.store offset=16780832 align=1
+      i32.const 0
       local.get 0
       i64.const -4096
       i64.and
@@ -101,7 +104,7 @@
     end
     i32.const 0)
   (func (;16;) (type 0) (result i32)
-    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i32 i32 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128)
+    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128)
     i32.const 0
     i32.const 0
     i32.load offset=16780824 align=1
@@ -145,42 +148,42 @@
           local.set 16
           i32.const 0
           i32.load offset=16778664 align=1
-          local.set 18
+          local.set 19
           i32.const 0
           i32.load offset=16778632 align=1
-          local.set 19
+          local.set 20
           loop  ;; label = @4
             local.get 0
-            local.set 22
-            local.get 1
             local.set 23
-            local.get 22
+            local.get 1
+            local.set 24
             local.get 23
+            local.get 24
             i32.add
             local.set 0
-            local.get 22
             local.get 23
+            local.get 24
             i32.add
-            local.get 22
+            local.get 23
             i32.lt_u
-            local.set 21
+            local.set 22
             local.get 1
             i32.const 1
             i32.sub
-            local.set 22
-            local.get 22
+            local.set 23
+            local.get 23
             local.set 1
-            local.get 22
+            local.get 23
             i32.eqz
             i32.eqz
             if  ;; label = @5
-              local.get 19
+              local.get 20
               i32.const 3
               i32.sub
-              local.set 19
+              local.set 20
               block  ;; label = @6
                 block  ;; label = @7
-                  local.get 19
+                  local.get 20
                   i32.const 3
                   i32.lt_s
                   br_if 0 (;@7;)
@@ -190,7 +193,7 @@
                   br 1 (;@6;)
                 end
                 i32.const 22
-                local.set 20
+                local.set 21
                 local.get 16
                 i32.const 5
                 i32.add
@@ -198,15 +201,15 @@
                 br 5 (;@1;)
               end
               i32.const 22
-              local.set 20
+              local.set 21
               br 1 (;@4;)
             else
-              local.get 19
+              local.get 20
               i32.const 3
               i32.sub
-              local.set 19
-              i32.const 22
               local.set 20
+              i32.const 22
+              local.set 21
               local.get 16
               i32.const 10
               i32.add
@@ -217,7 +220,7 @@
           unreachable
         end
         i32.const 1
-        local.set 26
+        local.set 27
         br 1 (;@1;)
       catch_all
         i32.const 0
@@ -226,28 +229,28 @@
         i32.const 0
         local.get 1
         i32.store offset=16777224 align=1
-        local.get 20
+        local.get 21
         i32.const 255
         i32.and
         if  ;; label = @3
-          local.get 20
+          local.get 21
           i32.const 255
           i32.and
-          local.get 22
           local.get 23
-          local.get 21
+          local.get 24
+          local.get 22
           call 4
         end
-        local.get 20
+        local.get 21
         i32.const 8
         i32.shr_u
-        local.tee 28
+        local.tee 29
         if  ;; label = @3
-          local.get 28
-          local.get 37
-          local.get 39
+          local.get 29
+          local.get 40
+          local.get 33
           i64.extend_i32_u
-          local.get 28
+          local.get 29
           i32.const 5
           i32.ge_u
           select
@@ -263,34 +266,34 @@
     i32.const 0
     local.get 1
     i32.store offset=16777224 align=1
-    local.get 20
+    local.get 21
     i32.const 255
     i32.and
     if  ;; label = @1
-      local.get 20
+      local.get 21
       i32.const 255
       i32.and
-      local.get 22
       local.get 23
-      local.get 21
+      local.get 24
+      local.get 22
       call 4
     end
-    local.get 20
+    local.get 21
     i32.const 8
     i32.shr_u
-    local.tee 28
+    local.tee 29
     if  ;; label = @1
-      local.get 28
-      local.get 37
-      local.get 39
+      local.get 29
+      local.get 40
+      local.get 33
       i64.extend_i32_u
-      local.get 28
+      local.get 29
       i32.const 5
       i32.ge_u
       select
       call 6
     end
-    local.get 26
+    local.get 27
     if  ;; label = @1
       i32.const 0
       i32.load offset=16778636 align=1
@@ -301,7 +304,7 @@
     i64.extend_i32_u
     i64.store offset=16777360 align=1
     i32.const 0
-    local.get 19
+    local.get 20
     i32.store offset=16778632 align=1
     i32.const 0
     i32.const 0

@@ -91,6 +91,9 @@
       i32.lt_s
       br_if 0 (;@1;)
       i32.const 0
+      i32.const 0
+      i32.store offset=16780832 align=1
+      i32.const 0
       local.get 0
       i64.const -4096
       i64.and
@@ -101,7 +104,7 @@
     end
     i32.const 0)
   (func (;16;) (type 0) (result i32)
-    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 i32 i32 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128)
+    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128)
     i32.const 0
     i32.const 0
     i32.load offset=16780824 align=1
@@ -148,46 +151,46 @@
           local.set 16
           i32.const 0
           i32.load offset=16778664 align=1
-          local.set 18
+          local.set 19
           i32.const 0
           i32.load offset=16778632 align=1
-          local.set 19
+          local.set 20
           loop  ;; label = @4
             local.get 1
-            local.set 22
-            i32.const 1
             local.set 23
-            local.get 22
+            i32.const 1
+            local.set 24
             local.get 23
+            local.get 24
             i32.sub
             local.set 1
-            local.get 22
             local.get 23
+            local.get 24
             i32.eq
             i32.eqz
             if  ;; label = @5
-              local.get 19
+              local.get 20
               i32.const 2
               i32.sub
-              local.set 19
+              local.set 20
               local.get 3
               local.get 1
               i32.const 2
               i32.shl
               i32.add
-              local.set 30
-              local.get 30
-              local.set 27
-              local.get 27
+              local.set 31
+              local.get 31
+              local.set 28
+              local.get 28
               i32.const 7
               i32.shr_u
               i32.const 65504
               i32.and
-              local.get 18
+              local.get 19
               i32.add
-              local.tee 25
+              local.tee 26
               i64.load
-              local.get 27
+              local.get 28
               i32.const 3
               i32.add
               i32.const -4096
@@ -195,45 +198,45 @@
               i64.extend_i32_u
               i64.eq
               if (result i32)  ;; label = @6
-                local.get 27
-                local.get 25
+                local.get 28
+                local.get 26
                 i32.load offset=24
                 i32.add
               else
                 i32.const 10
-                local.set 20
-                local.get 30
+                local.set 21
+                local.get 31
                 i64.extend_i32_u
                 i32.const 3
                 i32.const 4
                 i32.const 17826176
                 i32.const 17826144
-                local.get 19
+                local.get 20
                 call 1
-                local.tee 24
+                local.tee 25
                 i32.eqz
                 br_if 3 (;@3;)
-                local.get 24
+                local.get 25
               end
-              local.set 24
-              local.get 24
+              local.set 25
+              local.get 25
               i32.load align=1
               local.set 0
               local.get 0
-              local.set 22
-              i32.const 5
               local.set 23
-              local.get 22
+              i32.const 5
+              local.set 24
               local.get 23
+              local.get 24
               i32.lt_u
               if  ;; label = @6
-                local.get 19
+                local.get 20
                 i32.const 3
                 i32.sub
-                local.set 19
+                local.set 20
                 block  ;; label = @7
                   block  ;; label = @8
-                    local.get 19
+                    local.get 20
                     i32.const 5
                     i32.lt_s
                     br_if 0 (;@8;)
@@ -243,7 +246,7 @@
                     br 1 (;@7;)
                   end
                   i32.const 10
-                  local.set 20
+                  local.set 21
                   local.get 16
                   i32.const 21
                   i32.add
@@ -251,15 +254,15 @@
                   br 6 (;@1;)
                 end
                 i32.const 10
-                local.set 20
+                local.set 21
                 br 2 (;@4;)
               else
-                local.get 19
+                local.get 20
                 i32.const 3
                 i32.sub
-                local.set 19
-                i32.const 10
                 local.set 20
+                i32.const 10
+                local.set 21
                 local.get 16
                 i32.const 18
                 i32.add
@@ -267,12 +270,12 @@
                 br 5 (;@1;)
               end
             else
-              local.get 19
+              local.get 20
               i32.const 2
               i32.sub
-              local.set 19
-              i32.const 10
               local.set 20
+              i32.const 10
+              local.set 21
               local.get 16
               i32.const 26
               i32.add
@@ -283,7 +286,7 @@
           unreachable
         end
         i32.const 1
-        local.set 26
+        local.set 27
         br 1 (;@1;)
       catch_all
         i32.const 0
@@ -292,28 +295,28 @@
         i32.const 0
         local.get 1
         i32.store offset=16777224 align=1
-        local.get 20
+        local.get 21
         i32.const 255
         i32.and
         if  ;; label = @3
-          local.get 20
+          local.get 21
           i32.const 255
           i32.and
-          local.get 22
           local.get 23
-          local.get 21
+          local.get 24
+          local.get 22
           call 4
         end
-        local.get 20
+        local.get 21
         i32.const 8
         i32.shr_u
-        local.tee 28
+        local.tee 29
         if  ;; label = @3
-          local.get 28
-          local.get 37
-          local.get 39
+          local.get 29
+          local.get 40
+          local.get 33
           i64.extend_i32_u
-          local.get 28
+          local.get 29
           i32.const 5
           i32.ge_u
           select
@@ -329,34 +332,34 @@
     i32.const 0
     local.get 1
     i32.store offset=16777224 align=1
-    local.get 20
+    local.get 21
     i32.const 255
     i32.and
     if  ;; label = @1
-      local.get 20
+      local.get 21
       i32.const 255
       i32.and
-      local.get 22
       local.get 23
-      local.get 21
+      local.get 24
+      local.get 22
       call 4
     end
-    local.get 20
+    local.get 21
     i32.const 8
     i32.shr_u
-    local.tee 28
+    local.tee 29
     if  ;; label = @1
-      local.get 28
-      local.get 37
-      local.get 39
+      local.get 29
+      local.get 40
+      local.get 33
       i64.extend_i32_u
-      local.get 28
+      local.get 29
       i32.const 5
       i32.ge_u
       select
       call 6
     end
-    local.get 26
+    local.get 27
     if  ;; label = @1
       i32.const 0
       i32.load offset=16778636 align=1
@@ -367,7 +370,7 @@
     i64.extend_i32_u
     i64.store offset=16777360 align=1
     i32.const 0
-    local.get 19
+    local.get 20
     i32.store offset=16778632 align=1
     i32.const 0
     i32.const 0

@@ -7,9 +7,9 @@ import { decodeOp, KEY_UNPROTECTED, writeEnd } from './decode';
 import { raiseGp0 } from './fault';
 import {
   AREA_BLOCK_HASH, AREA_JIT, AREA_PAGE_HASH, AREA_POOL, AREA_POOL_END, AREA_STAGING, BLOCK_BYTES, BLOCK_COUNTER, BLOCK_FLAGS, BLOCK_HASH_NEXT,
-  BLOCK_HEADER_BYTES, BLOCK_JIT, BLOCK_KEY, BLOCK_OPS, BLOCK_PAGE_NEXT, BLOCK_PHYS, BLOCK_RUNNING, BUDGET, CODE_MODE, CURRENT_OP,
+  BLOCK_HEADER_BYTES, BLOCK_JIT, BLOCK_KEY, BLOCK_OPS, BLOCK_PAGE_NEXT, BLOCK_PHYS, BLOCK_RUNNING, BUDGET, CAME_FROM, CODE_MODE, CURRENT_OP,
   EVENTS, EVENT_CODE_CHANGED, EVENT_SINGLE_STEP, EXIT_BUDGET, GPR, JIT_CONTEXT, JIT_TARGET_CONTEXT, JIT_TARGET_COUNT, JIT_TARGET_ENTRY_BYTES,
-  JIT_TARGET_FUNCTION, JIT_TARGET_NEED, JIT_TARGET_PHYS_PAGE, JIT_TARGET_RIP, OP_BYTES, OP_DISP, OP_END, OP_FLAGS, OP_LENGTH,
+  JIT_TARGET_FUNCTION, JIT_TARGET_NEED, JIT_TARGET_PHYS_PAGE, JIT_TARGET_RIP, OP_BYTES, OP_DISP, OP_END, OP_FLAGS, OP_IMM, OP_LENGTH,
   OP_SUB, OPF_LAST, OPF_LINKED, PAGE_HOST_MASK, PAGE_RAM, PAGE_READ, RIP, SEG_BASE, SEG_LIMIT,
 } from './generated/layout';
 import { hostNotify } from './env';
@@ -165,6 +165,7 @@ function enter(single: bool): usize {
     if (single) {
       if (!staged) block = stage(block, 1);
     } else if (!staged) {
+      if (get32(CAME_FROM) != 0) noteSource(block + BLOCK_HEADER_BYTES + <usize>ops * OP_BYTES);
       const count = load<u32>(block, BLOCK_COUNTER) + 1;
       store<u32>(block, count, BLOCK_COUNTER);
       if (count == jitThreshold && (key & KEY_PARTIAL) == 0) hostNotify(NOTIFY_HOT, <u32>block, 0);
@@ -201,6 +202,17 @@ function enter(single: bool): usize {
     return block + BLOCK_HEADER_BYTES;
   }
   return 0;
+}
+
+/** Keeps in a block's END record which RETs and indirect jumps lead to it, the last two. */
+function noteSource(end: usize): void {
+  const source = get32(CAME_FROM);
+  const last = load<u32>(end, OP_SUB);
+  if (source != last) {
+    store<u32>(end, last, OP_IMM);
+    store<u32>(end, source, OP_SUB);
+  }
+  set32(CAME_FROM, 0);
 }
 
 // --- Compiled regions. BLOCK_JIT of a region's head is the table index of its function, () => op record to go on with

@@ -7,7 +7,7 @@ import { continueAt, nextBlock } from './blocks';
 import { condition } from './flags';
 import { raiseGp0 } from './fault';
 import {
-  BLOCK_HEADER_BYTES, BLOCK_OPS, BLOCK_RUNNING, BUDGET, CODE_MODE, EVENTS, GPR, OP_DISP, OP_END, OP_IMM, OP_SUB, RIP, SEG_LIMIT,
+  BLOCK_HEADER_BYTES, BLOCK_OPS, BLOCK_RUNNING, BUDGET, CAME_FROM, CODE_MODE, EVENTS, GPR, OP_DISP, OP_END, OP_IMM, OP_SUB, RIP, SEG_LIMIT,
 } from './generated/layout';
 import { nextRip, opAddressSize } from './op';
 import { drop, dropValue, push, top } from './stack';
@@ -100,6 +100,7 @@ export function leave(op: usize): usize {
 @inline
 function jumpTo(op: usize, target: u64): usize {
   settle(op, 0);
+  set32(CAME_FROM, <u32>op);
   set64(RIP, target);
   return nextBlock();
 }
