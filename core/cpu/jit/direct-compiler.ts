@@ -1,5 +1,6 @@
 // Compiles each region at once on the calling thread: for tests that want every instruction to run compiled.
 
+import { enableBranchHints } from './engine-switches.ts';
 import type { CompiledBatch, RegionCompiler } from './jit-engine.ts';
 import { buildModule, type RegionRequest } from './region-module.ts';
 import { stopwatchMs } from './stopwatch.ts';
@@ -10,6 +11,7 @@ export class DirectCompiler implements RegionCompiler {
   private readonly done: CompiledBatch[] = [];
 
   constructor(memory: WebAssembly.Memory) {
+    enableBranchHints();
     this.pages = memory.buffer.byteLength / 65536;
   }
 

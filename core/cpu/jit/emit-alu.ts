@@ -1,6 +1,6 @@
 // Arithmetic, logic and moves: ADD to CMP, TEST, INC, DEC, NEG, NOT, MOV, MOVZX, MOVSX, LEA, XCHG, XADD, CMPXCHG.
 
-import { getA, getB, mask, ops, pushCarry, setA, setB, signExtend } from './emit-flags.ts';
+import { getA, getB, mask, ops, pushCarry, pushKeptCarry, setA, setB, signExtend } from './emit-flags.ts';
 import { addressable, hostOfAddress, hostOfOperand, loadHost, pushOffset, storeHost } from './emit-memory.ts';
 import { FLAG_OP, type FlagOp, kindOf } from './flag-kinds.ts';
 import { isMemory, type Op } from './op-record.ts';
@@ -163,7 +163,7 @@ function emitStep(c: RegionCode, op: Op, up: boolean, live: boolean): void {
     setE(c, op, size, compute);
     return;
   }
-  pushCarry(c);
+  pushKeptCarry(c);
   c.set(c.local.flagC);
   compute();
   setA(c, size);

@@ -9,11 +9,11 @@ const CARRY = 2;
 const { ADD, SUB, LOGIC, INC, DEC, SHL, SHR, SAR, ADC, SBB } = FLAG_OP;
 
 const supported: Readonly<Record<number, readonly number[]>> = {
-  [ADD]: [CC.B, CC.E, CC.BE, CC.S],
+  [ADD]: [CC.B, CC.E, CC.BE, CC.S, CC.L, CC.LE],
   [SUB]: [CC.B, CC.E, CC.BE, CC.S, CC.L, CC.LE],
   [LOGIC]: [CC.O, CC.B, CC.E, CC.BE, CC.S, CC.L, CC.LE],
-  [INC]: [CC.B, CC.E, CC.S],
-  [DEC]: [CC.B, CC.E, CC.S],
+  [INC]: [CC.O, CC.B, CC.E, CC.S, CC.L, CC.LE],
+  [DEC]: [CC.O, CC.B, CC.E, CC.S, CC.L, CC.LE],
   [SHL]: [CC.E, CC.S],
   [SHR]: [CC.E, CC.S],
   [SAR]: [CC.E, CC.S],
@@ -128,6 +128,50 @@ function addCarry(c: RegionCode, size: number): void {
   c.op(ops(size).ltU);
 }
 
+/** L and LE after ADD: the exact sum is below (at most) 0. SF is that of the sum where OF is clear, else the other one. */
+function sumCompared(c: RegionCode, size: number, test: number): void {
+  if (size < 3) {
+    getA(c, size);
+    signExtend(c, size);
+    c.op(W.i64_extend_i32_s);
+    getB(c, size);
+    signExtend(c, size);
+    c.op(W.i64_extend_i32_s, W.i64_add);
+    c.i64(0);
+    c.op(test === CC.L ? W.i64_lt_s : W.i64_le_s);
+    return;
+  }
+  // a + b < 0 without overflow of the sum: a < -b = ~b + 1, so a <= ~b; a + b <= 0 is the same or a sum of 0 without overflow.
+  const { local } = c;
+  c.get(local.flagA64);
+  c.get(local.flagB64);
+  c.i64(-1);
+  c.op(W.i64_xor, W.i64_le_s);
+  if (test === CC.L) return;
+  c.get(local.flagA64);
+  c.get(local.flagB64);
+  c.op(W.i64_add, W.i64_eqz, W.i32_or);
+}
+
+/** O, L and LE after INC or DEC: compares what was there before with 0 and 1, or looks for the one result that overflows. */
+function steppedCompared(c: RegionCode, operation: number, size: number, test: number): void {
+  const o = ops(size);
+  const step = operation === INC ? 1 : -1;
+  getA(c, size);
+  constant(c, -step, size);
+  c.op(o.add);
+  signExtend(c, size);
+  if (test === CC.O) {
+    // The largest number before INC, the smallest before DEC.
+    if (size === 3) c.w.i64(step > 0 ? -1 : 0, step > 0 ? 0x7fff_ffff : -0x8000_0000);
+    else c.i32(step > 0 ? 2 ** ((8 << size) - 1) - 1 : -(2 ** ((8 << size) - 1)));
+    c.op(o.eq);
+    return;
+  }
+  constant(c, -step, size);
+  c.op(test === CC.L ? o.ltS : o.leS);
+}
+
 function carryIn(c: RegionCode): void {
   c.get(c.local.flagC);
 }
@@ -181,6 +225,19 @@ export function pushCondition(c: RegionCode, cc: number): void {
 
 export function pushCarry(c: RegionCode): void {
   pushCondition(c, CARRY);
+}
+
+/** CF before INC and DEC, which keep it: where the kind is not known it has been put aside. */
+export function pushKeptCarry(c: RegionCode): void {
+  if (c.flags === DYNAMIC) c.get(c.local.carry);
+  else pushCarry(c);
+}
+
+/** Puts CF aside on the way to where the kind of the flags is not known any more. */
+export function keepCarry(c: RegionCode): void {
+  if (c.flags === DYNAMIC) return;
+  pushCarry(c);
+  c.set(c.local.carry);
 }
 
 function pushTest(c: RegionCode, kind: number, test: number): void {
@@ -254,6 +311,11 @@ function pushDirect(c: RegionCode, kind: number, test: number): void {
     if (operation === ADD) addCarry(c, size);
     else if (operation === ADC || operation === SBB) longCarry(c, operation, size);
     else carryIn(c);
+    return;
+  }
+  if (test === CC.O || test === CC.L || test === CC.LE) {
+    if (operation === ADD) sumCompared(c, size, test);
+    else steppedCompared(c, operation, size, test);
     return;
   }
   if (test === CC.S) {

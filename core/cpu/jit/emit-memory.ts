@@ -5,12 +5,14 @@
 import { TLB } from '../isa/layout.ts';
 import { DYNAMIC } from './flag-kinds.ts';
 import { isFlat, type Op } from './op-record.ts';
-import type { RegionCode } from './region-code.ts';
+import { PROBE_FUNCTION, type RegionCode } from './region-code.ts';
 import { I32, W } from './wasm-encoder.ts';
 
 const RIP_BASE = 17;
 const NONE = 16;
 const SS = 2;
+const RSP = 4;
+const RBP = 5;
 const ENTRY_MASK = ((1 << TLB.BITS) - 1) * TLB.ENTRY_BYTES;
 /** Shift that makes a table offset of a linear address. */
 const ENTRY_SHIFT = 12 - Math.log2(TLB.ENTRY_BYTES);
@@ -54,19 +56,31 @@ export function hostOfOperand(c: RegionCode, op: Op, bytes: number, access: Acce
     c.loadField(W.i64_load, 'SEG_BASE', op.seg);
     c.op(W.i64_add);
   }
-  hostOfAddress(c, op, op.seg, bytes, access, aligned);
+  hostOfAddress(c, op, op.seg, bytes, access, { aligned, stack: addressesStack(c, op) ? 'use' : 'no' });
+}
+
+/** The operand is likely to lie in the page that the last push went to. */
+function addressesStack(c: RegionCode, op: Op): boolean {
+  return op.base === RSP || (op.base === RBP && c.hasFramePointer);
 }
 
 /** Sets `host` for a stack slot whose offset in SS is on the WebAssembly stack. */
 export function hostOfStack(c: RegionCode, op: Op, bytes: number, access: Access): void {
-  hostOfAddress(c, op, SS, bytes, access);
+  hostOfAddress(c, op, SS, bytes, access, { stack: access === 'write' ? 'move' : 'use' });
+}
+
+export interface AddressOptions {
+  /** The address has to be a multiple of the size. */
+  readonly aligned?: boolean;
+  /** Looks at the page of the stack (RegionCode.stackTag) before the TLB; `move`: and makes the access's page that page. */
+  readonly stack?: 'no' | 'use' | 'move';
 }
 
 /**
  * Takes a linear address (64-bit code) or an offset in `segment` from the stack. Nothing of the guest's state may have
  * changed since the instruction began.
  */
-export function hostOfAddress(c: RegionCode, op: Op, segment: number, bytes: number, access: Access, aligned = false): void {
+export function hostOfAddress(c: RegionCode, op: Op, segment: number, bytes: number, access: Access, { aligned = false, stack = 'no' }: AddressOptions = {}): void {
   const { local } = c;
   const assumed = !c.wide && ((c.setup.flatSegments >> segment) & 1) !== 0;
   const checked = !c.wide && !assumed;
@@ -90,6 +104,19 @@ export function hostOfAddress(c: RegionCode, op: Op, segment: number, bytes: num
     c.i32(bytes - 1);
     c.op(W.i32_and);
     bailIf(c, op);
+  }
+  const known = stack !== 'no' && (assumed || (c.wide && isFlatStack(op, segment)));
+  if (known) {
+    // An aligned access that begins in the page ends there.
+    c.usesStack = true;
+    c.get(c.wide ? local.linear64 : local.linear32);
+    c.word(-4096 | (bytes - 1));
+    c.op(c.wide ? W.i64_and : W.i32_and);
+    c.get(local.stackTag);
+    c.op(c.wide ? W.i64_eq : W.i32_eq);
+    c.openExpected(true, I32);
+    c.get(local.stackAddend);
+    c.else();
   }
   // The entry, and its tag against the page of the last byte: an access over a page end misses.
   c.get(local.linear32);
@@ -128,16 +155,36 @@ export function hostOfAddress(c: RegionCode, op: Op, segment: number, bytes: num
     c.op(W.i64_le_u, W.i32_and);
   }
   c.openExpected(true, I32);
-  c.get(local.linear32);
   c.get(local.entry);
   c.w.memory(W.i32_load, 2, TLB.ADDEND);
-  c.op(W.i32_add);
   c.else();
   slowAddress(c, op, segment, bytes, access);
   c.end();
+  if (known) {
+    if (stack === 'move') {
+      c.get(c.wide ? local.linear64 : local.linear32);
+      noteStackPage(c);
+    }
+    c.end();
+  }
+  c.get(local.linear32);
+  c.op(W.i32_add);
   c.set(local.host);
 }
 
+/** In 64-bit code: FS and GS have bases that are part of the address, but no stack. */
+const isFlatStack = (op: Op, segment: number): boolean => segment === SS || isFlat(op) || op.seg < 4;
+
+/** Makes the page of the linear address on the stack (in the width of registers) the page of the stack, when it can be written. */
+export function noteStackPage(c: RegionCode): void {
+  if (!c.wide) c.op(W.i64_extend_i32_u);
+  c.w.call(PROBE_FUNCTION);
+  c.set(c.local.stackAddend);
+  if (!c.wide) c.op(W.i32_wrap_i64);
+  c.set(c.local.stackTag);
+}
+
+/** Pushes what has to be added to the low half of the linear address. */
 function slowAddress(c: RegionCode, op: Op, segment: number, bytes: number, access: Access): void {
   noteFlags(c);
   if (c.wide) {
@@ -156,6 +203,8 @@ function slowAddress(c: RegionCode, op: Op, segment: number, bytes: number, acce
   c.op(W.i32_eqz);
   c.brIfRarely(c.bailLabel);
   c.get(c.local.host);
+  c.get(c.local.linear32);
+  c.op(W.i32_sub);
 }
 
 /** Tells the region's frame what the flag locals mean, before anything that may end there. */

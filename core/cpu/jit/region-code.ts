@@ -16,6 +16,12 @@ export const IMPORTS = [
 export type ImportName = (typeof IMPORTS)[number];
 const importIndex = new Map<ImportName, number>(IMPORTS.map((name, i) => [name, i]));
 
+/** Functions of every module that regions call: the way to the next region and the probe for the stack's page. */
+export const DISPATCH_FUNCTION = IMPORTS.length;
+export const PROBE_FUNCTION = IMPORTS.length + 1;
+/** No page, and nothing that is left of an address when its low bits and those of a page's offset are cut off. */
+export const NO_STACK_PAGE = 0x800;
+
 /** What is fixed when a region is requested. */
 export interface RegionSetup {
   /** Address of the vCPU's register file. */
@@ -31,10 +37,14 @@ const GPRS = 16;
 const L = {
   pageRip: 16,
   rip: 17, delta: 18,
-  tlb: 19, budget: 20, flagKind: 21, flagC: 22, flagA: 23, flagB: 24, host: 25, entry: 26, how: 27, linear32: 28, t0: 29, t1: 30, t2: 31,
-  fpOk: 32, flagV: 33,
-  linear64: 34, flagA64: 35, flagB64: 36, q0: 37, q1: 38, q2: 39, flagV64: 40,
-  v0: 41, v1: 42, xmm: 43,
+  /** Page (linear address) that the stack is in when stackAddend leads there, for reads and writes, else NO_STACK_PAGE. */
+  stackTag: 19,
+  tlb: 20, budget: 21, flagKind: 22, flagC: 23, flagA: 24, flagB: 25, host: 26, entry: 27, how: 28, linear32: 29, t0: 30, t1: 31, t2: 32,
+  fpOk: 33, flagV: 34, stackAddend: 35,
+  /** CF beside flags whose kind only flagKind knows, where that is wanted (RegionGraph.carryIn). */
+  carry: 36,
+  linear64: 37, flagA64: 38, flagB64: 39, q0: 40, q1: 41, q2: 42, flagV64: 43,
+  v0: 44, v1: 45, xmm: 46,
 } as const;
 
 export class RegionCode {
@@ -51,6 +61,9 @@ export class RegionCode {
   /** Instructions that need CR0 and CR4 to allow SSE; that look whether floating point may go the short way. */
   usesSse = false;
   usesFloat = false;
+  /** Something looks at stackTag; RBP is a frame pointer. */
+  usesStack = false;
+  hasFramePointer = false;
   /** Segments whose flatness the code relies on. */
   assumed = 0;
   /** What the flags are at this point of the emission. */
@@ -74,7 +87,7 @@ export class RegionCode {
 
   locals(): { count: number; type: number }[] {
     const word = this.wide ? I64 : I32;
-    return [{ count: 19, type: word }, { count: 15, type: I32 }, { count: 7, type: I64 }, { count: 18, type: V128 }];
+    return [{ count: 20, type: word }, { count: 17, type: I32 }, { count: 7, type: I64 }, { count: 18, type: V128 }];
   }
 
   // --- Labels.

@@ -4,6 +4,7 @@
 // budget suffices; else it returns 0, and the interpreter looks.
 
 import { AREA, JIT_TARGET, offsetOf, TLB } from '../isa/layout.ts';
+import { NO_STACK_PAGE } from './region-code.ts';
 import { type FunctionBody, I32, I64, W, WasmWriter } from './wasm-encoder.ts';
 
 const RIP = 0;
@@ -91,4 +92,35 @@ export function dispatcher(cpu: number): FunctionBody {
   w.op(W.end);
   w.i32(0);
   return { type: 0, name: DISPATCHER, locals: [{ count: 1, type: I64 }, { count: 2, type: I32 }], code: w };
+}
+
+/** (linear address) => page that it lies in and its TLB addend when that page can be read and written, else NO_STACK_PAGE and 0. */
+export function stackProbe(cpu: number, type: number): FunctionBody {
+  const w = new WasmWriter(128);
+  const [LINEAR, SLOT, PAGE] = [0, 1, 2];
+  w.get(LINEAR);
+  w.i64Small(-4096);
+  w.op(W.i64_and);
+  w.tee(PAGE);
+  w.get(LINEAR);
+  w.op(W.i32_wrap_i64);
+  w.i32(ENTRY_SHIFT);
+  w.op(W.i32_shr_u);
+  w.i32(FETCH_MASK);
+  w.op(W.i32_and);
+  w.i32(0);
+  w.memory(W.i32_load, 0, cpu + offsetOf('TLB_ACTIVE'));
+  w.op(W.i32_add);
+  w.tee(SLOT);
+  w.memory(W.i64_load, 3, TLB.TAG_WRITE);
+  w.op(W.i64_ne);
+  w.open(W.if);
+  w.i64Small(NO_STACK_PAGE);
+  w.i32(0);
+  w.op(W.return);
+  w.op(W.end);
+  w.get(PAGE);
+  w.get(SLOT);
+  w.memory(W.i32_load, 2, TLB.ADDEND);
+  return { type, name: 'stack', locals: [{ count: 1, type: I32 }, { count: 1, type: I64 }], code: w };
 }

@@ -12,17 +12,19 @@
 //   registers and flags back
 //   how ? (return CURRENT_OP) : (RIP, BUDGET back; BLOCK_RUNNING = 0; on to the next region, region-dispatch.ts)
 
-import { pushCondition, storeKind } from './emit-flags.ts';
-import { bail, bailIf, hostOfOperand, loadHost, noteFlags } from './emit-memory.ts';
+import { keepCarry, pushCondition, storeKind } from './emit-flags.ts';
+import { bail, bailIf, hostOfOperand, loadHost, noteFlags, noteStackPage } from './emit-memory.ts';
 import { noteFloat } from './emit-sse-float.ts';
-import { emitDrop, emitPush, emitTop } from './emit-stack.ts';
-import { DYNAMIC } from './flag-kinds.ts';
+import { emitDrop, emitPush, emitTop, pushStackPointer } from './emit-stack.ts';
+import { DYNAMIC, STORED } from './flag-kinds.ts';
 import { conditionOfJump, isMemory, type Op, type BlockCopy, targetOf } from './op-record.ts';
-import { IMPORTS, RegionCode, type RegionSetup } from './region-code.ts';
+import { DISPATCH_FUNCTION, RegionCode, type RegionSetup } from './region-code.ts';
 import { buildGraph, followed, type IndirectTargets, kindAfter, liveAtEnd, liveBefore, type Node, type RegionGraph, usesTable } from './region-graph.ts';
 import { type FunctionBody, I32, W } from './wasm-encoder.ts';
 
 const CS = 1;
+const RSP = 4;
+const RBP = 5;
 /** Bits of JIT_CONTEXT (core/cpu/isa/layout.ts): ES, SS, DS are not flat; upper halves may not be 0. */
 const SEGMENT_BITS = [[0, 0x20], [2, 0x40], [3, 0x80]] as const;
 const UPPER_HALVES = 0x100;
@@ -40,6 +42,7 @@ export function emitRegion(setup: RegionSetup, copies: readonly BlockCopy[], nam
   const graph = buildGraph(c, copies, targets);
   const head = graph.nodes[0];
   if (head === undefined || (head.body.length === 0 && head.terminator === 'leave')) return undefined;
+  c.hasFramePointer = graph.nodes.some(({ block }) => block.ops.some(setsFramePointer));
   // The first pass learns which registers are used and written.
   for (let pass = 0; pass < 2; pass++) {
     c.restart();
@@ -48,6 +51,10 @@ export function emitRegion(setup: RegionSetup, copies: readonly BlockCopy[], nam
   const translated = graph.flow.order.reduce((sum, node) => sum + (graph.nodes[node]?.body.length ?? 0), 0);
   return { body: { type: 0, name, locals: c.locals(), code: c.w }, need: Math.max(1, graph.need), translated };
 }
+
+/** MOV RBP, RSP or LEAVE. */
+const setsFramePointer = (op: Op): boolean =>
+  op.handler.name === 'LEAVE' || (op.handler.name === 'MOV_GE' && op.reg === RBP && op.rm === RSP && !isMemory(op)) || (op.handler.name === 'MOV_EG' && op.rm === RBP && op.reg === RSP && !isMemory(op));
 
 class Emitter {
   private readonly c: RegionCode;
@@ -76,6 +83,12 @@ class Emitter {
     c.loadField(W.i32_load, 'BUDGET');
     c.set(local.budget);
     if (c.usesFloat) noteFloat(c);
+    if (c.usesStack) {
+      pushStackPointer(c, c.wide ? -8 : -4);
+      noteStackPage(c);
+    }
+    c.flags = STORED;
+    if (this.graph.carryIn[0] === true) keepCarry(c);
     this.tree(0);
     c.op(W.unreachable);
     c.end();
@@ -105,7 +118,7 @@ class Emitter {
     c.storeField(W.i32_store, 'BLOCK_RUNNING', () => c.i32(0));
     // The module's first function, see region-dispatch.ts.
     c.op(W.return_call);
-    c.w.u32(IMPORTS.length);
+    c.w.u32(DISPATCH_FUNCTION);
   }
 
   /**
@@ -332,6 +345,7 @@ class Emitter {
     const { c, graph } = this;
     const { flow, nodes, table } = graph;
     const { local } = c;
+    if (node.expected.some((target) => graph.carryIn[target] === true)) keepCarry(c);
     noteFlags(c);
     const leave = c.open(W.block);
     const behind = (target: number): boolean => (flow.position[target] as number) <= (flow.position[node.index] as number);
@@ -400,6 +414,7 @@ class Emitter {
   private enterNode(from: number, target: number): void {
     const { c, graph } = this;
     const { flow } = graph;
+    if (graph.carryIn[target] === true) keepCarry(c);
     if (graph.kindIn[target] === DYNAMIC) noteFlags(c);
     if ((flow.position[target] as number) <= (flow.position[from] as number)) c.br(this.loops[target] as number);
     else if (flow.isMerge[target] === true) c.br(this.forward[target] as number);

@@ -45,6 +45,8 @@ export interface RegionGraph {
   /** Flags before each node may be looked at; what they are. */
   readonly liveIn: readonly boolean[];
   readonly kindIn: readonly number[];
+  /** Nodes that begin with flags of a kind that is not known and need CF beside them. */
+  readonly carryIn: readonly boolean[];
 }
 
 export function buildGraph(c: RegionCode, copies: readonly BlockCopy[], targets?: IndirectTargets): RegionGraph {
@@ -73,7 +75,8 @@ export function buildGraph(c: RegionCode, copies: readonly BlockCopy[], targets?
   const flow = analyseFlow(edges, nodes.map((node) => usesTable(node, table)));
   const need = longestPath(flow, nodes.map((node) => node.block.ops.length));
   const liveIn = liveness(nodes, flow);
-  return { nodes, flow, need, liveIn, kindIn: kinds(nodes, flow), table };
+  const kindIn = kinds(nodes, flow);
+  return { nodes, flow, need, liveIn, kindIn, carryIn: carries(nodes, flow, kindIn), table };
 }
 
 /** The node chooses its successor by the table. */
@@ -204,4 +207,29 @@ function kinds(nodes: readonly Node[], flow: FlowGraph): number[] {
     }
   }
   return kindIn;
+}
+
+/** INC and DEC are what looks at CF without looking at the kind. */
+function carries(nodes: readonly Node[], flow: FlowGraph, kindIn: readonly number[]): boolean[] {
+  const wanted = nodes.map(() => false);
+  const passed = nodes.map((node) => {
+    if (kindIn[node.index] !== DYNAMIC) return false;
+    let kind = DYNAMIC;
+    for (const { op, translation } of node.body) {
+      if (op.handler.name === 'INC' || op.handler.name === 'DEC') wanted[node.index] = true;
+      kind = kindAfter(op, translation, kind);
+      if (kind !== DYNAMIC || wanted[node.index] === true) return false;
+    }
+    return kindAtEnd(node, DYNAMIC) === DYNAMIC;
+  });
+  for (let changed = true; changed; ) {
+    changed = false;
+    for (const index of flow.order) {
+      if (passed[index] !== true || wanted[index] === true) continue;
+      if (flow.successors[index]?.some((target) => kindIn[target] === DYNAMIC && wanted[target] === true) !== true) continue;
+      wanted[index] = true;
+      changed = true;
+    }
+  }
+  return wanted;
 }

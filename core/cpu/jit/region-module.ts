@@ -4,7 +4,7 @@ import type { BlockCopy } from './op-record.ts';
 import { type EmittedRegion, emitRegion } from './region-emitter.ts';
 import { IMPORTS, type ImportName, type RegionSetup } from './region-code.ts';
 import type { IndirectTargets } from './region-graph.ts';
-import { dispatcher } from './region-dispatch.ts';
+import { dispatcher, stackProbe } from './region-dispatch.ts';
 import { encodeModule, type FunctionType, I32, I64 } from './wasm-encoder.ts';
 
 export interface RegionRequest {
@@ -48,6 +48,7 @@ const imports = IMPORTS.map((name) => {
   types.push(SIGNATURES[name]);
   return { module: 'env', name, type: types.length - 1 };
 });
+const PROBE_TYPE = types.push({ params: [I64], results: [I64, I32] }) - 1;
 
 export interface RegionModule {
   readonly bytes: Uint8Array<ArrayBuffer> | undefined;
@@ -66,6 +67,6 @@ export function buildModule(requests: readonly RegionRequest[], pages: number): 
   });
   const cpu = requests[0]?.setup.cpu ?? 0;
   if (regions.length === 0) return { bytes: undefined, results };
-  const bytes = encodeModule({ types, imports, memory: { initial: pages, maximum: 65536 }, table: { initial: 1 }, functions: [dispatcher(cpu), ...regions.map((region) => region.body)] });
+  const bytes = encodeModule({ types, imports, memory: { initial: pages, maximum: 65536 }, table: { initial: 1 }, functions: [dispatcher(cpu), stackProbe(cpu, PROBE_TYPE), ...regions.map((region) => region.body)] });
   return { bytes, results };
 }

@@ -80,4 +80,29 @@ describe('wasm encoder', () => {
     const pick = exports.pick as (n: number) => number;
     expect([pick(0), pick(1), pick(7)]).toEqual([10, 20, 20]);
   });
+
+  it('writes branch hints where the engine looks for them: by function, at the offset of the instruction', () => {
+    const plain = new WasmWriter(16);
+    plain.i32(7);
+    const hinted = new WasmWriter(16);
+    hinted.open(W.block);
+    hinted.get(0);
+    hinted.hint(false);
+    hinted.brIf(0);
+    hinted.get(0);
+    hinted.hint(true);
+    hinted.open(W.if);
+    hinted.op(W.end);
+    hinted.op(W.end);
+    const bytes = encodeModule({
+      types: [{ params: [], results: [I32] }, { params: [I32], results: [] }], imports: [], memory: MEMORY,
+      functions: [{ type: 0, name: 'plain', locals: [], code: plain }, { type: 1, name: 'hinted', locals: [{ count: 1, type: I32 }], code: hinted }],
+    });
+    const [section, ...others] = WebAssembly.Module.customSections(new WebAssembly.Module(bytes), 'metadata.code.branch_hint');
+    expect(others).toEqual([]);
+    // One function, number 1, with two hints. Three bytes of locals, then block (2), local.get (2): br_if at 7, `if` behind it and a local.get.
+    expect([...new Uint8Array(section as ArrayBuffer)]).toEqual([1, 1, 2, 7, 1, 0, 11, 1, 1]);
+    expect(hinted.bytes[7 - 3]).toBe(W.br_if);
+    expect(hinted.bytes[11 - 3]).toBe(W.if);
+  });
 });

@@ -1,6 +1,7 @@
 // Compiles regions on a thread of their own. The vCPU's thread never waits: it looks for finished modules between runs.
 
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import { enableBranchHints } from './engine-switches.ts';
 import type { CompiledBatch, RegionCompiler } from './jit-engine.ts';
 import type { RegionRequest } from './region-module.ts';
 
@@ -20,6 +21,7 @@ export class WorkerCompiler implements RegionCompiler {
 
   /** @param onFailure hears once when the thread could not start or died */
   constructor(memory: WebAssembly.Memory, onFailure: (reason: string) => void = warn) {
+    enableBranchHints();
     const { port1, port2 } = new MessageChannel();
     this.port = port1;
     this.thread = new Worker(new URL('./compile-worker.ts', import.meta.url), {

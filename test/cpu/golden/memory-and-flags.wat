@@ -15,6 +15,7 @@
   (type (;13;) (func (param i32)))
   (type (;14;) (func (param i32)))
   (type (;15;) (func (param i32)))
+  (type (;16;) (func (param i64) (result i64 i32)))
   (import "env" "memory" (memory (;0;) 1024 65536 shared))
   (import "env" "table" (table (;0;) 1 funcref))
   (import "env" "jitRead" (func (;0;) (type 1)))
@@ -103,8 +104,34 @@
       return_call_indirect (type 0)
     end
     i32.const 0)
-  (func (;16;) (type 0) (result i32)
-    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128)
+  (func (;16;) (type 16) (param i64) (result i64 i32)
+    (local i32 i64)
+    local.get 0
+    i64.const -4096
+    i64.and
+    local.tee 2
+    local.get 0
+    i32.wrap_i64
+    i32.const 7
+    i32.shr_u
+    i32.const 65504
+    i32.and
+    i32.const 0
+    i32.load offset=16778664 align=1
+    i32.add
+    local.tee 1
+    i64.load offset=8
+    i64.ne
+    if  ;; label = @1
+      i64.const 2048
+      i32.const 0
+      return
+    end
+    local.get 2
+    local.get 1
+    i32.load offset=24)
+  (func (;17;) (type 0) (result i32)
+    (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128)
     i32.const 0
     i32.const 0
     i32.load offset=16780824 align=1
@@ -151,46 +178,46 @@
           local.set 16
           i32.const 0
           i32.load offset=16778664 align=1
-          local.set 19
+          local.set 20
           i32.const 0
           i32.load offset=16778632 align=1
-          local.set 20
+          local.set 21
           loop  ;; label = @4
             local.get 1
-            local.set 23
-            i32.const 1
             local.set 24
-            local.get 23
+            i32.const 1
+            local.set 25
             local.get 24
+            local.get 25
             i32.sub
             local.set 1
-            local.get 23
             local.get 24
+            local.get 25
             i32.eq
             i32.eqz
             if  ;; label = @5
-              local.get 20
+              local.get 21
               i32.const 2
               i32.sub
-              local.set 20
+              local.set 21
               local.get 3
               local.get 1
               i32.const 2
               i32.shl
               i32.add
-              local.set 31
-              local.get 31
-              local.set 28
-              local.get 28
+              local.set 32
+              local.get 32
+              local.set 29
+              local.get 29
               i32.const 7
               i32.shr_u
               i32.const 65504
               i32.and
-              local.get 19
+              local.get 20
               i32.add
-              local.tee 26
+              local.tee 27
               i64.load
-              local.get 28
+              local.get 29
               i32.const 3
               i32.add
               i32.const -4096
@@ -198,45 +225,47 @@
               i64.extend_i32_u
               i64.eq
               if (result i32)  ;; label = @6
-                local.get 28
-                local.get 26
+                local.get 27
                 i32.load offset=24
-                i32.add
               else
                 i32.const 10
-                local.set 21
-                local.get 31
+                local.set 22
+                local.get 32
                 i64.extend_i32_u
                 i32.const 3
                 i32.const 4
                 i32.const 17826176
                 i32.const 17826144
-                local.get 20
+                local.get 21
                 call 1
-                local.tee 25
+                local.tee 26
                 i32.eqz
                 br_if 3 (;@3;)
-                local.get 25
+                local.get 26
+                local.get 29
+                i32.sub
               end
-              local.set 25
-              local.get 25
+              local.get 29
+              i32.add
+              local.set 26
+              local.get 26
               i32.load align=1
               local.set 0
               local.get 0
-              local.set 23
-              i32.const 5
               local.set 24
-              local.get 23
+              i32.const 5
+              local.set 25
               local.get 24
+              local.get 25
               i32.lt_u
               if  ;; label = @6
-                local.get 20
+                local.get 21
                 i32.const 3
                 i32.sub
-                local.set 20
+                local.set 21
                 block  ;; label = @7
                   block  ;; label = @8
-                    local.get 20
+                    local.get 21
                     i32.const 5
                     i32.lt_s
                     br_if 0 (;@8;)
@@ -246,7 +275,7 @@
                     br 1 (;@7;)
                   end
                   i32.const 10
-                  local.set 21
+                  local.set 22
                   local.get 16
                   i32.const 21
                   i32.add
@@ -254,15 +283,15 @@
                   br 6 (;@1;)
                 end
                 i32.const 10
-                local.set 21
+                local.set 22
                 br 2 (;@4;)
               else
-                local.get 20
+                local.get 21
                 i32.const 3
                 i32.sub
-                local.set 20
-                i32.const 10
                 local.set 21
+                i32.const 10
+                local.set 22
                 local.get 16
                 i32.const 18
                 i32.add
@@ -270,12 +299,12 @@
                 br 5 (;@1;)
               end
             else
-              local.get 20
+              local.get 21
               i32.const 2
               i32.sub
-              local.set 20
-              i32.const 10
               local.set 21
+              i32.const 10
+              local.set 22
               local.get 16
               i32.const 26
               i32.add
@@ -286,7 +315,7 @@
           unreachable
         end
         i32.const 1
-        local.set 27
+        local.set 28
         br 1 (;@1;)
       catch_all
         i32.const 0
@@ -295,28 +324,28 @@
         i32.const 0
         local.get 1
         i32.store offset=16777224 align=1
-        local.get 21
+        local.get 22
         i32.const 255
         i32.and
         if  ;; label = @3
-          local.get 21
+          local.get 22
           i32.const 255
           i32.and
-          local.get 23
           local.get 24
-          local.get 22
+          local.get 25
+          local.get 23
           call 4
         end
-        local.get 21
+        local.get 22
         i32.const 8
         i32.shr_u
-        local.tee 29
+        local.tee 30
         if  ;; label = @3
-          local.get 29
-          local.get 40
-          local.get 33
+          local.get 30
+          local.get 43
+          local.get 34
           i64.extend_i32_u
-          local.get 29
+          local.get 30
           i32.const 5
           i32.ge_u
           select
@@ -332,34 +361,34 @@
     i32.const 0
     local.get 1
     i32.store offset=16777224 align=1
-    local.get 21
+    local.get 22
     i32.const 255
     i32.and
     if  ;; label = @1
-      local.get 21
+      local.get 22
       i32.const 255
       i32.and
-      local.get 23
       local.get 24
-      local.get 22
+      local.get 25
+      local.get 23
       call 4
     end
-    local.get 21
+    local.get 22
     i32.const 8
     i32.shr_u
-    local.tee 29
+    local.tee 30
     if  ;; label = @1
-      local.get 29
-      local.get 40
-      local.get 33
+      local.get 30
+      local.get 43
+      local.get 34
       i64.extend_i32_u
-      local.get 29
+      local.get 30
       i32.const 5
       i32.ge_u
       select
       call 6
     end
-    local.get 27
+    local.get 28
     if  ;; label = @1
       i32.const 0
       i32.load offset=16778636 align=1
@@ -370,11 +399,12 @@
     i64.extend_i32_u
     i64.store offset=16777360 align=1
     i32.const 0
-    local.get 20
+    local.get 21
     i32.store offset=16778632 align=1
     i32.const 0
     i32.const 0
     i32.store offset=16778640 align=1
     return_call 15)
   (export "dispatch" (func 15))
-  (export "r0" (func 16)))
+  (export "stack" (func 16))
+  (export "r0" (func 17)))
