@@ -194,7 +194,8 @@ function enter(single: bool): usize {
         continue;
       }
       if (left < <i32>ops) block = stage(block, <u32>left);
-      else if (first) entered = block;
+      // A link to a head would lead past its region for good, when only this once the budget does not suffice.
+      else if (first && compiled == 0) entered = block;
     } else if (left < <i32>ops) {
       block = stage(block, <u32>left);
     }
