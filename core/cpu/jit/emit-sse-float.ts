@@ -1,6 +1,6 @@
-// SSE floating point. When MXCSR rounds to nearest, masks PE and has it set already, ordinary operands with an ordinary result
-// change nothing but the destination: then the operation is WebAssembly's. Else the interpreter's routine computes result
-// and flags. Operands and results are looked at as bits: |x| doubled, so that the sign is gone.
+// SSE floating point. When MXCSR rounds to nearest, ordinary operands with an ordinary result change nothing but the destination
+// if the result is exact, or if MXCSR masks PE and has it set already: then the operation is WebAssembly's. Else the
+// interpreter's routine computes result and flags. Operands and results are looked at as bits: |x| doubled, so that the sign is gone.
 
 import { callSse, emitSseCall, operandAccepted, pushLow, pushV, xmmHost } from './emit-xmm.ts';
 import { noteFlags } from './emit-memory.ts';
@@ -13,6 +13,10 @@ import { W } from './wasm-encoder.ts';
 /** RC, PM and PE of MXCSR: to nearest, PE masked and set. */
 const MXCSR_LOOK = 0x7020;
 const MXCSR_FAST = 0x1020;
+const MXCSR_ROUNDING = 0x6000;
+/** The local fpOk: 0 never the short way, EXACT when the result is exact, INEXACT also when it is rounded. */
+const EXACT = 1;
+const INEXACT = EXACT << 1;
 /** Numbers of core/cpu/interp/assembly/sse-float.ts. */
 const KIND = { ADD: 0, SUB: 1, MUL: 2, DIV: 3, MIN: 4, MAX: 5, SQRT: 6 } as const;
 
@@ -21,8 +25,12 @@ export function noteFloat(c: RegionCode): void {
   c.loadField(W.i32_load, 'MXCSR');
   c.i32(MXCSR_LOOK);
   c.op(W.i32_and);
+  c.tee(c.local.t0);
+  c.i32(MXCSR_ROUNDING);
+  c.op(W.i32_and, W.i32_eqz);
+  c.get(c.local.t0);
   c.i32(MXCSR_FAST);
-  c.op(W.i32_eq);
+  c.op(W.i32_eq, W.i32_shl);
   c.set(c.local.fpOk);
 }
 
@@ -32,90 +40,172 @@ function helperArguments(c: RegionCode, op: Op): void {
   c.get(c.local.budget);
 }
 
-/** Not denormal (zero, infinity and NaN pass): |x| * 2 - 1, unsigned, is at least twice the smallest normal number less 1. */
-function passesDenormal64(c: RegionCode, local: number): void {
+/** The short way is left for `slow` when the operand in a floating-point local is denormal: |x| * 2 - 1 is below that of the smallest normal number. */
+function leaveIfDenormal(c: RegionCode, local: number, double: boolean, slow: number): void {
   c.get(local);
-  c.i64(1);
-  c.op(W.i64_shl);
-  c.i64(1);
-  c.op(W.i64_sub);
-  c.w.i64(-1, 0x001f_ffff);
-  c.op(W.i64_ge_u);
+  if (double) {
+    c.op(W.i64_reinterpret_f64);
+    c.i64(1);
+    c.op(W.i64_shl);
+    c.i64(1);
+    c.op(W.i64_sub);
+    c.w.i64(-1, 0x001f_ffff);
+    c.op(W.i64_lt_u);
+  } else {
+    c.op(W.i32_reinterpret_f32);
+    c.i32(1);
+    c.op(W.i32_shl);
+    c.i32(1);
+    c.op(W.i32_sub);
+    c.i32(0x00ff_ffff);
+    c.op(W.i32_lt_u);
+  }
+  c.brIfRarely(slow);
 }
 
-function passesDenormal32(c: RegionCode, local: number): void {
+/** The same for a result that is not normal and above the smallest exponent (tininess is detected after rounding), and finite. */
+function leaveUnlessPlain(c: RegionCode, local: number, double: boolean, slow: number): void {
   c.get(local);
-  c.i32(1);
-  c.op(W.i32_shl);
-  c.i32(1);
-  c.op(W.i32_sub);
-  c.i32(0x00ff_ffff);
-  c.op(W.i32_ge_u);
+  if (double) {
+    c.op(W.i64_reinterpret_f64);
+    c.i64(1);
+    c.op(W.i64_shl);
+    c.w.i64(0, 0x0040_0000);
+    c.op(W.i64_sub);
+    c.w.i64(0, 0xffa0_0000 | 0);
+    c.op(W.i64_ge_u);
+  } else {
+    c.op(W.i32_reinterpret_f32);
+    c.i32(1);
+    c.op(W.i32_shl);
+    c.i32(0x0200_0000);
+    c.op(W.i32_sub);
+    c.i32(0xfd00_0000 | 0);
+    c.op(W.i32_ge_u);
+  }
+  c.brIfRarely(slow);
 }
 
-/** Normal and above the smallest exponent (tininess is detected after rounding), finite. */
-function plain64(c: RegionCode, local: number): void {
-  c.get(local);
-  c.i64(1);
-  c.op(W.i64_shl);
-  c.w.i64(0, 0x0040_0000);
-  c.op(W.i64_sub);
-  c.w.i64(0, 0xffa0_0000 | 0);
+/** The short way is left when the rounding is not to nearest, or when PE would have to be set. */
+function leaveIfInexact(c: RegionCode, kind: 'ADD' | 'SUB' | 'MUL' | 'DIV', double: boolean, slow: number): void {
+  const { local } = c;
+  const known = c.open(W.block);
+  c.get(local.fpOk);
+  c.i32(INEXACT);
+  c.op(W.i32_eq);
+  c.brIf(known);
+  if (kind === 'DIV') {
+    c.br(slow);
+    c.end();
+    return;
+  }
+  c.get(local.fpOk);
+  c.op(W.i32_eqz);
+  c.brIfRarely(slow);
+  if (kind !== 'MUL') pushSumError(c, kind === 'ADD', double);
+  else if (double) pushTooLong(c);
+  else pushDifference(c);
+  c.brIfRarely(slow);
+  c.end();
+}
+
+/** Pushes whether a sum is rounded: the error of the addition, which is a number of the same format (Knuth's TwoSum). */
+function pushSumError(c: RegionCode, up: boolean, double: boolean): void {
+  const { local } = c;
+  const [a, b, r, t] = double ? [local.d0, local.d1, local.d2, local.d3] : [local.s0, local.s1, local.s2, local.s3];
+  const [add, sub, ne] = double ? [W.f64_add, W.f64_sub, W.f64_ne] : [W.f32_add, W.f32_sub, W.f32_ne];
+  // t is what of the second operand is in the sum: r - a, for a - b it has the other sign.
+  c.get(r);
+  c.get(a);
+  c.op(sub);
+  c.set(t);
+  c.get(a);
+  c.get(r);
+  c.get(t);
+  c.op(sub, sub);
+  if (up) {
+    c.get(b);
+    c.get(t);
+    c.op(sub, add);
+  } else {
+    c.get(b);
+    c.get(t);
+    c.op(add, sub);
+  }
+  c.w.floatZero(double);
+  c.op(ne);
+}
+
+/** Pushes whether a product of doubles may be rounded: the significands without their low zeros have more than 53 bits together. */
+function pushTooLong(c: RegionCode): void {
+  const { local } = c;
+  for (const operand of [local.d0, local.d1]) {
+    c.get(operand);
+    c.op(W.i64_reinterpret_f64, W.i64_ctz);
+  }
+  c.op(W.i64_add);
+  c.i64(53);
   c.op(W.i64_lt_u);
 }
 
-function plain32(c: RegionCode, local: number): void {
-  c.get(local);
-  c.i32(1);
-  c.op(W.i32_shl);
-  c.i32(0x0200_0000);
-  c.op(W.i32_sub);
-  c.i32(0xfd00_0000 | 0);
-  c.op(W.i32_lt_u);
+/** Pushes whether a product of singles is rounded: as a product of doubles it is not. */
+function pushDifference(c: RegionCode): void {
+  const { local } = c;
+  for (const operand of [local.s0, local.s1]) {
+    c.get(operand);
+    c.op(W.f64_promote_f32);
+  }
+  c.op(W.f64_mul);
+  c.get(local.s2);
+  c.op(W.f64_promote_f32, W.f64_ne);
 }
 
-/** ADDSD to DIVSD, ADDSS to DIVSS. */
+/** ADDSD to DIVSD, ADDSS to DIVSS: the value goes from operation to operation as a floating-point number, the looks are beside it. */
 function emitScalar(c: RegionCode, op: Op, kind: 'ADD' | 'SUB' | 'MUL' | 'DIV', double: boolean): void {
   const { local } = c;
-  const bytes = double ? 8 : 4;
-  const a = double ? local.q0 : local.t0;
-  const b = double ? local.q1 : local.t1;
-  const r = double ? local.q2 : local.t2;
-  xmmHost(c, op, bytes, 'read');
+  const [a, b, r] = double ? [local.d0, local.d1, local.d2] : [local.s0, local.s1, local.s2];
+  const extract = double ? V.f64x2_extract_lane : V.f32x4_extract_lane;
+  const toBits = double ? W.i64_reinterpret_f64 : W.i32_reinterpret_f32;
+  xmmHost(c, op, double ? 8 : 4, 'read');
   c.usesFloat = true;
-  pushLow(c, op, bytes);
+  if (isMemory(op)) {
+    c.get(local.host);
+    c.w.memory(double ? W.f64_load : W.f32_load, 0, 0);
+  } else {
+    c.getXmm(op.rm);
+    c.w.simdLane(extract, 0);
+  }
   c.set(b);
   c.getXmm(op.reg);
-  c.w.simdLane(double ? V.i64x2_extract_lane : V.i32x4_extract_lane, 0);
-  c.set(a);
-  const toFloat = double ? W.f64_reinterpret_i64 : W.f32_reinterpret_i32;
-  c.get(a);
-  c.op(toFloat);
+  c.w.simdLane(extract, 0);
+  c.tee(a);
   c.get(b);
-  c.op(toFloat);
   const table = double ? { ADD: W.f64_add, SUB: W.f64_sub, MUL: W.f64_mul, DIV: W.f64_div } : { ADD: W.f32_add, SUB: W.f32_sub, MUL: W.f32_mul, DIV: W.f32_div };
-  c.op(table[kind], double ? W.i64_reinterpret_f64 : W.i32_reinterpret_f32);
+  c.op(table[kind]);
   c.set(r);
-  (double ? passesDenormal64 : passesDenormal32)(c, a);
-  (double ? passesDenormal64 : passesDenormal32)(c, b);
-  c.op(W.i32_and);
-  (double ? plain64 : plain32)(c, r);
-  c.op(W.i32_and);
-  c.get(local.fpOk);
-  c.op(W.i32_and, W.i32_eqz);
-  c.openExpected(false);
+  const done = c.open(W.block);
+  const slow = c.open(W.block);
+  leaveIfInexact(c, kind, double, slow);
+  leaveIfDenormal(c, a, double, slow);
+  leaveIfDenormal(c, b, double, slow);
+  leaveUnlessPlain(c, r, double, slow);
+  c.br(done);
+  c.end();
   noteFlags(c);
   c.i32(KIND[kind]);
   c.get(a);
+  c.op(toBits);
   c.get(b);
+  c.op(toBits);
   helperArguments(c, op);
   c.call(double ? 'jitDouble' : 'jitSingle');
+  c.op(double ? W.f64_reinterpret_i64 : W.f32_reinterpret_i32);
   c.set(r);
   noteFloat(c);
   c.end();
   c.getXmm(op.reg);
   c.get(r);
-  c.w.simdLane(double ? V.i64x2_replace_lane : V.i32x4_replace_lane, 0);
+  c.w.simdLane(double ? V.f64x2_replace_lane : V.f32x4_replace_lane, 0);
   c.setXmm(op.reg);
 }
 
@@ -174,6 +264,8 @@ function emitPacked(c: RegionCode, op: Op, kind: 'ADD' | 'SUB' | 'MUL' | 'DIV', 
   c.getXmm(op.reg);
   c.set(local.v0);
   c.get(local.fpOk);
+  c.i32(INEXACT);
+  c.op(W.i32_eq);
   lanesWithin(c, local.v0, double, double ? 0x0010_0000 : 0x0080_0000, true);
   c.op(W.i32_and);
   lanesWithin(c, local.v1, double, double ? 0x0010_0000 : 0x0080_0000, true);

@@ -6,7 +6,7 @@ import { offsetOf } from '../isa/layout.ts';
 import { STORED } from './flag-kinds.ts';
 import type { Op } from './op-record.ts';
 import { V } from './simd.ts';
-import { I32, I64, V128, VOID, W, WasmWriter } from './wasm-encoder.ts';
+import { F32, F64, I32, I64, V128, VOID, W, WasmWriter } from './wasm-encoder.ts';
 
 /** Function indices of the imports of every module, in the order of IMPORTS. */
 export const IMPORTS = [
@@ -44,7 +44,8 @@ const L = {
   /** CF beside flags whose kind only flagKind knows, where that is wanted (RegionGraph.carryIn). */
   carry: 36,
   linear64: 37, flagA64: 38, flagB64: 39, q0: 40, q1: 41, q2: 42, flagV64: 43,
-  v0: 44, v1: 45, xmm: 46,
+  d0: 44, d1: 45, d2: 46, d3: 47, s0: 48, s1: 49, s2: 50, s3: 51,
+  v0: 52, v1: 53, xmm: 54,
 } as const;
 
 export class RegionCode {
@@ -87,7 +88,7 @@ export class RegionCode {
 
   locals(): { count: number; type: number }[] {
     const word = this.wide ? I64 : I32;
-    return [{ count: 20, type: word }, { count: 17, type: I32 }, { count: 7, type: I64 }, { count: 18, type: V128 }];
+    return [{ count: 20, type: word }, { count: 17, type: I32 }, { count: 7, type: I64 }, { count: 4, type: F64 }, { count: 4, type: F32 }, { count: 18, type: V128 }];
   }
 
   // --- Labels.

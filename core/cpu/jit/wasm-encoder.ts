@@ -31,7 +31,7 @@ export const W = {
   i64_div_u: 0x80, i64_rem_s: 0x81, i64_rem_u: 0x82, i64_and: 0x83, i64_or: 0x84, i64_xor: 0x85, i64_shl: 0x86,
   i64_shr_s: 0x87, i64_shr_u: 0x88, i64_rotl: 0x89, i64_rotr: 0x8a,
   f32_demote_f64: 0xb6, f64_promote_f32: 0xbb, f64_convert_i32_s: 0xb7, f64_convert_i64_s: 0xb9, f32_convert_i32_s: 0xb2, i32_reinterpret_f32: 0xbc, f32_reinterpret_i32: 0xbe,
-  f32_add: 0x92, f32_sub: 0x93, f32_mul: 0x94, f32_div: 0x95, f64_abs: 0x99, f64_neg: 0x9a, f64_sqrt: 0x9f, f64_add: 0xa0, f64_sub: 0xa1, f64_mul: 0xa2, f64_div: 0xa3,
+  f32_ne: 0x5c, f64_ne: 0x62, f32_add: 0x92, f32_sub: 0x93, f32_mul: 0x94, f32_div: 0x95, f64_abs: 0x99, f64_neg: 0x9a, f64_sqrt: 0x9f, f64_add: 0xa0, f64_sub: 0xa1, f64_mul: 0xa2, f64_div: 0xa3,
   i32_wrap_i64: 0xa7, i64_extend_i32_s: 0xac, i64_extend_i32_u: 0xad,
   i64_reinterpret_f64: 0xbd, f64_reinterpret_i64: 0xbf,
   i32_extend8_s: 0xc0, i32_extend16_s: 0xc1, i64_extend8_s: 0xc2, i64_extend16_s: 0xc3, i64_extend32_s: 0xc4,
@@ -193,6 +193,12 @@ export class WasmWriter {
   i64(low: number, high: number): void {
     this.byte(W.i64_const);
     this.s64(low, high);
+  }
+
+  /** f64.const 0 or f32.const 0. */
+  floatZero(double: boolean): void {
+    this.byte(double ? W.f64_const : W.f32_const);
+    for (let i = double ? 8 : 4; i > 0; i--) this.byte(0);
   }
 
   /** A load or store; `align` is the log2 of the alignment hint. */
