@@ -11,7 +11,7 @@ const PAGE_BYTES = 4096;
 export const STATIC_BASE = 0x1_0000;
 export const STATIC_END = 16 * MIB;
 /** Each vCPU owns this much: register file, TLBs, block table, op pool, JIT tables. */
-export const VCPU_AREA_BYTES = 24 * MIB;
+export const VCPU_AREA_BYTES = 72 * MIB;
 /** Below this guest physical address lies low RAM at most; the PCI hole follows. */
 export const LOW_RAM_LIMIT = 0xc000_0000;
 export const MAX_RAM_MIB = 3072 + 256;

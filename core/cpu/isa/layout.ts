@@ -250,16 +250,17 @@ export const OPF = {
 export const AREA = {
   /** TLB.AREA_BYTES for the MMU. */
   TLB: 0x1_0000,
-  /** 65536 u32: first block of a hash chain by physical address. */
-  BLOCK_HASH: 0x8_0000,
   /** 16384 u32: first block of a chain by physical page. */
   PAGE_HASH: 0xc_0000,
   /** Where single steps, page-crossing and uncached instructions are decoded or copied to. */
   STAGING: 0xd_0000,
+  /** A booted Linux with its services has some 150,000 blocks of 250 bytes. */
   POOL: 0x10_0000,
-  POOL_END: 0x110_0000,
-  /** Where indirect jumps of compiled code find compiled code: JIT_TARGET entries by RIP. Free behind, up to 24 MiB. */
-  JIT: 0x110_0000,
+  POOL_END: 0x410_0000,
+  /** 262144 u32: first block of a hash chain by physical address. */
+  BLOCK_HASH: 0x410_0000,
+  /** Where indirect jumps of compiled code find compiled code: JIT_TARGET entries by RIP. Free behind, up to 72 MiB. */
+  JIT: 0x420_0000,
 } as const;
 
 // --- A block: this header, then its op records, then an END record. A block's address is that of its header. SUB of the END

@@ -53,6 +53,8 @@ const FAULT_LOG_ENTRIES = 16;
 const ALL_ONES = 0xffff_ffff_ffff_ffffn;
 const A20_BIT = 1n << 20n;
 const PAGE_BYTES = 4096;
+/** Writes from outside, up to this many bytes, drop the code that they hit; larger ones drop all code. */
+const MOST_BYTES_BY_PAGE = 16 << 20;
 const CR0_PG = 0x8000_0000;
 
 /** Makes one software vCPU over the machine's memory. */
@@ -363,7 +365,7 @@ class SoftwareVcpu implements Vcpu {
   }
 
   memoryWritten(address: number, length: number): void {
-    if (length > 16 * PAGE_BYTES) {
+    if (length > MOST_BYTES_BY_PAGE) {
       this.interpreter.flushAllBlocks();
       return;
     }

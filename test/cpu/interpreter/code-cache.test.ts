@@ -1,6 +1,7 @@
 // The interpreter's main loop and code cache: exact budgets and counts, changed code, page ends, limits, prefixes.
 
 import { describe, expect, it } from 'vitest';
+import { AREA, BLOCK, OP } from '../../../core/cpu/isa/layout.ts';
 import { type BareInterpreter, EXIT, bareInterpreter, enterFlat32, enterReal } from './bare-interpreter.ts';
 import { inEveryJitMode, jitThresholdNow } from './jit-modes.ts';
 
@@ -215,8 +216,9 @@ describe('page ends', () => {
   });
 
   it('the pool is dropped when it is full and work goes on', () => {
-    // 300,000 times JMP to the next instruction, then HLT.
-    const jumps = 300_000;
+    // JMP to the next instruction, more often than there is room for, then HLT.
+    const jumps = 750_000;
+    expect(jumps * (BLOCK.HEADER_BYTES + 2 * OP.BYTES)).toBeGreaterThan(AREA.POOL_END - AREA.POOL);
     // None of the blocks runs often enough to be compiled.
     const cpu = bareInterpreter({ jitThreshold: jitThresholdNow() === 0 ? 0 : 3 });
     for (let i = 0; i < jumps; i++) cpu.ram.set([0xeb, 0], 0x100000 + i * 2);

@@ -26,7 +26,7 @@ const MAX_OPS: u32 = 64;
 const DEAD: u32 = 0xffffffff;
 /** Mode key bit of code in a page that is not wholly inside the CS limit: no links, limit checked at each entry. */
 const KEY_PARTIAL: u32 = 8;
-const HASH_MASK: usize = 0xffff;
+const HASH_MASK: usize = 0x3ffff;
 const PAGE_HASH_MASK: u32 = 0x3fff;
 
 /** Why run() returns, valid when nextBlock() gave 0. */
@@ -371,9 +371,13 @@ function decodeGathered(phys: u64, key: u32, linear: u64): usize {
 
 /** Bytes of a physical page that were decoded have been written. */
 export function codeWritten(page: u32, at: u32, size: u32): void {
+  const entry = pageMapEntry(<u64>page);
+  const isRam = (entry & PAGE_RAM) != 0;
+  const granules = granuleBase + ((<usize>(entry & PAGE_HOST_MASK) - ramBase) >> 12 << 3);
   const chain = pageChainOf(page);
   let previous: usize = 0;
-  let block = <usize>load<u32>(chain);
+  // Without granules no block is there.
+  let block: usize = isRam && load<u64>(granules) == 0 ? 0 : <usize>load<u32>(chain);
   let killed = false;
   let mask: u64 = 0;
   while (block != 0) {
@@ -396,8 +400,7 @@ export function codeWritten(page: u32, at: u32, size: u32): void {
     block = next;
   }
   if (killed) cutLinks(page);
-  const entry = pageMapEntry(<u64>page);
-  if ((entry & PAGE_RAM) != 0) store<u64>(granuleBase + ((<usize>(entry & PAGE_HOST_MASK) - ramBase) >> 12 << 3), mask);
+  if (isRam) store<u64>(granules, mask);
   const running = <usize>get32(BLOCK_RUNNING);
   if (running != 0) {
     // Also a staged copy runs bytes of its page.
