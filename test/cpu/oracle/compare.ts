@@ -11,6 +11,12 @@ const GPR_NAMES = ['rax', 'rcx', 'rdx', 'rbx', 'rsp', 'rbp', 'rsi', 'rdi', 'r8',
 const SEGMENT_NAMES = ['es', 'ss', 'ds', 'cs'];
 const PF = 14;
 
+/** Null selectors are all one: an interrupt of the host may clear their RPL (IRET, Intel SDM volume 2). */
+function selectorOf(state: DataView, index: number): number {
+  const selector = state.getUint16(SEGMENTS_AT + index * 2, true);
+  return selector < 4 ? 0 : selector;
+}
+
 /** What differs, in words; empty when the results agree. */
 export function differences(test: TestCase, host: Result, ours: Result): string[] {
   const list: string[] = [];
@@ -37,8 +43,8 @@ export function differences(test: TestCase, host: Result, ours: Result): string[
       if (x !== y) list.push(`${GPR_NAMES[i] ?? ''} ${hex(x)} on the host, ${hex(y)} here`);
     }
     for (const [i, name] of SEGMENT_NAMES.entries()) {
-      const x = view.getUint16(SEGMENTS_AT + i * 2, true);
-      const y = other.getUint16(SEGMENTS_AT + i * 2, true);
+      const x = selectorOf(view, i);
+      const y = selectorOf(other, i);
       if (x !== y) list.push(`${name} ${hex(x)} on the host, ${hex(y)} here`);
     }
     const x = view.getUint32(RFLAGS_AT, true);

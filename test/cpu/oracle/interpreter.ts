@@ -176,6 +176,7 @@ export class InterpreterEngine implements Engine {
       this.#view.setBigUint64(ramBase + TABLES_PHYS + table * 4096 + index * 8, BigInt(value), true);
     };
     const present = 0x67; // present, writable, user, accessed, dirty
+    const readOnly = present & ~0x02;
     const tableAt = (table: number): number => TABLES_PHYS + table * 4096;
     entry(0, 0, tableAt(1) | present);
     entry(1, 0, tableAt(2) | present);
@@ -183,8 +184,8 @@ export class InterpreterEngine implements Engine {
     entry(2, CODE_AT >>> 21, tableAt(4) | present);
     entry(3, 0, DATA_PHYS | present);
     entry(3, 1, (DATA_PHYS + 0x1000) | present);
-    entry(3, 2, (DATA_PHYS + 0x2000) | 0x65);
-    entry(4, 0, CODE_PHYS | present);
+    entry(3, 2, (DATA_PHYS + 0x2000) | readOnly);
+    entry(4, 0, CODE_PHYS | readOnly);
     entry(2, DESCRIPTORS_AT >>> 21, tableAt(5) | present);
     entry(5, 0, DESCRIPTORS_PHYS | 0x63);
     GLOBAL_SEGMENTS.forEach((segment, i) => {
