@@ -5,7 +5,8 @@
 import { randomUUID } from 'node:crypto';
 import { copyDisk } from '../block/copy-disk.ts';
 import { makeFile } from '../block/disk-files.ts';
-import { type ChainLink, createOverlay, openChain } from '../block/image-chain.ts';
+import { createOverlay } from '../block/image-chain.ts';
+import { type DiskImage, openDisk } from '../block/open-disk.ts';
 import { createQcow2 } from '../block/qcow2/create-qcow2.ts';
 import { openQcow2 } from '../block/qcow2/open-qcow2.ts';
 import { nodeHostFiles } from '../host/files/node-host-files.ts';
@@ -59,8 +60,8 @@ function ownDisk(registry: Registry, drive: DriveRow): MediumRow | undefined {
   return row;
 }
 
-function linksOf(registry: Registry, row: MediumRow): ChainLink[] {
-  return [{ path: row.path, format: row.format }, ...chainBelow(row, (id) => registry.medium(id))];
+function imageOf(registry: Registry, row: MediumRow): DiskImage {
+  return { path: row.path, format: row.format, backing: chainBelow(row, (id) => registry.medium(id)) };
 }
 
 async function planFull({ registry, folder }: CloneParts, row: VmRow, name: string, made: MadeFiles, task: TaskContext): Promise<ClonePlan> {
@@ -75,7 +76,7 @@ async function planFull({ registry, folder }: CloneParts, row: VmRow, name: stri
       cloneDrives.push(drive);
       continue;
     }
-    const source = await openChain(linksOf(registry, medium), { readOnly: true });
+    const source = await openDisk(imageOf(registry, medium), { readOnly: true });
     try {
       const path = await freeFileName(folder.disks, name, '.qcow2');
       const before = doneBytes;

@@ -10,6 +10,7 @@ import { decodeValue, encodeValue } from './state-values.ts';
 
 const A = 'a'.repeat(32);
 const B = 'b'.repeat(32);
+const C = 'c'.repeat(32);
 
 function randomStream(seed: number): (below: number) => number {
   let state = seed;
@@ -87,6 +88,47 @@ describe('values', () => {
     expect(() => encodeValue({ a: new Map() })).toThrow(RangeError);
     expect(() => encodeValue({ a: () => 1 })).toThrow(RangeError);
     expect(() => encodeValue({ $integer: '1' })).toThrow(RangeError);
+  });
+});
+
+describe('what a state needs alone', () => {
+  it('is what goes when only that one goes', async () => {
+    // Whole frames that do not compress: every host frees them.
+    const noise = (seed: number): Uint8Array => {
+      const random = randomStream(seed + 1);
+      return Uint8Array.from({ length: PAGE_BYTES }, () => random(256));
+    };
+    const build = async (): Promise<{ files: MemoryHostFiles; store: StateStore }> => {
+      const files = new MemoryHostFiles();
+      const first = await writePack(files, A, Array.from({ length: FRAME_PAGES * 6 }, (_, n) => noise(n)));
+      const second = await writePack(files, B, Array.from({ length: FRAME_PAGES * 2 }, (_, n) => noise(500 + n)));
+      const frames = (from: number, to: number): number[] => Array.from({ length: (to - from) * FRAME_PAGES }, (_, n) => 1 + from * FRAME_PAGES + n);
+      await writeState(files, A, [first], [0, ...frames(0, 4)]);
+      // Shares frames 2 and 3, has frame 4 and all of its own file alone.
+      await writeState(files, B, [first, second], [...frames(2, 5), 0, ...frames(6, 8)]);
+      await writeState(files, C, [first], frames(3, 4));
+      return { files, store: new StateStore(files, 's') };
+    };
+    const all = [A, B, C];
+    for (const gone of all) {
+      const { files, store } = await build();
+      // Frame 5 belongs to nobody.
+      await store.sweep(new Set(all));
+      const own = await store.ownBytes(all);
+      const stateBytes = files.content(`s/${gone}.state`).length;
+      const { freedBytes } = await store.sweep(new Set(all.filter((id) => id !== gone)));
+      // Sweeping says again what it had freed already: the frame of nobody.
+      const already = (await build().then(({ store: fresh }) => fresh.sweep(new Set(all)))).freedBytes;
+      expect(own.get(gone), gone).toBe(stateBytes + freedBytes - already);
+    }
+    const { store } = await build();
+    expect(await store.ownBytes([C, A, B])).toEqual(await store.ownBytes(all));
+    // With one left, everything that is needed is its own.
+    const { files, store: lonely } = await build();
+    await lonely.sweep(new Set([C]));
+    const own = (await lonely.ownBytes([C])).get(C) ?? 0;
+    expect(own).toBeGreaterThan(PAGE_BYTES * FRAME_PAGES);
+    expect(own).toBeLessThan(files.usedBytes);
   });
 });
 
