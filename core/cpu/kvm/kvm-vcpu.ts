@@ -218,10 +218,15 @@ class KvmVcpu implements Vcpu {
     else if (hostMs - this.comparedMs > COMPARE_MS) this.compareCounter();
   }
 
-  /** Gives KVM's counter the guest's value. */
+  /**
+   * Gives KVM's counter the guest's value. It is not read back: each reading is a little late, and the machine's clock would
+   * lose that much with every slice.
+   */
   private setCounter(): void {
-    if (this.options.probe.setsTsc) this.core.state.writeTsc(this.options.clock.readTsc());
-    this.compareCounter();
+    if (this.options.probe.setsTsc) {
+      this.core.state.writeTsc(this.options.clock.readTsc());
+      this.comparedMs = this.options.readHostMs();
+    } else this.compareCounter();
   }
 
   /** Timers and the interpreter go by what the guest sees. */
