@@ -53,12 +53,12 @@
       i32.const 5
       i32.shl
       local.tee 1
-      i64.load offset=34603008
+      i64.load offset=85983232
       local.get 0
       i64.ne
       br_if 0 (;@1;)
       local.get 1
-      i32.load offset=34603016
+      i32.load offset=85983240
       i32.const 0
       i32.load offset=16780824 align=1
       i32.ne
@@ -82,13 +82,13 @@
       local.get 2
       i32.load offset=28
       local.get 1
-      i32.load offset=34603020
+      i32.load offset=85983244
       i32.ne
       br_if 0 (;@1;)
       i32.const 0
       i32.load offset=16778632 align=1
       local.get 1
-      i32.load offset=34603028
+      i32.load offset=85983252
       i32.lt_s
       br_if 0 (;@1;)
       i32.const 0
@@ -100,7 +100,7 @@
       i64.and
       i64.store offset=16777352 align=1
       local.get 1
-      i32.load offset=34603024
+      i32.load offset=85983248
       return_call_indirect (type 0)
     end
     i32.const 0)
