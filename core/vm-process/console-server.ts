@@ -14,6 +14,9 @@ import type { ScreenHub, ScreenViewer } from './screen-hub.ts';
 import type { SerialHistory } from './serial-history.ts';
 
 const FRAME_INTERVAL_MS = 1000 / 60;
+/** After input the screen is looked at more often: people notice how soon a key shows. */
+const INPUT_INTERVAL_MS = 4;
+const INPUT_FOR_MS = 100;
 const STATUS_INTERVAL_MS = 250;
 /** Below this time a speed is noise. */
 const SPEED_WINDOW_MS = 100;
@@ -49,6 +52,7 @@ export class ConsoleServer implements ConsoleApi, Disposable {
   private readonly keysDown = new Set<string>();
   private readonly statusTimer: NodeJS.Timeout;
   private lastFrameMs = -Infinity;
+  private lastInputMs = -Infinity;
   private waiting = false;
   private isClosed = false;
   private lastStatus = '';
@@ -88,7 +92,7 @@ export class ConsoleServer implements ConsoleApi, Disposable {
           if (this.isClosed) throw new NestboxError('cancelled', 'The console has been closed', { op: 'call console' });
           this.sources.screen.refresh();
           if (this.viewer.hasUnseen) break;
-          await sleep(FRAME_INTERVAL_MS);
+          await sleep(performance.now() - this.lastInputMs < INPUT_FOR_MS ? INPUT_INTERVAL_MS : FRAME_INTERVAL_MS);
         }
       }
       this.lastFrameMs = performance.now();
@@ -109,6 +113,7 @@ export class ConsoleServer implements ConsoleApi, Disposable {
   async key(code: string, down: boolean): Promise<void> {
     if (down) this.keysDown.add(code);
     else this.keysDown.delete(code);
+    this.lastInputMs = performance.now();
     this.sources.machine().key(code, down);
   }
 
@@ -127,6 +132,7 @@ export class ConsoleServer implements ConsoleApi, Disposable {
   }
 
   async mouse(dx: number, dy: number, dz: number, buttons: number): Promise<void> {
+    this.lastInputMs = performance.now();
     this.sources.machine().mouse(dx, dy, dz, buttons);
   }
 

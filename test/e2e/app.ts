@@ -22,6 +22,10 @@ export interface App {
   readonly context: BrowserContext;
   readonly page: Page;
   readonly host: ChildProcess;
+  /** The process that serves. */
+  readonly pid: number;
+  /** When the host was started, by performance.now(). */
+  readonly startedMs: number;
   /** What pages complained about: script errors, refused resources, broken security policy. */
   readonly complaints: string[];
   /** Opens another page of the same session. */
@@ -40,6 +44,8 @@ export interface AppOptions {
   readonly home?: string;
   /** Number of the user that the host runs as; only root can ask for another one. */
   readonly user?: number;
+  /** The browser is there already when the host starts, for measuring that. */
+  readonly bare?: boolean;
   /** What the browser lets pages do without asking. */
   readonly permissions?: readonly string[];
 }
@@ -51,14 +57,14 @@ async function launchBrowser(): Promise<Browser> {
   });
 }
 
-/** Resolves with the address that the command prints. */
-function printedUrl(host: ChildProcess): Promise<string> {
+/** Resolves with the address that the command prints, and with the process that serves. */
+function printed(host: ChildProcess): Promise<{ readonly url: string; readonly pid: number }> {
   return new Promise((resolve, reject) => {
     let text = '';
     host.stdout?.setEncoding('utf8').on('data', (part: string) => {
       text += part;
       const end = text.indexOf('\n');
-      if (end >= 0) resolve((JSON.parse(text.slice(0, end)) as { url: string }).url);
+      if (end >= 0) resolve(JSON.parse(text.slice(0, end)) as { url: string; pid: number });
     });
     host.once('exit', (code) => reject(new Error(`nestbox serve ended with ${String(code)}`)));
   });
@@ -67,12 +73,14 @@ function printedUrl(host: ChildProcess): Promise<string> {
 export async function startApp(options: AppOptions = {}): Promise<App> {
   const root = options.root ?? mkdtempSync(join(tmpdir(), 'nestbox-e2e-'));
   const lang = `${(options.locale ?? 'en-US').replace('-', '_')}.UTF-8`;
+  const early = options.bare === true ? await launchBrowser() : undefined;
+  const startedMs = performance.now();
   const host = spawn(process.execPath, [join(projectRoot, 'bin/nestbox.mjs'), 'serve', '--no-open', '--json'], {
     env: { ...process.env, NESTBOX_HOME: root, LANG: lang, LC_ALL: lang, LANGUAGE: '', ...(options.home === undefined ? {} : { HOME: options.home }) },
     stdio: ['ignore', 'pipe', 'inherit'],
     ...(options.user === undefined ? {} : { uid: options.user, gid: options.user }),
   });
-  const [url, browser] = await Promise.all([printedUrl(host), launchBrowser()]);
+  const [{ url, pid }, browser] = await Promise.all([printed(host), early ?? launchBrowser()]);
   const context = await browser.newContext({ viewport: options.size ?? { width: 1280, height: 800 }, locale: options.locale ?? 'en-US', colorScheme: options.colorScheme ?? 'light', reducedMotion: 'reduce', permissions: [...(options.permissions ?? [])] });
   context.setDefaultTimeout(WAIT_MS);
   const complaints: string[] = [];
@@ -92,6 +100,8 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
     context,
     page,
     host,
+    startedMs,
+    pid,
     complaints,
     open: async (hash) => {
       const other = await context.newPage();

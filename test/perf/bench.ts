@@ -1,5 +1,5 @@
 // `npm run bench`: Nestbox, QEMU's software CPU (TCG) and v86 on the same guests, in turn, several times, with ratios.
-//   --only NAME[,NAME]  kernels32 kernels64 linux64 linux32 init login idle disk kvm snapshots (default: all)
+//   --only NAME[,NAME]  kernels32 kernels64 linux64 linux32 init login idle disk kvm snapshots window (default: all)
 //   --runs N            runs of each engine (default 3)
 //   --time wall|cpu     elapsed time, or processor time of all threads of an engine for machines that are not alone
 //   --jit on|off        of Nestbox (default on)
@@ -7,8 +7,10 @@
 // Guests are made from Debian's packages and kept in .cache; what cannot be had is skipped with its reason. docs/performance.md
 // explains the method.
 
-import { existsSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { NestboxError } from '../../core/base/errors.ts';
 import { debianKernel, shared } from '../support/guests.ts';
@@ -106,6 +108,14 @@ async function kvm(): Promise<ExitCost> {
   }
 }
 
+/** In a process of its own: it drives a browser. Prints its figures itself. */
+function windowFigures(): { print(): void; record(): unknown } {
+  const json = keep('window.json', new Uint8Array());
+  const { status, stdout } = spawnSync(process.execPath, [fileURLToPath(new URL('window.ts', import.meta.url)), '--json', json], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+  if (status !== 0) throw new Skipped('the window could not be driven (Chromium, npm run build)');
+  return { print: () => console.log(`\nwindow\n${stdout.trimEnd()}`), record: () => JSON.parse(readFileSync(json, 'utf8')) as unknown };
+}
+
 const SECTIONS: Readonly<Record<string, () => Promise<{ print(): void; record(): unknown }>>> = {
   kernels32: () => kernels(32),
   kernels64: () => kernels(64),
@@ -125,6 +135,7 @@ const SECTIONS: Readonly<Record<string, () => Promise<{ print(): void; record():
     if (kernel === undefined || tools === undefined) throw new Skipped("Debian's kernel and busybox packages cannot be downloaded");
     return benchSnapshots(kernel, tools);
   },
+  window: async () => windowFigures(),
 };
 
 if (!existsSync(new URL('../../dist/interp.wasm', import.meta.url))) throw new NestboxError('usage', 'run npm run build first', { op: 'bench' });
