@@ -52,6 +52,11 @@ export class MachineInput implements Disposable {
     this.wake();
   }
 
+  pointer(x: number, y: number, dz: number, buttons: number): void {
+    this.board.pointer?.point(x, y, dz, buttons);
+    this.wake();
+  }
+
   serial(bytes: Uint8Array): void {
     this.board.serial[0]?.receive(bytes);
     this.wake();

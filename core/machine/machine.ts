@@ -64,6 +64,10 @@ export interface Machine {
   keyCombination(combination: string): Promise<void>;
   typeText(text: string): Promise<void>;
   mouse(dx: number, dy: number, dz: number, buttons: number): void;
+  /** Only while `takesPositions`. @param x, y 0..1 of the screen */
+  pointer(x: number, y: number, dz: number, buttons: number): void;
+  /** The guest uses the absolute pointer. */
+  readonly takesPositions: boolean;
   serialInput(bytes: Uint8Array): void;
 
   readonly keyboardLeds: { readonly numLock: boolean; readonly capsLock: boolean; readonly scrollLock: boolean };

@@ -12,6 +12,7 @@ import { LocalApic } from '../cpu/software/local-apic.ts';
 import type { Device } from '../devices/device.ts';
 import { VgaPci } from '../devices/display/vga-pci.ts';
 import { I8042 } from '../devices/input/i8042.ts';
+import { type CallRegisters, VmMouse } from '../devices/input/vmmouse.ts';
 import { I440fx } from '../devices/pci/i440fx.ts';
 import { PciBus } from '../devices/pci/pci-bus.ts';
 import { BusPciMapper } from '../devices/pci/pci-mapper.ts';
@@ -54,6 +55,8 @@ export interface PcBoardOptions {
   readonly debugExit: boolean;
   /** VM generation id at power-on, as it lies in memory. */
   readonly generation: Uint8Array;
+  /** Registers of the processor that reads a port; undefined when several could be reading. */
+  readonly registers: CallRegisters | undefined;
   // What the board asks of the machine around it.
   readonly setInterruptRequest: (level: boolean) => void;
   readonly raiseNmi: () => void;
@@ -79,6 +82,8 @@ export class PcBoard {
   readonly pit: Pit8254;
   readonly rtc: RtcMc146818;
   readonly keyboard: I8042;
+  /** The absolute pointer; none with several processors. */
+  readonly pointer: VmMouse | undefined;
   readonly serial: readonly Uart16550[];
   readonly dma: Dma8237;
   readonly floppy: Fdc82077;
@@ -183,6 +188,8 @@ export class PcBoard {
         log,
       }),
     );
+    const { mouse } = this.keyboard;
+    this.pointer = options.registers === undefined ? undefined : this.add(new VmMouse({ registers: options.registers, notify: () => mouse.nudge() }));
     this.serial = [0, 1].map((index) =>
       this.add(
         new Uart16550({
@@ -213,6 +220,7 @@ export class PcBoard {
     for (const range of [...this.vga.adapter.ports(), ...this.floppy.ports()]) {
       this.attached.add(this.ports.register(range.base, range.count, range.device, range.maxSize));
     }
+    if (this.pointer !== undefined) this.attached.add(this.pointer.attach(this.ports));
     this.attached.add(this.ports.register(FW_CFG_PORT_BASE, FW_CFG_PORT_COUNT, this.fwCfg, 4));
     this.attached.add(this.mmio.register(0xa_0000, 0x2_0000, this.vga.adapter.window));
     this.attached.add(hpet.attach(this.mmio));

@@ -159,6 +159,7 @@ class PcMachine implements Machine {
       vgaRom: external?.vgaRom,
       debugExit: config.debugExit,
       generation: generationOf(config, this.uuid),
+      registers: config.cpus > 1 ? undefined : { get: (index) => this.vcpu.getRegister32(index), set: (index, value) => this.vcpu.setRegister32(index, value) },
       setInterruptRequest: (level) => this.cpuIfMade?.setInterruptRequest(level),
       raiseNmi: () => this.cpuIfMade?.raiseNmi(),
       raiseInit: () => this.cpuIfMade?.raiseInit(),
@@ -399,6 +400,14 @@ class PcMachine implements Machine {
 
   mouse(dx: number, dy: number, dz: number, buttons: number): void {
     this.input.mouse(dx, dy, dz, buttons);
+  }
+
+  pointer(x: number, y: number, dz: number, buttons: number): void {
+    this.input.pointer(x, y, dz, buttons);
+  }
+
+  get takesPositions(): boolean {
+    return this.board.pointer?.takesPositions === true;
   }
 
   serialInput(bytes: Uint8Array): void {

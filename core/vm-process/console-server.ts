@@ -136,8 +136,11 @@ export class ConsoleServer implements ConsoleApi, Disposable {
     this.sources.machine().mouse(dx, dy, dz, buttons);
   }
 
-  async pointer(): Promise<void> {
-    throw new NestboxError('unsupported', 'The guest takes no absolute pointer positions', { op: 'call console' });
+  async pointer(x: number, y: number, dz: number, buttons: number): Promise<void> {
+    const machine = this.sources.machine();
+    if (!machine.takesPositions) throw new NestboxError('unsupported', 'The guest takes no absolute pointer positions', { op: 'call console' });
+    this.lastInputMs = performance.now();
+    machine.pointer(x, y, dz, buttons);
   }
 
   async serialInput(bytes: Uint8Array): Promise<void> {
@@ -164,7 +167,7 @@ export class ConsoleServer implements ConsoleApi, Disposable {
       diskWrites: stats.diskWrites,
       netPackets: stats.netPackets,
       compiledShare: stats.jit.compiledShare,
-      absolutePointer: false,
+      absolutePointer: machine.takesPositions,
       keyboardLeds: machine.keyboardLeds,
     };
   }

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { inputTokens, inputViewerFloppy } from '../support/input-viewer.ts';
+import { inputTokens, inputViewerFloppy, pointerViewerFloppy } from '../support/input-viewer.ts';
 import { type App, dialog, dropFiles, missing, screenText, startApp, windowFrom } from './app.ts';
 
 describe.skipIf(missing !== undefined)(`the window of a machine${missing === undefined ? '' : ` (skipped: ${missing})`}`, () => {
@@ -193,5 +193,33 @@ describe.skipIf(missing !== undefined)(`the window of a machine${missing === und
     await closeWith(/Shut it down/);
     await window.getByText(/does not react to its power button/).waitFor();
     await screenText(window, /all passed/);
+  });
+
+  it('follows the pointer without capturing it when the guest has a driver for that', async () => {
+    const pointer = join(folder, 'pointer.img');
+    writeFileSync(pointer, pointerViewerFloppy());
+    await page.bringToFront();
+    await dropFiles(page, pointer);
+    await dialog(page).getByLabel('Name', { exact: true }).fill('Pointer');
+    window = await windowFrom(app, () => dialog(page).getByRole('button', { name: 'Create and start' }).click());
+    await screenText(window, /!/);
+    await window.getByText('Mouse follows yours').waitFor();
+    expect(await window.getByRole('button', { name: 'Capture the mouse' }).count()).toBe(0);
+    const box = await window.locator('canvas').first().boundingBox();
+    if (box === null) throw new Error('no screen');
+    /** Positions in 1/65535 of the screen; what is drawn is rounded to pixels. */
+    const last = async (): Promise<{ buttons: string; x: number; y: number }> => {
+      const packet = /p(..)(....)(....) *$/.exec((await window.locator('[data-text-screen]').innerText()).replaceAll(/\s+/g, ' ').trim());
+      return { buttons: packet?.[1] ?? '', x: Number.parseInt(packet?.[2] ?? '0', 16) / 65_535, y: Number.parseInt(packet?.[3] ?? '0', 16) / 65_535 };
+    };
+    for (const [x, y] of [[0.25, 0.75], [0.9, 0.1]] as const) {
+      await window.mouse.move(box.x + box.width * x, box.y + box.height * y);
+      await expect.poll(async () => Math.abs((await last()).x - x) < 0.01 && Math.abs((await last()).y - y) < 0.01).toBe(true);
+    }
+    await window.mouse.down();
+    await expect.poll(async () => (await last()).buttons).toBe('20');
+    await window.mouse.up();
+    await expect.poll(async () => (await last()).buttons).toBe('00');
+    expect(await window.evaluate(() => document.pointerLockElement)).toBeNull();
   });
 });

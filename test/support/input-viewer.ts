@@ -93,3 +93,69 @@ room:   push ax
 ready:  db 'INPUT VIEWER', 13, 10, 0
 `);
 }
+
+/** A guest with a driver for the absolute pointer: prints "pBBXXXXYYYY " (buttons, position) for every packet. */
+export function pointerViewerFloppy(): Uint8Array {
+  return floppyWith(`
+start:  xor ax, ax
+        mov ds, ax
+        mov ss, ax
+        mov sp, 0x7c00
+        mov ax, 3
+        int 0x10
+        mov ecx, 41
+        mov ebx, 0x45414552     ; enable
+        call backdoor
+        mov ecx, 39
+        mov ebx, 1              ; the version id
+        call backdoor
+        mov ecx, 41
+        mov ebx, 0x53424152     ; absolute
+        call backdoor
+        mov al, '!'
+        call print
+watch:  mov ecx, 40
+        xor ebx, ebx
+        call backdoor
+        cmp ax, 4
+        jb watch
+        mov ecx, 39
+        mov ebx, 4
+        call backdoor
+        push cx
+        push bx
+        push ax
+        mov al, 'p'
+        call print
+        pop ax
+        call byte2
+        pop ax
+        call word4
+        pop ax
+        call word4
+        mov al, ' '
+        call print
+        jmp watch
+word4:  push ax
+        mov al, ah
+        call byte2
+        pop ax
+byte2:  push ax
+        shr al, 4
+        call digit
+        pop ax
+digit:  and al, 15
+        add al, '0'
+        cmp al, '9'
+        jbe print
+        add al, 7
+print:  mov ah, 0x0e
+        mov bx, 7
+        int 0x10
+        ret
+backdoor: mov eax, 0x564d5868
+        mov dx, 0x5658
+        in eax, dx
+        ret
+`);
+}

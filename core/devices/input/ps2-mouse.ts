@@ -101,6 +101,12 @@ export class Ps2Mouse {
     this.sample();
   }
 
+  /** A packet without motion: another pointer has something for the guest's driver. */
+  nudge(): void {
+    if (this.reports.length === 0) this.pushReport();
+    this.sample();
+  }
+
   /** Buttons that are down: bit 0 left, 1 right, 2 middle, 3 and 4 the side buttons. */
   setButtons(mask: number): void {
     const buttons = mask & 31;

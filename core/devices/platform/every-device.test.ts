@@ -12,6 +12,7 @@ import { LocalApic } from '../../cpu/software/local-apic.ts';
 import type { Device, DeviceState, StateValue } from '../device.ts';
 import { I8042 } from '../input/i8042.ts';
 import { KEY_CODES } from '../input/scancodes.ts';
+import { VmMouse } from '../input/vmmouse.ts';
 import { I440fx } from '../pci/i440fx.ts';
 import { PciBus } from '../pci/pci-bus.ts';
 import type { PciDevice } from '../pci/pci-device.ts';
@@ -387,6 +388,20 @@ const RIGS: Record<string, (world: World) => Parts> = {
         () => device.pressPowerButton(),
         (random) => device.raiseGpe(random.below(16)),
       ],
+    };
+  },
+  vmmouse: (world) => {
+    const registers = new Uint32Array(8);
+    const device = new VmMouse({ registers: { get: (index) => registers[index] ?? 0, set: (index, value) => (registers[index] = value) }, notify: world.note('nudge') });
+    device.attach(world.ports);
+    const call = (command: number, argument: number) => (): void => {
+      registers.set([0x564d_5868, command, 0, argument]);
+      world.ports.read(0x5658, 4);
+    };
+    return {
+      device,
+      portNumbers: range(0x5658, 4),
+      actions: [call(41, 0x4541_4552), call(41, 0x5342_4152), call(41, 0x4c45_5252), call(39, 1), call(39, 4), call(40, 0), call(10, 0), (random) => device.point(random.below(100) / 99, 0.5, random.below(3) - 1, random.below(8))],
     };
   },
   'debug-ports': (world) => {
