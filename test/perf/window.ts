@@ -47,10 +47,10 @@ async function keyToPixel(window: Page, keys: number): Promise<Spread> {
     const seen = { pressed: 0, samples: [] as number[] };
     Object.assign(globalThis, { latency: seen });
     addEventListener('keydown', (event) => (seen.pressed = event.timeStamp), { capture: true });
-    const put = CanvasRenderingContext2D.prototype.putImageData;
-    CanvasRenderingContext2D.prototype.putImageData = function (this: CanvasRenderingContext2D, ...args: Parameters<typeof put>): void {
-      Reflect.apply(put, this, args);
-      const [image, x, y] = args;
+    const prototype = CanvasRenderingContext2D.prototype as { putImageData: (this: CanvasRenderingContext2D, image: ImageData, x: number, y: number) => void };
+    const put = prototype.putImageData;
+    prototype.putImageData = function (image, x, y): void {
+      put.call(this, image, x, y);
       const { width, height } = this.canvas;
       if (seen.pressed === 0 || y + image.height <= (height * 24) / 25 || x + image.width <= width / 2) return;
       const { pressed } = seen;
