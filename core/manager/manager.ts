@@ -3,7 +3,7 @@
 
 import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { availableParallelism, homedir, totalmem } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { messageOf } from '../base/errors.ts';
 import type { Port } from '../base/port.ts';
 import { buildDemoImage } from '../firmware/demo/demo-image.ts';
@@ -12,7 +12,9 @@ import type { Notice } from '../protocol/library.ts';
 import type { AppInfo, BrowsedEntry, ManagerApi, TaskOptions } from '../protocol/manager-api.ts';
 import { Registry } from '../registry/registry.ts';
 import { ManagerEventHub } from './events.ts';
+import { downloadFolder } from './download-folder.ts';
 import { FileHandles } from './file-handles.ts';
+import { freeFileName } from './file-names.ts';
 import { inspectPath } from './inspector.ts';
 import { type LibraryLock, lockLibrary } from './instance-lock.ts';
 import { libraryFolder, makeLibraryFolders, type LibraryFolder } from './library-folder.ts';
@@ -304,6 +306,12 @@ export class Manager {
     changeVm: async (id, change) => this.library.change(id, change),
     cloneVm: async (id, options) => this.tasks.run('clone-vm', { taskId: options.taskId, vmId: id }, (task) => this.library.clone(id, options, task)),
     deleteVm: async (id, options) => this.tasks.run('delete-vm', { taskId: options.taskId, vmId: id }, () => this.library.delete(id, options.deleteDisks)),
+    exportToDownloads: async (id, options) => {
+      const folder = await downloadFolder();
+      const path = await freeFileName(folder, this.library.row(id).name, '.nestbox');
+      await this.exportVm(id, path, options);
+      return { fileName: basename(path), folder };
+    },
     freeName: async (wish) => this.library.freeName(wish),
 
     startVm: async (id) => this.power.start(id),

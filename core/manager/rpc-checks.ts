@@ -57,6 +57,7 @@ export const MANAGER_CHECKS = {
   changeVm: z.tuple([id, vmChange]),
   cloneVm: z.tuple([id, z.strictObject({ name, linked: z.boolean(), ...deepTask })]),
   deleteVm: z.tuple([id, z.strictObject({ deleteDisks: z.boolean(), ...deepTask })]),
+  exportToDownloads: z.tuple([id, taskOptions.optional()]),
   freeName: z.tuple([name]),
   startVm: z.tuple([id]),
   pauseVm: z.tuple([id]),

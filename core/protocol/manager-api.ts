@@ -63,6 +63,8 @@ export interface ManagerApi {
   cloneVm(id: string, options: { readonly name: string; readonly linked: boolean } & TaskOptions): Promise<VmDetail>;
   /** @param deleteDisks managed disks that no other VM uses go too */
   deleteVm(id: string, options: { readonly deleteDisks: boolean } & TaskOptions): Promise<void>;
+  /** Writes a machine that is off into a new .nestbox file in the user's folder for downloads. */
+  exportToDownloads(id: string, options?: TaskOptions): Promise<{ readonly fileName: string; readonly folder: string }>;
   /** A name like the given one that is free. */
   freeName(wish: string): Promise<string>;
 

@@ -15,7 +15,7 @@ const METRICS_KEPT = 300;
 export type AppDialog =
   | { readonly kind: 'new'; readonly inspection?: MediumInspection }
   | { readonly kind: 'edit'; readonly vmId: string; readonly section?: string }
-  | { readonly kind: 'clone' | 'delete' | 'snapshot'; readonly vm: VmSummary }
+  | { readonly kind: 'clone' | 'delete' | 'export' | 'snapshot'; readonly vm: VmSummary }
   | { readonly kind: 'import-disk'; readonly file?: FileHandle; readonly fileName?: string }
   | { readonly kind: 'browse'; readonly title: string; readonly accept: readonly string[]; readonly chosen: (file: FileHandle, name: string) => void }
   | { readonly kind: 'confirm'; readonly title: string; readonly text: string; readonly confirm: string; readonly danger: boolean; readonly run: () => void };

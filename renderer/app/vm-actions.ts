@@ -11,6 +11,7 @@ import RotateCcw from '@lucide/svelte/icons/rotate-ccw';
 import Settings2 from '@lucide/svelte/icons/settings-2';
 import Terminal from '@lucide/svelte/icons/terminal';
 import Trash2 from '@lucide/svelte/icons/trash';
+import Upload from '@lucide/svelte/icons/upload';
 import Unplug from '@lucide/svelte/icons/unplug';
 import Undo2 from '@lucide/svelte/icons/undo-2';
 import type { VmPowerState, VmSummary } from '../../core/protocol/library.ts';
@@ -95,6 +96,7 @@ export function vmEntries(app: AppState, vm: VmSummary): MenuEntry[] {
     { label: t('vm.edit'), icon: Settings2, select: () => app.open({ kind: 'edit', vmId: vm.id }) },
     { label: t('snapshots.take'), icon: Camera, select: () => app.open({ kind: 'snapshot', vm }) },
     { label: t('vm.clone'), icon: Copy, disabled: live, select: () => app.open({ kind: 'clone', vm }) },
+    { label: t('vm.export'), icon: Upload, disabled: vm.state !== 'off' && vm.state !== 'failed', select: () => app.open({ kind: 'export', vm }) },
     'separator',
     { label: t('vm.delete'), icon: Trash2, danger: true, disabled: !isOff(vm.state), select: () => app.open({ kind: 'delete', vm }) },
   );

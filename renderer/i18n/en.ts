@@ -21,7 +21,7 @@ export const en = {
     sort: { name: 'Name', state: 'State', created: 'Newest first', used: 'Last used' },
   },
   vm: {
-    ariaCard: '{name}, {state}', openWindow: 'Open window', openWindowOf: 'Open the window of {name}', openSerial: 'Serial console', edit: 'Edit settings', clone: 'Clone…', delete: 'Delete…', more: 'More actions',
+    ariaCard: '{name}, {state}', openWindow: 'Open window', openWindowOf: 'Open the window of {name}', openSerial: 'Serial console', edit: 'Edit settings', clone: 'Clone…', export: 'Export…', delete: 'Delete…', more: 'More actions',
     goneTitle: 'This machine is gone', goneText: 'It was deleted, perhaps in another window.',
   },
   power: {
@@ -82,6 +82,7 @@ export const en = {
     title: 'Delete {name}?', action: 'Delete', done: '{name} deleted', text: 'The machine and its settings are removed. This cannot be undone.', snapshots_one: 'Its snapshot goes too.', snapshots_other: 'Its {count} snapshots go too.',
     disks: 'Its disks', withDisks_one: 'Delete its disk too', withDisks_other: 'Delete its {count} disks too', frees: '{names}: frees {size}', keepDisks: 'Keep the disks', keepHint: 'They stay in “Disks and media” for other machines.',
   },
+  exportVm: { title: 'Export {name}', action: 'Export', text: 'Settings and disks as they are now go into one .nestbox file among your downloads, without snapshots. Drop it on a Nestbox to have the machine there.', done: '{name} is in {folder}' },
   importDisk: { title: 'Import a disk image', text: 'The disk is copied into the library as qcow2; the original stays as it is.', action: 'Import', file: 'Disk image', none: 'No file chosen', done: '{name} imported' },
   browse: { up: 'Parent folder', upload: 'Send from here…', empty: 'This folder is empty.', noneFit: 'Nothing in this folder fits.', all: 'Show all files' },
   media: {

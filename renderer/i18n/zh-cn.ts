@@ -23,7 +23,7 @@ export const zhCn: Translated<typeof en> = {
     sort: { name: '名称', state: '状态', created: '最新创建', used: '最近使用' },
   },
   vm: {
-    ariaCard: '{name}，{state}', openWindow: '打开窗口', openWindowOf: '打开“{name}”的窗口', openSerial: '串口控制台', edit: '编辑设置', clone: '克隆…', delete: '删除…', more: '更多操作',
+    ariaCard: '{name}，{state}', openWindow: '打开窗口', openWindowOf: '打开“{name}”的窗口', openSerial: '串口控制台', edit: '编辑设置', clone: '克隆…', export: '导出…', delete: '删除…', more: '更多操作',
     goneTitle: '该虚拟机已不存在', goneText: '它已被删除，也许是在另一个窗口中。',
   },
   power: {
@@ -84,6 +84,7 @@ export const zhCn: Translated<typeof en> = {
     title: '删除“{name}”？', action: '删除', done: '已删除“{name}”', text: '虚拟机及其设置将被移除，此操作无法撤销。', snapshots_other: '它的 {count} 个快照也会删除。',
     disks: '它的磁盘', withDisks_other: '同时删除它的 {count} 个磁盘', frees: '{names}：释放 {size}', keepDisks: '保留磁盘', keepHint: '它们留在“磁盘与介质”中，供其他虚拟机使用。',
   },
+  exportVm: { title: '导出“{name}”', action: '导出', text: '当前的设置和磁盘将写入下载文件夹中的一个 .nestbox 文件，不含快照。把它拖到另一个 Nestbox 上，即可在那里使用这台虚拟机。', done: '{name} 已保存到 {folder}' },
   importDisk: { title: '导入磁盘映像', text: '磁盘将以 qcow2 格式复制到库中，原文件保持不变。', action: '导入', file: '磁盘映像', none: '未选择文件', done: '已导入 {name}' },
   browse: { up: '上级文件夹', upload: '从此处发送…', empty: '此文件夹为空。', noneFit: '此文件夹中没有合适的文件。', all: '显示所有文件' },
   media: {

@@ -146,6 +146,12 @@ describe.skipIf(reason !== undefined)(`the library in the window${reason === und
   });
 
   it('takes what `nestbox export` wrote, also while the window holds the library', async () => {
+    // From the window first: into the user's folder for downloads.
+    mkdirSync(join(home, 'Downloads'));
+    await more(page, 'Export…');
+    await dialog(page).getByRole('button', { name: 'Export', exact: true }).click();
+    await page.getByText(`From elsewhere.nestbox is in ${join(home, 'Downloads')}`).waitFor();
+    expect(execFileSync('tar', ['tf', join(home, 'Downloads', 'From elsewhere.nestbox')], { encoding: 'utf8' })).toBe('machine.json\ndisk1.qcow2\n');
     const file = join(home, 'gift.nestbox');
     execFileSync(process.execPath, [join(projectRoot, 'bin/nestbox.mjs'), 'export', 'From elsewhere', file], { env: { ...process.env, NESTBOX_HOME: app.root } });
     await dropFiles(page, file);
