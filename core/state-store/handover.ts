@@ -124,22 +124,35 @@ export class HandoverWriter {
 
   /** Writes what was noted, at most so many pieces of up to 1 MiB. What could not be written stays noted. @throws NestboxError */
   async flush(pieces = Infinity): Promise<void> {
-    const base = dataOffset(this.pages);
     for (let piece = 0; piece < pieces && this.chunks.length > 0; piece++) {
       const chunk = this.chunks[0] as Chunk;
-      for (let from = 0; from < chunk.pages.length; ) {
-        const first = chunk.pages[from] as number;
-        let to = from + 1;
-        while (to < chunk.pages.length && chunk.pages[to] === first + to - from) to++;
-        await this.file.write(base + first * F.PAGE_BYTES, chunk.bytes.subarray(from * F.PAGE_BYTES, to * F.PAGE_BYTES));
-        // More may have been noted while this was written: they are a run of their own.
-        for (let at = from; at < to; at++) this.mark(chunk.pages[at] as number, PLACE.stored);
-        from = to;
-      }
+      // More may be noted in it while it is written.
+      for (let written = 0; written < chunk.pages.length; ) written = await this.writePages(chunk, written);
       this.chunks.shift();
       await this.tellPlaces();
     }
     await this.tellPlaces();
+  }
+
+  /**
+   * Writes the pages of `chunk` from `start` on, all runs of neighbours at once: the guest has the thread between two turns of the
+   * event loop, so waiting for one after the other would take a slice of it each. @returns where the next ones begin
+   */
+  private async writePages(chunk: Chunk, start: number): Promise<number> {
+    const base = dataOffset(this.pages);
+    const end = chunk.pages.length;
+    const writes: Promise<void>[] = [];
+    for (let from = start; from < end; ) {
+      const first = chunk.pages[from] as number;
+      let to = from + 1;
+      while (to < end && chunk.pages[to] === first + to - from) to++;
+      writes.push(this.file.write(base + first * F.PAGE_BYTES, chunk.bytes.subarray(from * F.PAGE_BYTES, to * F.PAGE_BYTES)));
+      from = to;
+    }
+    // None may go on behind a failure: the file could be closed by then.
+    for (const outcome of await Promise.allSettled(writes)) if (outcome.status === 'rejected') throw outcome.reason;
+    for (let at = start; at < end; at++) this.mark(chunk.pages[at] as number, PLACE.stored);
+    return end;
   }
 
   private async tellPlaces(): Promise<void> {
