@@ -1,5 +1,5 @@
 // `npm run bench`: Nestbox, QEMU's software CPU (TCG) and v86 on the same guests, in turn, several times, with ratios.
-//   --only NAME[,NAME]  kernels32 kernels64 linux64 linux32 init login idle disk kvm snapshots window (default: all)
+//   --only NAME[,NAME]  kernels32 kernels64 linux64 linux32 init login interpreter idle disk kvm snapshots window (default: all)
 //   --runs N            runs of each engine (default 3)
 //   --time wall|cpu     elapsed time, or processor time of all threads of an engine for machines that are not alone
 //   --jit on|off        of Nestbox (default on)
@@ -54,9 +54,9 @@ async function marks(title: string, guest: Guest, engines: readonly EngineName[]
   return results;
 }
 
-async function untilText(title: string, name: string, guest: Guest, engines: readonly EngineName[], text: string): Promise<Results> {
+async function untilText(title: string, name: string, guest: Guest, engines: readonly EngineName[], text: string, options = ours): Promise<Results> {
   const results = new Results(title, kind, runs);
-  await inTurn(present(engines), async (engine) => results.add(engine, name, await timeToText(engine, guest, kind, text, engine === 'nestbox' ? ours : [])));
+  await inTurn(present(engines), async (engine) => results.add(engine, name, await timeToText(engine, guest, kind, text, engine === 'nestbox' ? options : [])));
   return results;
 }
 
@@ -108,6 +108,25 @@ async function kvm(): Promise<ExitCost> {
   }
 }
 
+/** Instructions a second of the bare interpreter, and the boot without the JIT. */
+async function interpreter(): Promise<{ print(): void; record(): unknown }> {
+  if (shared('bench/bench32.elf') === undefined) throw new Skipped('the benchmark kernels are not beside the project');
+  const script = fileURLToPath(new URL('interpreter-kernels.ts', import.meta.url));
+  const speeds = [32, 64].map((bits) => {
+    const { status, stdout } = spawnSync(process.execPath, [script, String(bits)], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+    if (status !== 0) throw new Skipped(`interpreter-kernels.ts ended with ${status}`);
+    return { bits, text: stdout.trimEnd() };
+  });
+  const boot = await untilText(`Debian cloud-amd64 kernel to "${INIT_TEXT}", interpreted`, 'boot', bareBoot(), ['nestbox', 'qemu'], INIT_TEXT, ['--jit', 'off']);
+  return {
+    print: () => {
+      for (const { bits, text } of speeds) console.log(`\ninterpreter, ${bits}-bit code (processor time)\n${text}`);
+      boot.print();
+    },
+    record: () => ({ speeds, boot: boot.record() }),
+  };
+}
+
 /** In a process of its own: it drives a browser. Prints its figures itself. */
 function windowFigures(): { print(): void; record(): unknown } {
   const json = keep('window.json', new Uint8Array());
@@ -123,6 +142,7 @@ const SECTIONS: Readonly<Record<string, () => Promise<{ print(): void; record():
   linux32: () => linuxSet(32),
   init: () => untilText(`Debian cloud-amd64 kernel to "${INIT_TEXT}"`, 'boot', bareBoot(), ['nestbox', 'qemu'], INIT_TEXT),
   login: () => untilText('Debian 12 with systemd to its login prompt', 'boot', loginBoot(), ['nestbox', 'qemu'], LOGIN_PROMPT),
+  interpreter,
   idle,
   disk: () => {
     if (!canBenchDisk()) throw new Skipped('fio or qemu-io is missing');

@@ -79,7 +79,7 @@ file.set64('RIP', BigInt(programHeaders.wide ? Number(elf.readBigUInt64LE(24)) :
 cpu.exports.refreshDerived();
 while (!done) {
   const reason = cpu.run(1 << 24);
-  if (reason !== EXIT.BUDGET || cpu.faults.length > 0) {
+  if (!done && (reason !== EXIT.BUDGET || cpu.faults.length > 0)) {
     console.log('stopped', reason, cpu.faults.slice(-3), file.get64('RIP').toString(16));
     break;
   }
