@@ -2,7 +2,6 @@
 // means. Each operation stands in the journal before its first file; rows change in one transaction when the files are on
 // stable storage. Operations run one after another.
 
-import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { NestboxError } from '../../base/errors.ts';
 import type { HostFiles } from '../../host/files/host-file.ts';
@@ -11,11 +10,10 @@ import type { SnapshotDifference, SnapshotNode } from '../../protocol/snapshots.
 import type { VmConfigInput } from '../../protocol/vm-config.ts';
 import type { TakenState, VmCommands } from '../../protocol/vm-messages.ts';
 import type { Registry } from '../../registry/registry.ts';
-import type { DriveRow, SnapshotRow, VmRow } from '../../registry/rows.ts';
-import { failHandover } from '../../state-store/handover.ts';
+import type { SnapshotRow, VmRow } from '../../registry/rows.ts';
 import { StateStore } from '../../state-store/state-store.ts';
 import { mediaConfig } from '../drives.ts';
-import { withNewGeneration, withNewIdentity } from '../identity.ts';
+import { withNewGeneration } from '../identity.ts';
 import { DiskLayers, type PlannedOverlay, isLayer } from './disk-layers.ts';
 import { newId } from './ids.ts';
 import type { TakeData } from './journal.ts';
@@ -24,6 +22,8 @@ import { recoverOperations } from './recover.ts';
 import { compareStates } from './state-difference.ts';
 import { compareDisks } from './disk-difference.ts';
 import type { RecoveryNotice, SnapshotOperations, VmControl, WorkOptions } from './snapshot-operations.ts';
+import { StatePins } from './state-pins.ts';
+import { type ForkOptions, VmForker } from './vm-forker.ts';
 
 /** Ancestors whose pages a new state may refer to. */
 const RELATIVES_MAX = 4;
@@ -42,11 +42,9 @@ export class SnapshotService implements SnapshotOperations {
   private readonly control: VmControl;
   private readonly layers: DiskLayers;
   private readonly store: StateStore;
+  private readonly pins: StatePins;
+  private readonly forker: VmForker;
   private tail: Promise<unknown> = Promise.resolve();
-  /** States that running VMs still read memory from, with how many. */
-  private readonly pinned = new Map<string, number>();
-  /** Forked VMs that have not started yet, and where their memory comes from. */
-  private readonly forks = new Map<string, string>();
   private readonly watchers = new Map<string, (fraction: number) => void>();
 
   constructor(options: SnapshotServiceOptions) {
@@ -55,6 +53,16 @@ export class SnapshotService implements SnapshotOperations {
     this.control = options.control;
     this.layers = new DiskLayers(options.registry, options.files);
     this.store = new StateStore(options.files, options.stateFolder);
+    this.pins = new StatePins(options.registry, this.store, (work) => this.alone(work));
+    this.forker = new VmForker({
+      ...options,
+      layers: this.layers,
+      store: this.store,
+      pins: this.pins,
+      undoOverlays: (operation, overlays) => this.undoOverlays(operation, overlays),
+      instantFailed: (vmId, operation, overlays, error) => this.takeFailed(vmId, operation, overlays, error),
+      tidy: () => this.tidy({}),
+    });
   }
 
   // --- start and end ---------------------------------------------------------------------------------------------
@@ -64,7 +72,7 @@ export class SnapshotService implements SnapshotOperations {
     return this.alone(async () => {
       await this.files.makeFolder(this.store.folder);
       const notices = await recoverOperations({ registry: this.registry, layers: this.layers, store: this.store });
-      await this.sweep();
+      await this.pins.sweep();
       await this.tidy({});
       await this.layers.removeOrphans(new Set(['', ...this.registry.vms().map(({ id }) => id)].map((id) => this.control.diskFolder(id))));
       return notices;
@@ -73,12 +81,12 @@ export class SnapshotService implements SnapshotOperations {
 
   /** Instead of `commands.start(config)`: continues the saved state when the VM has one. */
   async startMachine(vmId: string, commands: VmCommands, config: VmConfigInput): Promise<{ readonly continued: boolean }> {
-    const live = this.forks.get(vmId);
+    const live = this.forker.memoryOf(vmId);
     if (live !== undefined) {
       await commands.startFromState(config, { folder: this.store.folder, id: live, newGeneration: true, live: true });
-      this.pin(live);
+      this.pins.pin(live);
       await commands.resume();
-      this.unpinWhen(commands.memoryLoaded(), live);
+      this.pins.unpinWhen(commands.memoryLoaded(), live);
       return { continued: true };
     }
     const saved = this.savedState(vmId);
@@ -89,35 +97,14 @@ export class SnapshotService implements SnapshotOperations {
     const id = saved.stateFile;
     await commands.startFromState(config, { folder: this.store.folder, id, newGeneration: saved.kind !== 'saved' || saved.forked });
     // The guest has not run yet. From its first instruction on the disks are ahead of the state: it must not be used again.
-    this.pin(id);
+    this.pins.pin(id);
     this.registry.transaction(() => {
       this.registry.setSavedState(vmId, null);
       if (saved.kind === 'saved') this.registry.removeSnapshot(saved.id);
     });
     await commands.resume();
-    this.unpinWhen(commands.memoryLoaded(), id);
+    this.pins.unpinWhen(commands.memoryLoaded(), id);
     return { continued: true };
-  }
-
-  /** The files of a state are not needed any more when that is over. */
-  private unpinWhen(over: Promise<void>, id: string): void {
-    void over
-      .catch(() => undefined)
-      .then(() => this.alone(async () => {
-        this.unpin(id);
-        await this.sweep();
-      }))
-      .catch(() => undefined);
-  }
-
-  private pin(id: string): void {
-    this.pinned.set(id, (this.pinned.get(id) ?? 0) + 1);
-  }
-
-  private unpin(id: string): void {
-    const left = (this.pinned.get(id) ?? 1) - 1;
-    if (left > 0) this.pinned.set(id, left);
-    else this.pinned.delete(id);
   }
 
   /** The media of a VM's configuration, with the images below each of them, from the registry. */
@@ -167,10 +154,6 @@ export class SnapshotService implements SnapshotOperations {
 
   private change<T>(vmId: string, work: () => Promise<T>): Promise<T> {
     return this.alone(work).finally(() => this.control.changed(vmId));
-  }
-
-  private async sweep(): Promise<void> {
-    await this.store.sweep(new Set([...this.registry.stateFiles(), ...this.pinned.keys()]));
   }
 
   private async tidy(options: WorkOptions): Promise<number> {
@@ -277,7 +260,7 @@ export class SnapshotService implements SnapshotOperations {
         this.registry.endOperation(operation);
       });
     }
-    await this.sweep();
+    await this.pins.sweep();
   }
 
   private async undoOverlays(operation: number, overlays: readonly PlannedOverlay[]): Promise<void> {
@@ -351,7 +334,7 @@ export class SnapshotService implements SnapshotOperations {
         this.registry.endOperation(operation);
       });
       if (wasRunning) await this.control.start(vmId);
-      await this.sweep();
+      await this.pins.sweep();
       await this.tidy(options);
     });
   }
@@ -372,7 +355,7 @@ export class SnapshotService implements SnapshotOperations {
         }
         this.registry.removeSnapshot(snapshotId);
       });
-      await this.sweep();
+      await this.pins.sweep();
       await this.tidy(options);
     });
   }
@@ -399,7 +382,7 @@ export class SnapshotService implements SnapshotOperations {
         });
       } catch (error) {
         this.registry.endOperation(operation);
-        await this.sweep();
+        await this.pins.sweep();
         throw error;
       }
       await this.control.powerOff(vmId);
@@ -414,104 +397,15 @@ export class SnapshotService implements SnapshotOperations {
         this.registry.setSavedState(vmId, null);
         if (saved.kind === 'saved') this.registry.removeSnapshot(saved.id);
       });
-      await this.sweep();
+      await this.pins.sweep();
     });
   }
 
   // --- fork ------------------------------------------------------------------------------------------------------
 
   /** A second VM goes on from the live (or present, or a snapshot's) state, with disks of its own. @returns its id */
-  forkVm(vmId: string, options: { readonly name: string; readonly snapshotId?: string | undefined } & WorkOptions): Promise<string> {
-    const newVmId = randomUUID();
-    return this.change(vmId, async () => {
-      const vm = this.vm(vmId);
-      const from = options.snapshotId === undefined ? undefined : this.row(options.snapshotId);
-      if (from !== undefined && from.vmId !== vmId) throw new NestboxError('usage', 'That snapshot belongs to another virtual machine', { op: 'fork' });
-      if (this.registry.vmByName(options.name) !== undefined) throw new NestboxError('bad-input', 'There is a virtual machine of that name already', { op: 'fork', context: { code: 'name-taken' } });
-      const commands = from === undefined ? this.control.commands(vmId) : undefined;
-      if (commands !== undefined || from?.kind === 'live') this.control.prepareStart?.();
-      const drives = from?.drives ?? vm.drives;
-      const own = from === undefined ? this.layers.plan(drives, this.control.diskFolder(vmId)) : [];
-      const others = this.layers.plan(drives, this.control.diskFolder(vmId));
-      const stateId = newId();
-      const operation = this.registry.beginOperation('fork-vm', vmId, 'files', { stateId, own, others });
-      try {
-        await this.layers.make([...own, ...others]);
-      } catch (error) {
-        await this.undoOverlays(operation, [...own, ...others]);
-        throw error;
-      }
-      this.registry.advanceOperation(operation, 'switch');
-      if (commands !== undefined) await this.handOver(vmId, commands, { stateId, own, others, operation }, options);
-      const saved = from ?? this.savedState(vmId);
-      const stateFile = commands !== undefined ? null : (saved?.stateFile ?? null);
-      this.registry.transaction(() => {
-        if (own.length > 0) this.registry.updateVm(vmId, { drives: this.layers.adopt(own, vm.drives) });
-        const config = withNewIdentity(this.registry, from?.config ?? vm.config);
-        this.registry.addVm({ id: newVmId, name: options.name, config, osId: vm.osId, notes: vm.notes, groupPath: vm.groupPath, tags: vm.tags, drives: this.layers.adopt(others, sharedReadOnly(drives)) });
-        if (stateFile !== null) {
-          const id = newId();
-          this.registry.addSnapshot({ id, vmId: newVmId, parentId: null, name: 'Saved state', notes: '', kind: 'saved', config, stateFile, sizeBytes: 0, thumbnail: null, media: {}, drives: [], forked: true });
-          this.registry.setSavedState(newVmId, id);
-        }
-        this.registry.endOperation(operation);
-      });
-      this.control.changed(newVmId);
-      if (commands !== undefined) await this.startFork(newVmId, stateId);
-      else if (from?.kind === 'live') await this.control.start(newVmId);
-      return newVmId;
-    });
-  }
-
-  /** The instant of a fork: from then on the VM's disks are its own overlays, and its memory goes to a file. */
-  private async handOver(
-    vmId: string,
-    commands: VmCommands,
-    fork: { readonly stateId: string; readonly own: readonly PlannedOverlay[]; readonly others: readonly PlannedOverlay[]; readonly operation: number },
-    options: WorkOptions,
-  ): Promise<void> {
-    const { stateId } = fork;
-    const cancel = (): void => void commands.cancelTakeState().catch(() => undefined);
-    options.signal?.addEventListener('abort', cancel);
-    this.pin(stateId);
-    try {
-      if (options.signal?.aborted === true) throw new NestboxError('cancelled', 'Cancelled', { op: 'fork' });
-      await commands.handOver({ folder: this.store.folder, id: stateId, overlays: fork.own.map(({ slot, path }) => ({ slot, path })) });
-    } catch (error) {
-      this.unpin(stateId);
-      await this.layers.remove(fork.others);
-      await this.takeFailed(vmId, fork.operation, fork.own, error);
-      throw error;
-    } finally {
-      options.signal?.removeEventListener('abort', cancel);
-    }
-    const over = commands.handedOver().catch(() => this.tellFork(stateId));
-    this.unpinWhen(over, stateId);
-  }
-
-  /** The machine that hands over its memory is gone: whoever waits for some of it must not wait for ever. */
-  private async tellFork(stateId: string): Promise<void> {
-    const file = await this.files.open(this.store.handoverPath(stateId), { readOnly: false });
-    try {
-      await failHandover(file);
-    } finally {
-      await file.close();
-    }
-  }
-
-  /** A fork that cannot start is none: its memory is nowhere else. */
-  private async startFork(vmId: string, stateId: string): Promise<void> {
-    this.forks.set(vmId, stateId);
-    try {
-      await this.control.start(vmId);
-    } catch (error) {
-      this.registry.removeVm(vmId);
-      this.control.removed?.(vmId);
-      await this.tidy({});
-      throw error;
-    } finally {
-      this.forks.delete(vmId);
-    }
+  forkVm(vmId: string, options: ForkOptions): Promise<string> {
+    return this.change(vmId, () => this.forker.fork(this.vm(vmId), options.snapshotId === undefined ? undefined : this.row(options.snapshotId), options));
   }
 
   // --- differences -----------------------------------------------------------------------------------------------
@@ -548,7 +442,7 @@ export class SnapshotService implements SnapshotOperations {
         this.registry.setSavedState(vmId, null);
         for (const { id } of this.registry.snapshots(vmId)) this.registry.removeSnapshot(id);
       });
-      await this.sweep();
+      await this.pins.sweep();
       // Layers of disks that go are not worth merging.
       if (!options.deleteDisks) await this.tidy({});
     });
@@ -574,11 +468,6 @@ export class SnapshotService implements SnapshotOperations {
 /** The manager's snapshots over its own files. */
 export function openSnapshots(registry: Registry, root: string, control: VmControl): SnapshotOperations {
   return new SnapshotService({ registry, files: nodeHostFiles, stateFolder: join(root, 'states'), control });
-}
-
-/** Floppies cannot have overlays: two machines may only read the same one. */
-function sharedReadOnly(drives: readonly DriveRow[]): DriveRow[] {
-  return drives.map((drive) => (drive.kind === 'floppy' ? { ...drive, readOnly: true } : drive));
 }
 
 function checkName(name: string): string {
