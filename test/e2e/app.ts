@@ -93,7 +93,7 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
   });
   const page = await context.newPage();
   await page.goto(url);
-  await page.locator('main').waitFor();
+  await page.locator('#app main').waitFor();
   const base = (): string => page.url().split('#')[0] ?? '';
   return {
     root,
@@ -106,7 +106,7 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
     open: async (hash) => {
       const other = await context.newPage();
       await other.goto(base() + hash);
-      await other.locator('main').waitFor();
+      await other.locator('#app main').waitFor();
       return other;
     },
     close: async () => {

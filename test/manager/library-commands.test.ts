@@ -129,11 +129,22 @@ describe('library commands', () => {
     const newer = readFileSync(path);
     newer.writeUInt32BE(9999, 60);
     writeFileSync(path, newer);
-    for (const args of [['vm', 'list'], ['vm', 'start', 'nestbox demo'], ['serve', '--no-open']]) {
+    for (const args of [['vm', 'list'], ['vm', 'start', 'nestbox demo']]) {
       const result = await run(...args);
       expect([result.code, result.stdout], args.join(' ')).toEqual([2, '']);
       expect(result.stderr, args.join(' ')).toMatch(/newer Nestbox/);
     }
+    // The browser host says it too, and stays: its window shows the reason and can try again.
+    const server = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', MAIN, 'serve', '--no-open'], { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, NESTBOX_HOME: root } });
+    onTestFinished(() => {
+      server.kill('SIGKILL');
+    });
+    let said = '';
+    server.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
+    const ended = new Promise((resolve) => server.once('exit', resolve));
+    await expect.poll(() => said).toMatch(/newer Nestbox[\s\S]*the window says why/);
+    server.kill('SIGINT');
+    await ended;
     expect(readFileSync(path).equals(newer)).toBe(true);
   });
 });
