@@ -8,7 +8,7 @@ import { RunLoop } from './run-loop.ts';
 import { HostTime } from './virtual-clock.ts';
 
 /** @param perMs the guest's speed at a host time */
-function loopOver(perMs: (hostMs: number) => number, untilMs: number): { run: Promise<void>; lateMs: number[]; slices: () => number } {
+function loopOver(perMs: (hostMs: number) => number, untilMs: number): { run: Promise<void>; lateMs: number[]; sliceMs: number[]; slices: () => number } {
   let hostMs = 0;
   let retired = 0;
   let slices = 0;
@@ -26,7 +26,8 @@ function loopOver(perMs: (hostMs: number) => number, untilMs: number): { run: Pr
       return 'budget';
     },
   } as unknown as Vcpu;
-  const loop = new RunLoop({ vcpu, timers, time, io, readHostMs: () => hostMs, interruptPending: () => false, onExit: () => true, beforeSlice: () => undefined });
+  const loop = new RunLoop({ vcpu, timers, time, io, readHostMs: () => hostMs, interruptPending: () => false, onExit: () => true, beforeSlice: () => sliceMs.push(hostMs) });
+  const sliceMs: number[] = [];
   // A guest's tick: every 4 ms, armed anew each time.
   const lateMs: number[] = [];
   const tick = timers.createTimer('tick', (nowNs) => {
@@ -43,7 +44,7 @@ function loopOver(perMs: (hostMs: number) => number, untilMs: number): { run: Pr
     end.arm(untilMs * 1e6);
     loop.start(reject);
   });
-  return { run, lateMs, slices: () => slices };
+  return { run, lateMs, sliceMs, slices: () => slices };
 }
 
 const worst = (values: readonly number[]): number => Math.max(...values);
@@ -56,6 +57,24 @@ describe('slices', () => {
     expect(worst(lateMs.slice(20))).toBeLessThan(0.1);
     // And are not cut to pieces: two to four for each 2 ms.
     expect(slices()).toBeLessThan(5000);
+  });
+
+  it('are as long as before at once when the guest gets a hundred times slower', async () => {
+    // 200 ms of REP or well compiled code, then 200 ms of code that is interpreted, ten times.
+    const { run, sliceMs } = loopOver((hostMs) => (hostMs % 400 < 200 ? 4_000_000 : 40_000), 4000);
+    await run;
+    const lengths = sliceMs.slice(1).map((ms, i) => ms - (sliceMs[i] ?? 0));
+    // The piece in which the speed changes is long, and the first one of the next slice.
+    expect(worst(lengths)).toBeLessThan(15);
+    expect(lengths.filter((ms) => ms > 3).length).toBeLessThanOrEqual(2 * 10);
+  });
+
+  it('are not cut short because the host takes the thread away now and then', async () => {
+    // Every 97 ms the host does something else for 10 ms: 200,000 instructions a millisecond look like 20,000.
+    const { run, slices } = loopOver((hostMs) => (hostMs % 97 < 1 ? 20_000 : 200_000), 4000);
+    await run;
+    // Two to four slices of up to eight pieces for each 2 ms.
+    expect(slices()).toBeLessThan(4000 * 10);
   });
 
   it('are bounded after a phase that fills memory eighty times as fast', async () => {

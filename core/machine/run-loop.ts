@@ -11,6 +11,13 @@ const MAX_SLICE_MS = 2;
 /** Iterations of REP count as instructions and run ten times as fast: the estimate may be that much too high for what follows. */
 const MAX_SLICE_INSTRUCTIONS = 1 << 22;
 const MIN_SLICE_INSTRUCTIONS = 200;
+/** Pieces of a slice at most, between which the guest's speed is looked at, and how short they need not be. */
+const SLICE_PIECES = 8;
+const LEAST_PIECE = 1 << 18;
+/** A piece this much slower than expected is looked into. */
+const SLOW_FACTOR = 2;
+/** What ran less says nothing about the speed. */
+const LEAST_MEASURED = 2000;
 /** Idle waits end with the timer tick or after a second at the latest. */
 const LONG_HALT_ROUNDS = 16;
 /** Instruction clock: slices need not follow host time closely. */
@@ -51,6 +58,8 @@ export class RunLoop {
   private haltRounds = 0;
   /** Estimate of guest instructions a host millisecond, follows what was seen. */
   private instructionsPerMs = 20_000;
+  /** What the last piece showed when it was much slower than that. */
+  private suspectedPerMs: number | undefined;
   /** Host milliseconds spent in guest code. */
   guestMs = 0;
   /** The loop pauses by itself when this many instructions have retired. */
@@ -145,7 +154,7 @@ export class RunLoop {
     }
   }
 
-  /** One run of the CPU. @returns false when the loop must end */
+  /** @returns false when the loop must end */
   private slice(): boolean {
     const { vcpu, readHostMs } = this.options;
     const before = vcpu.instructionCount();
@@ -153,14 +162,10 @@ export class RunLoop {
     this.options.beforeInstruction?.();
     const startMs = readHostMs();
     this.inSlice = true;
-    const exit = vcpu.run(budget);
+    const exit = this.deterministic === undefined ? this.runPieces(budget, startMs) : vcpu.run(budget);
     this.inSlice = false;
-    const spentMs = readHostMs() - startMs;
-    this.guestMs += spentMs;
+    this.guestMs += readHostMs() - startMs;
     const ran = vcpu.instructionCount() - before;
-    if (ran > 2000 && spentMs > 0.05) {
-      this.instructionsPerMs = this.instructionsPerMs * 0.8 + (ran / spentMs) * 0.2;
-    }
     switch (exit) {
       case 'budget':
       case 'yield':
@@ -176,6 +181,50 @@ export class RunLoop {
     }
   }
 
+  /**
+   * Runs a slice in pieces. The guest may have become a hundred times slower (REP or compiled code before, interpreted code now):
+   * a piece that shows it shortens the slice, and the next ones when their first piece shows it again. Once alone it is
+   * the host that took the thread away.
+   */
+  private runPieces(budget: number, startMs: number): RunExit {
+    const { vcpu, readHostMs } = this.options;
+    const sliceMs = budget / this.speed;
+    const piece = Math.max(LEAST_PIECE, Math.ceil(budget / SLICE_PIECES));
+    const before = vcpu.instructionCount();
+    let fromMs = startMs;
+    for (let left = budget; ; ) {
+      const from = vcpu.instructionCount();
+      const exit = vcpu.run(Math.min(piece, left));
+      const nowMs = readHostMs();
+      const ran = vcpu.instructionCount() - from;
+      const spentMs = nowMs - fromMs;
+      fromMs = nowMs;
+      left -= ran;
+      const slow = ran > LEAST_MEASURED && spentMs * this.instructionsPerMs > SLOW_FACTOR * ran;
+      if (slow) {
+        const perMs = ran / spentMs;
+        if (this.suspectedPerMs !== undefined) this.instructionsPerMs = perMs;
+        this.suspectedPerMs = perMs;
+        left = Math.min(left, Math.floor((sliceMs - (nowMs - startMs)) * perMs));
+      } else this.suspectedPerMs = undefined;
+      if (exit === 'budget' && left >= MIN_SLICE_INSTRUCTIONS) continue;
+      if (!slow) this.learn(vcpu.instructionCount() - before, nowMs - startMs);
+      return exit;
+    }
+  }
+
+  /** Short slices teach that the guest is faster than thought, or they would stay short for ever. */
+  private learn(ran: number, spentMs: number): void {
+    if (spentMs <= 0) return;
+    const perMs = ran / spentMs;
+    if (ran > LEAST_MEASURED || perMs > this.instructionsPerMs) this.instructionsPerMs = this.instructionsPerMs * 0.8 + perMs * 0.2;
+  }
+
+  /** Instructions a host millisecond that a slice is sized by. */
+  private get speed(): number {
+    return this.suspectedPerMs ?? this.instructionsPerMs;
+  }
+
   private sliceBudget(retired: number): number {
     const { timers, time, io } = this.options;
     const untilNs = Math.min(timers.nextDeadlineNs(), io.nextDueNs()) - time.nowNs();
@@ -185,7 +234,7 @@ export class RunLoop {
       return Math.min(DETERMINISTIC_SLICE, untilDeadline, left);
     }
     const sliceMs = Math.min(MAX_SLICE_MS, Math.max(0, untilNs / 1e6));
-    return Math.min(Math.max(MIN_SLICE_INSTRUCTIONS, Math.floor(sliceMs * this.instructionsPerMs)), MAX_SLICE_INSTRUCTIONS, left);
+    return Math.min(Math.max(MIN_SLICE_INSTRUCTIONS, Math.floor(sliceMs * this.speed)), MAX_SLICE_INSTRUCTIONS, left);
   }
 
   /** Waits for the next timer, a completion or a wake-up while the processor is halted. */
