@@ -6,7 +6,7 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { FIRMWARES } from '../support/firmwares.ts';
-import { debianKernel, debianPackage, hasCommand, shared } from '../support/guests.ts';
+import { debianKernel, debianPackage, hasCommand, ownCopy, shared } from '../support/guests.ts';
 import { busybox, busyboxInitrd } from '../support/initrd.ts';
 import { type CommandResult, nestbox, temporaryFolder } from '../support/nestbox.ts';
 
@@ -71,7 +71,7 @@ for (const firmware of FIRMWARES) {
 
     const dos = shared('guests/freedos-1.4MB.img');
     it.skipIf(dos === undefined)('FreeDOS answers dir (skipped without the collected guests)', async () => {
-      const result = await run(['--firmware', firmware.path, '--floppy', dos ?? '', '--memory', '16'], [{ wait: 'A:\\\\>', timeout: 120 }, { type: 'dir\n' }, { wait: 'bytes free', timeout: 60 }]);
+      const result = await run(['--firmware', firmware.path, '--floppy', ownCopy(dos ?? ''), '--memory', '16'], [{ wait: 'A:\\\\>', timeout: 120 }, { type: 'dir\n' }, { wait: 'bytes free', timeout: 60 }]);
       expect(result, result.stderr).toMatchObject({ code: 0 });
     });
   });

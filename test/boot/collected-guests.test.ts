@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { FIRMWARES } from '../support/firmwares.ts';
-import { NO_SHARED, shared } from '../support/guests.ts';
+import { NO_SHARED, ownCopy, shared } from '../support/guests.ts';
 import { nestbox, temporaryFolder } from '../support/nestbox.ts';
 
 type Step = Record<string, unknown>;
@@ -16,10 +16,10 @@ const LIMIT = 240;
 function guest(name: string): string {
   const path = shared(`guests/${name}`);
   if (path === undefined) throw new Error(`${name} is missing`);
-  return path;
+  return ownCopy(path);
 }
 
-/** Runs `nestbox run` through a script of steps. The images are never written: floppies that cannot be are read-only. */
+/** Runs `nestbox run` through a script of steps. */
 async function expectSteps(args: readonly string[], steps: readonly Step[]): Promise<void> {
   const script = join(temporaryFolder(), 'script.json');
   writeFileSync(script, JSON.stringify(steps.map((step) => ('wait' in step ? { timeout: LIMIT, ...step } : step))));

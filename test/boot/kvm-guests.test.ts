@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { buildDemoImage } from '../../core/firmware/demo/demo-image.ts';
 import { hostProbe, whyNoKvm } from '../conformance/rig.ts';
-import { shared } from '../support/guests.ts';
+import { ownCopy, shared } from '../support/guests.ts';
 import { colours, similarity } from '../support/images.ts';
 import { startKvm } from '../support/kvm-guest.ts';
 import { nestbox, temporaryFolder } from '../support/nestbox.ts';
@@ -25,7 +25,7 @@ const reason = await whySkip();
 describe(reason === undefined ? 'guests on KVM' : `guests on KVM (skipped: ${reason})`, () => {
   const withGuest = (name: string): ((title: string, body: (path: string) => Promise<void>, limit?: number) => void) => {
     const path = shared(`guests/${name}`);
-    return (title, body, limit = 5 * MINUTES) => it.skipIf(reason !== undefined || path === undefined)(`${name} ${title}`, () => body(path ?? ''), limit);
+    return (title, body, limit = 5 * MINUTES) => it.skipIf(reason !== undefined || path === undefined)(`${name} ${title}`, () => body(ownCopy(path ?? '')), limit);
   };
 
   /** Through `nestbox run`, as a user does it. */

@@ -6,7 +6,7 @@ import type { Logger } from '../../core/base/logger.ts';
 import type { Machine } from '../../core/machine/machine.ts';
 import { createPcMachine } from '../../core/machine/pc-machine.ts';
 import { vmConfigSchema } from '../../core/protocol/vm-config.ts';
-import { NO_SHARED, shared } from '../support/guests.ts';
+import { NO_SHARED, ownCopy, shared } from '../support/guests.ts';
 import { temporaryFolder } from '../support/nestbox.ts';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -77,7 +77,7 @@ describe(reason === undefined ? 'machines that change engines' : `machines that 
   });
 
   it.skipIf(reason !== undefined || shared('guests/freedos-720K.img') === undefined)(`FreeDOS changes engines at its prompt (${NO_SHARED} where it is not run)`, async () => {
-    const floppy = shared('guests/freedos-720K.img') ?? '';
+    const floppy = ownCopy(shared('guests/freedos-720K.img') ?? '');
     const first = await machineOf('software', floppy);
     first.start();
     await waitForText(first, /A:\\>$/m);

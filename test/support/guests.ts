@@ -2,9 +2,9 @@
 // Packages are downloaded once into .cache/ and unpacked there; nothing is installed and nothing is committed.
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { projectRoot } from './nestbox.ts';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { projectRoot, temporaryFolder } from './nestbox.ts';
 
 const SHARED = join(projectRoot, '..', 'shared');
 const CACHE = join(projectRoot, '.cache', 'debian');
@@ -13,6 +13,17 @@ const CACHE = join(projectRoot, '.cache', 'debian');
 export function shared(path: string): string | undefined {
   const full = join(SHARED, path);
   return existsSync(full) ? full : undefined;
+}
+
+/**
+ * A copy of an image for the test that runs: a guest may write to it, and two tests that run at once cannot both have the
+ * file itself, which a machine locks.
+ */
+export function ownCopy(image: string): string {
+  const copy = join(temporaryFolder(), basename(image));
+  copyFileSync(image, copy);
+  chmodSync(copy, 0o644);
+  return copy;
 }
 
 /** The reason to give in a skipped test's name. */

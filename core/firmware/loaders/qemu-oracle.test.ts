@@ -195,7 +195,7 @@ describe.skipIf(noQemu !== '')(`on QEMU's CPU${noQemu}`, () => {
         initrd: { content: module, name: 'first.mod' },
         commandLine: 'a=1 b',
       },
-      'all good',
+      'all good\n',
     );
     expect(output).toBe('kernel a=1 b\nfirst.mod\nmodule content\nall good\n');
   }, 90_000);
