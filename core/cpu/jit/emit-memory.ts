@@ -5,14 +5,12 @@
 import { TLB } from '../isa/layout.ts';
 import { DYNAMIC } from './flag-kinds.ts';
 import { isFlat, type Op } from './op-record.ts';
-import { PROBE_FUNCTION, type RegionCode } from './region-code.ts';
+import { PROBE_FUNCTION, RBP, RSP, type RegionCode } from './region-code.ts';
 import { I32, W } from './wasm-encoder.ts';
 
 const RIP_BASE = 17;
 const NONE = 16;
 const SS = 2;
-const RSP = 4;
-const RBP = 5;
 const ENTRY_MASK = ((1 << TLB.BITS) - 1) * TLB.ENTRY_BYTES;
 /** Shift that makes a table offset of a linear address. */
 const ENTRY_SHIFT = 12 - Math.log2(TLB.ENTRY_BYTES);

@@ -40,48 +40,44 @@ function helperArguments(c: RegionCode, op: Op): void {
   c.get(c.local.budget);
 }
 
-/** The short way is left for `slow` when the operand in a floating-point local is denormal: |x| * 2 - 1 is below that of the smallest normal number. */
-function leaveIfDenormal(c: RegionCode, local: number, double: boolean, slow: number): void {
-  c.get(local);
-  if (double) {
-    c.op(W.i64_reinterpret_f64);
-    c.i64(1);
-    c.op(W.i64_shl);
-    c.i64(1);
-    c.op(W.i64_sub);
-    c.w.i64(-1, 0x001f_ffff);
-    c.op(W.i64_lt_u);
-  } else {
-    c.op(W.i32_reinterpret_f32);
-    c.i32(1);
-    c.op(W.i32_shl);
-    c.i32(1);
-    c.op(W.i32_sub);
-    c.i32(0x00ff_ffff);
-    c.op(W.i32_lt_u);
-  }
-  c.brIfRarely(slow);
+/** Of |x| * 2, by the halves of a double and as a single: what is taken away, and what the rest is compared with. */
+interface Range {
+  readonly double: { readonly from: readonly [low: number, high: number]; readonly bound: readonly [low: number, high: number]; readonly leave: number };
+  readonly single: { readonly from: number; readonly bound: number; readonly leave: number };
 }
 
-/** The same for a result that is not normal and above the smallest exponent (tininess is detected after rounding), and finite. */
-function leaveUnlessPlain(c: RegionCode, local: number, double: boolean, slow: number): void {
+/** |x| * 2 - 1 is below that of the smallest normal number. */
+const DENORMAL: Range = {
+  double: { from: [1, 0], bound: [-1, 0x001f_ffff], leave: W.i64_lt_u },
+  single: { from: 1, bound: 0x00ff_ffff, leave: W.i32_lt_u },
+};
+/** Not normal and above the smallest exponent (tininess is detected after rounding), or not finite. */
+const NOT_PLAIN: Range = {
+  double: { from: [0, 0x0040_0000], bound: [0, 0xffa0_0000 | 0], leave: W.i64_ge_u },
+  single: { from: 0x0200_0000, bound: 0xfd00_0000 | 0, leave: W.i32_ge_u },
+};
+
+/** The short way is left for `slow` when the number in a floating-point local lies in the range. */
+function leaveIfIn(c: RegionCode, range: Range, local: number, double: boolean, slow: number): void {
   c.get(local);
   if (double) {
+    const { from, bound, leave } = range.double;
     c.op(W.i64_reinterpret_f64);
     c.i64(1);
     c.op(W.i64_shl);
-    c.w.i64(0, 0x0040_0000);
+    c.w.i64(...from);
     c.op(W.i64_sub);
-    c.w.i64(0, 0xffa0_0000 | 0);
-    c.op(W.i64_ge_u);
+    c.w.i64(...bound);
+    c.op(leave);
   } else {
+    const { from, bound, leave } = range.single;
     c.op(W.i32_reinterpret_f32);
     c.i32(1);
     c.op(W.i32_shl);
-    c.i32(0x0200_0000);
+    c.i32(from);
     c.op(W.i32_sub);
-    c.i32(0xfd00_0000 | 0);
-    c.op(W.i32_ge_u);
+    c.i32(bound);
+    c.op(leave);
   }
   c.brIfRarely(slow);
 }
@@ -186,9 +182,9 @@ function emitScalar(c: RegionCode, op: Op, kind: 'ADD' | 'SUB' | 'MUL' | 'DIV', 
   const done = c.open(W.block);
   const slow = c.open(W.block);
   leaveIfInexact(c, kind, double, slow);
-  leaveIfDenormal(c, a, double, slow);
-  leaveIfDenormal(c, b, double, slow);
-  leaveUnlessPlain(c, r, double, slow);
+  leaveIfIn(c, DENORMAL, a, double, slow);
+  leaveIfIn(c, DENORMAL, b, double, slow);
+  leaveIfIn(c, NOT_PLAIN, r, double, slow);
   c.br(done);
   c.end();
   noteFlags(c);

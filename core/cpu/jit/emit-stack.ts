@@ -4,12 +4,10 @@
 import { pushE, setE } from './emit-alu.ts';
 import { addressable, hostOfOperand, hostOfStack, loadHost, storeHost } from './emit-memory.ts';
 import { isMemory, type Op } from './op-record.ts';
-import type { RegionCode } from './region-code.ts';
+import { RBP, RSP, type RegionCode } from './region-code.ts';
 import type { Translations } from './translation.ts';
 import { W } from './wasm-encoder.ts';
 
-const RSP = 4;
-const RBP = 5;
 
 const full = (c: RegionCode, size: number): boolean => size === (c.wide ? 3 : 2);
 

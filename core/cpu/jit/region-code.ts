@@ -16,6 +16,9 @@ export const IMPORTS = [
 export type ImportName = (typeof IMPORTS)[number];
 const importIndex = new Map<ImportName, number>(IMPORTS.map((name, i) => [name, i]));
 
+/** Numbers of registers in instructions. */
+export const RSP = 4;
+export const RBP = 5;
 /** Functions of every module that regions call: the way to the next region and the probe for the stack's page. */
 export const DISPATCH_FUNCTION = IMPORTS.length;
 export const PROBE_FUNCTION = IMPORTS.length + 1;

@@ -11,9 +11,21 @@ const RIP = 0;
 const ENTRY = 1;
 const FETCH = 2;
 const ENTRY_SHIFT = 12 - Math.log2(TLB.ENTRY_BYTES);
-const FETCH_MASK = ((1 << TLB.BITS) - 1) * TLB.ENTRY_BYTES;
+const ENTRY_MASK = ((1 << TLB.BITS) - 1) * TLB.ENTRY_BYTES;
 
 export const DISPATCHER = 'dispatch';
+
+/** Replaces the linear address on the stack by the address of its entry in the TLB that a field of the register file names. */
+function tlbEntry(w: WasmWriter, cpu: number, tlb: 'TLB_EXEC' | 'TLB_ACTIVE'): void {
+  w.op(W.i32_wrap_i64);
+  w.i32(ENTRY_SHIFT);
+  w.op(W.i32_shr_u);
+  w.i32(ENTRY_MASK);
+  w.op(W.i32_and);
+  w.i32(0);
+  w.memory(W.i32_load, 0, cpu + offsetOf(tlb));
+  w.op(W.i32_add);
+}
 
 /** `cpu`: address of the vCPU's register file. */
 export function dispatcher(cpu: number): FunctionBody {
@@ -52,13 +64,7 @@ export function dispatcher(cpu: number): FunctionBody {
   field(W.i32_load, 'JIT_CONTEXT');
   refuseIfDifferent();
   w.get(RIP);
-  w.op(W.i32_wrap_i64);
-  w.i32(ENTRY_SHIFT);
-  w.op(W.i32_shr_u);
-  w.i32(FETCH_MASK);
-  w.op(W.i32_and);
-  field(W.i32_load, 'TLB_EXEC');
-  w.op(W.i32_add);
+  tlbEntry(w, cpu, 'TLB_EXEC');
   w.tee(FETCH);
   w.memory(W.i64_load, 3, TLB.TAG_EXEC);
   w.get(RIP);
@@ -103,14 +109,7 @@ export function stackProbe(cpu: number, type: number): FunctionBody {
   w.op(W.i64_and);
   w.tee(PAGE);
   w.get(LINEAR);
-  w.op(W.i32_wrap_i64);
-  w.i32(ENTRY_SHIFT);
-  w.op(W.i32_shr_u);
-  w.i32(FETCH_MASK);
-  w.op(W.i32_and);
-  w.i32(0);
-  w.memory(W.i32_load, 0, cpu + offsetOf('TLB_ACTIVE'));
-  w.op(W.i32_add);
+  tlbEntry(w, cpu, 'TLB_ACTIVE');
   w.tee(SLOT);
   w.memory(W.i64_load, 3, TLB.TAG_WRITE);
   w.op(W.i64_ne);

@@ -18,13 +18,11 @@ import { noteFloat } from './emit-sse-float.ts';
 import { emitDrop, emitPush, emitTop, pushStackPointer } from './emit-stack.ts';
 import { DYNAMIC, STORED } from './flag-kinds.ts';
 import { conditionOfJump, isMemory, type Op, type BlockCopy, targetOf } from './op-record.ts';
-import { DISPATCH_FUNCTION, RegionCode, type RegionSetup } from './region-code.ts';
+import { DISPATCH_FUNCTION, RBP, RSP, RegionCode, type RegionSetup } from './region-code.ts';
 import { buildGraph, followed, type IndirectTargets, kindAfter, liveAtEnd, liveBefore, type Node, type RegionGraph, usesTable } from './region-graph.ts';
 import { type FunctionBody, I32, W } from './wasm-encoder.ts';
 
 const CS = 1;
-const RSP = 4;
-const RBP = 5;
 /** Bits of JIT_CONTEXT (core/cpu/isa/layout.ts): ES, SS, DS are not flat; upper halves may not be 0. */
 const SEGMENT_BITS = [[0, 0x20], [2, 0x40], [3, 0x80]] as const;
 const UPPER_HALVES = 0x100;
