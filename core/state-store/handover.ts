@@ -3,11 +3,11 @@
 // the two processes, so nothing of it is flushed. All numbers are little-endian. Layout: one page of header, one byte a
 // page of memory that says whether it is there, the pages at their places, the description as compressed JSON.
 
-import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { z } from 'zod';
 import { NestboxError } from '../base/errors.ts';
 import type { HostFile } from '../host/files/host-file.ts';
 import * as F from './format.ts';
+import { packJson, unpackJson } from './packed-json.ts';
 import { decodeValue, encodeValue } from './state-values.ts';
 
 const MAGIC = 'NBHANDO1';
@@ -107,8 +107,7 @@ export class HandoverWriter {
 
   /** The machine at the instant; from now on another process may read. @throws NestboxError */
   async describe(regions: readonly HandoverRegion[], machine: unknown): Promise<void> {
-    const json = Buffer.from(JSON.stringify({ regions, machine: encodeValue(machine) }));
-    const bytes = zstdCompressSync(json, { params: { [constants.ZSTD_c_compressionLevel]: 1 } });
+    const bytes = packJson({ regions, machine: encodeValue(machine) }, 1);
     await this.file.write(dataOffset(this.pages) + this.pages * F.PAGE_BYTES, bytes);
     // No more than there is: a guest that runs notes pages without end.
     await this.flush(this.chunks.length);
@@ -323,13 +322,7 @@ export class HandoverState {
 }
 
 function describedBy(packed: Uint8Array, path: string, pages: number): z.infer<typeof descriptionSchema> {
-  let json: unknown;
-  try {
-    json = JSON.parse(zstdDecompressSync(packed, { maxOutputLength: F.DESCRIPTION_BYTES_MAX }).toString('utf8'));
-  } catch (cause) {
-    throw F.damaged(path, 'has a damaged description', cause);
-  }
-  const parsed = descriptionSchema.safeParse(json);
+  const parsed = descriptionSchema.safeParse(unpackJson(path, packed));
   if (!parsed.success) throw F.damaged(path, 'has a damaged description');
   if (parsed.data.regions.reduce((sum, region) => sum + region.pages, 0) !== pages) throw F.damaged(path, 'has pages that belong to nothing');
   return parsed.data;

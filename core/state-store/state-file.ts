@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { NestboxError } from '../base/errors.ts';
 import type { HostFile } from '../host/files/host-file.ts';
 import * as F from './format.ts';
+import { packJson, unpackJson } from './packed-json.ts';
 import { decodeValue, encodeValue } from './state-values.ts';
 
 const packSchema = z.strictObject({
@@ -41,7 +42,8 @@ export interface StateContent {
   readonly machine: unknown;
 }
 
-const ZSTD_OPTIONS = { params: { [constants.ZSTD_c_compressionLevel]: 3 } };
+const LEVEL = 3;
+const ZSTD_OPTIONS = { params: { [constants.ZSTD_c_compressionLevel]: LEVEL } };
 
 /** Complete and on stable storage when this returns. @returns the file's length */
 export async function writeStateFile(file: HostFile, content: StateContent): Promise<number> {
@@ -51,7 +53,7 @@ export async function writeStateFile(file: HostFile, content: StateContent): Pro
     regions: content.regions.map((region, index) => ({ name: region.name, pages: region.refs.length, tableBytes: tables[index]?.length ?? 0 })),
     machine: encodeValue(content.machine),
   };
-  const json = zstdCompressSync(Buffer.from(JSON.stringify(description)), ZSTD_OPTIONS);
+  const json = packJson(description, LEVEL);
   const body = Buffer.concat([json, ...tables]);
   const header = new Uint8Array(F.STATE_HEADER_BYTES);
   const view = new DataView(header.buffer);
@@ -112,13 +114,7 @@ async function readBody(file: HostFile): Promise<{ json: Uint8Array; body: Uint8
 }
 
 function parseDescription(path: string, packed: Uint8Array): z.infer<typeof descriptionSchema> {
-  let json: unknown;
-  try {
-    json = JSON.parse(zstdDecompressSync(packed, { maxOutputLength: F.DESCRIPTION_BYTES_MAX }).toString('utf8'));
-  } catch (cause) {
-    throw F.damaged(path, 'has a damaged description', cause);
-  }
-  const parsed = descriptionSchema.safeParse(json);
+  const parsed = descriptionSchema.safeParse(unpackJson(path, packed));
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   throw F.damaged(path, `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`);
