@@ -3,6 +3,19 @@
 
 import { floppyWith } from './boot-sector.ts';
 
+/** `digit` prints a hexadecimal digit, `print` a character: both in AL. */
+const PRINTING = `\
+digit:  and al, 15
+        add al, '0'
+        cmp al, '9'
+        jbe print
+        add al, 7
+print:  mov ah, 0x0e
+        mov bx, 7
+        int 0x10
+        ret
+`;
+
 /** Tokens that it has printed, in order. */
 export function inputTokens(screen: string): string[] {
   return screen.match(/[km][0-9A-F]{2}\b/g) ?? [];
@@ -69,16 +82,7 @@ power:  mov dx, 0x600
         mov ax, 0x2001          ; soft off
         out dx, ax
         jmp watch
-digit:  and al, 15
-        add al, '0'
-        cmp al, '9'
-        jbe print
-        add al, 7
-print:  mov ah, 0x0e
-        mov bx, 7
-        int 0x10
-        ret
-command: call room
+${PRINTING}command: call room
         out 0x64, al
         ret
 data:   call room
@@ -144,16 +148,7 @@ byte2:  push ax
         shr al, 4
         call digit
         pop ax
-digit:  and al, 15
-        add al, '0'
-        cmp al, '9'
-        jbe print
-        add al, 7
-print:  mov ah, 0x0e
-        mov bx, 7
-        int 0x10
-        ret
-backdoor: mov eax, 0x564d5868
+${PRINTING}backdoor: mov eax, 0x564d5868
         mov dx, 0x5658
         in eax, dx
         ret
