@@ -240,7 +240,7 @@ export class SnapshotService implements SnapshotOperations {
     let taken: TakenState | undefined;
     if (commands !== undefined) {
       try {
-        taken = await this.takeState(vm, commands, { stateId, overlays, storage: 'packed', afterwards: 'run' }, options);
+        taken = await this.takeState(vm, commands, { stateId, overlays, afterwards: 'run' }, options);
       } catch (error) {
         await this.takeFailed(vmId, operation, overlays, error);
         throw error;
@@ -271,7 +271,7 @@ export class SnapshotService implements SnapshotOperations {
   private async takeState(
     vm: VmRow,
     commands: VmCommands,
-    spec: { readonly stateId: string; readonly overlays: readonly PlannedOverlay[]; readonly storage: 'packed' | 'plain'; readonly afterwards: 'run' | 'stop' },
+    spec: { readonly stateId: string; readonly overlays: readonly PlannedOverlay[]; readonly afterwards: 'run' | 'stop' },
     options: WorkOptions,
   ): Promise<TakenState> {
     const cancel = (): void => void commands.cancelTakeState().catch(() => undefined);
@@ -283,7 +283,7 @@ export class SnapshotService implements SnapshotOperations {
         folder: this.store.folder,
         id: spec.stateId,
         relatives: this.relatives(vm),
-        storage: spec.storage,
+        storage: 'packed',
         overlays: spec.overlays.map(({ slot, path }) => ({ slot, path })),
         afterwards: spec.afterwards,
       });
@@ -371,7 +371,7 @@ export class SnapshotService implements SnapshotOperations {
       const stateId = newId();
       const operation = this.registry.beginOperation('save-state', vmId, 'files', { overlays: [] });
       try {
-        const taken = await this.takeState(vm, commands, { stateId, overlays: [], storage: 'packed', afterwards: 'stop' }, options);
+        const taken = await this.takeState(vm, commands, { stateId, overlays: [], afterwards: 'stop' }, options);
         this.registry.transaction(() => {
           this.registry.addSnapshot({
             id: stateId, vmId, parentId: null, name: 'Saved state', notes: '', kind: 'saved', config: vm.config, stateFile: stateId,
