@@ -9,7 +9,8 @@ import type { DriveSpec, FileHandle, HardwareConfig, NewVmSpec, Notice } from '.
 import { MEMORY_MIB_MAX } from '../protocol/limits.ts';
 import { type ByteSource, utf8 } from './byte-source.ts';
 import { parseOvf } from './ovf.ts';
-import type { HostLimits } from './propose.ts';
+import { notice } from './notice.ts';
+import { type HostLimits, firmwareFor, firmwareNotices } from './propose.ts';
 import { SYSTEMS, type SystemEntry, UNKNOWN_SYSTEM } from './systems.ts';
 import { type TarEntry, readTarEntries } from './tar.ts';
 
@@ -23,10 +24,6 @@ export interface FoundAppliance {
 
 const DESCRIPTION_BYTES_MAX = 4 * 2 ** 20;
 const IDE_PLACES = 4;
-
-function notice(code: string, text: string, params: Notice['params'] = {}): Notice {
-  return { code, text, params };
-}
 
 /** @returns undefined when the archive holds no machine. @throws NestboxError `bad-input` when it is damaged */
 export async function readAppliance(source: ByteSource, handle: FileHandle, limits: HostLimits): Promise<FoundAppliance | undefined> {
@@ -56,7 +53,7 @@ function foreignMachine(text: string, entries: readonly TarEntry[], handle: File
   for (const disk of found.disks) requireMember(entries, disk.member);
   const places = found.disks.slice(0, IDE_PLACES);
   if (places.length < found.disks.length) notices.push(notice('appliance-disks', `It has ${found.disks.length} disks; a PC has room for ${IDE_PLACES}`, { have: found.disks.length, max: IDE_PLACES }));
-  if (found.uefi && limits.uefiFirmware === undefined) notices.push(notice('needs-uefi', 'It starts by UEFI only, and no UEFI firmware was found on this computer (Debian and Ubuntu have it in the package ovmf)'));
+  notices.push(...firmwareNotices(found.uefi, limits));
   const cds = Math.min(found.cdDrives, IDE_PLACES - places.length);
   return {
     formatName: 'OVA',
@@ -71,7 +68,7 @@ function foreignMachine(text: string, entries: readonly TarEntry[], handle: File
         cpus: Math.max(1, Math.min(found.cpus, limits.cpus, limits.vmCpusMax)),
         mode: 'full',
         engine: 'auto',
-        firmware: found.uefi && limits.uefiFirmware !== undefined ? limits.uefiFirmware : 'bios',
+        firmware: firmwareFor(found.uefi, limits),
         bootOrder: ['disk', 'cdrom', 'floppy'],
       },
       drives: [...places.map((disk): DriveSpec => ({ kind: 'disk', source: 'import', file: handle, member: disk.member })), ...Array.from({ length: cds }, (): DriveSpec => ({ kind: 'cdrom', source: 'empty' }))],
@@ -94,16 +91,15 @@ function ownMachine(text: string, entries: readonly TarEntry[], handle: FileHand
   const machine = parsed.data;
   for (const drive of machine.drives) if (drive.member !== undefined) requireMember(entries, drive.member);
   const { uefi, hardware } = machine;
-  const notices = uefi && limits.uefiFirmware === undefined ? [notice('needs-uefi', 'It starts by UEFI only, and no UEFI firmware was found on this computer (Debian and Ubuntu have it in the package ovmf)')] : [];
   return {
     formatName: 'Nestbox',
     system: SYSTEMS.find((system) => system.id === machine.osId) ?? UNKNOWN_SYSTEM,
     evidence: [],
-    notices,
+    notices: firmwareNotices(uefi, limits),
     proposal: {
       name: machine.name,
       osId: machine.osId,
-      hardware: { ...(hardware as HardwareConfig), firmware: uefi && limits.uefiFirmware !== undefined ? limits.uefiFirmware : 'bios' },
+      hardware: { ...(hardware as HardwareConfig), firmware: firmwareFor(uefi, limits) },
       drives: machine.drives.map((drive): DriveSpec => {
         if (drive.kind === 'disk') return { kind: 'disk', source: 'import', file: handle, ...(drive.member === undefined ? {} : { member: drive.member }) };
         return { kind: drive.kind, source: 'empty' };

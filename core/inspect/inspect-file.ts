@@ -15,7 +15,8 @@ import { CD_SECTOR, readIsoVolume } from './iso9660.ts';
 import { recogniseInitrd, recogniseKernel } from './kernel.ts';
 import { type MediumFacts, matchSystem } from './match.ts';
 import { EFI_SYSTEM, printableText, readPartitions } from './partitions.ts';
-import { type HostLimits, cleanName, propose } from './propose.ts';
+import { notice } from './notice.ts';
+import { type HostLimits, cleanName, firmwareNotices, propose } from './propose.ts';
 import { UNKNOWN_FLOPPY, UNKNOWN_SYSTEM } from './systems.ts';
 import { readUdfTree } from './udf.ts';
 
@@ -68,13 +69,7 @@ export async function inspectFile(options: InspectOptions): Promise<MediumInspec
   const foreign = architecture === 'other';
   if (foreign) notices.push(notice('other-architecture', 'It is made for another processor (not x86)'));
   const uefiOnly = findings.bootWays.length === 1 && findings.bootWays[0] === 'uefi';
-  if (uefiOnly && options.limits.uefiFirmware === undefined)
-    notices.push(
-      notice(
-        'needs-uefi',
-        'It starts by UEFI only, and no UEFI firmware was found on this computer (Debian and Ubuntu have it in the package ovmf)',
-      ),
-    );
+  notices.push(...firmwareNotices(uefiOnly, options.limits));
   const bootable = findings.kind === 'kernel' || findings.bootWays.length > 0;
   if (!bootable && ['iso', 'floppy', 'disk'].includes(findings.kind))
     notices.push(notice('not-bootable', 'No boot loader was found on it; a machine can use it as a data medium'));
@@ -136,10 +131,6 @@ async function findAppliance(source: ByteSource, options: InspectOptions): Promi
     if (!isNestboxError(error) || error.kind !== 'bad-input') throw error;
     return { ...common, kind: 'unusable', formatName: 'OVA', bootable: false, os: { id: 'unknown', name: '' }, evidence: [], notices: [notice('damaged', `It is damaged: ${error.message}`, { message: error.message })] };
   }
-}
-
-function notice(code: string, text: string, params: Notice['params'] = {}): Notice {
-  return { code, text, params };
 }
 
 function unusable(formatName: string, problem: Notice): Findings {

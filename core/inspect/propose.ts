@@ -1,7 +1,8 @@
 // Proposes a virtual machine for what was found on a medium.
 
-import type { DriveSpec, FileHandle, InspectedKind, NewVmSpec } from '../protocol/library.ts';
+import type { DriveSpec, FileHandle, InspectedKind, NewVmSpec, Notice } from '../protocol/library.ts';
 import { MEMORY_MIB_MAX } from '../protocol/vm-config.ts';
+import { notice } from './notice.ts';
 import { type SystemEntry } from './systems.ts';
 
 /** What the proposal must fit to. */
@@ -32,10 +33,20 @@ const GIB = 1024 ** 3;
 const MEMORY_SHARE = 0.5;
 const NAME_MAX = 60;
 
+/** The built-in BIOS, unless the system starts by UEFI only and the host has such firmware. */
+export function firmwareFor(uefiOnly: boolean, limits: HostLimits): string {
+  return uefiOnly ? (limits.uefiFirmware ?? 'bios') : 'bios';
+}
+
+/** What to say when the firmware that is needed is not there. */
+export function firmwareNotices(uefiOnly: boolean, limits: HostLimits): Notice[] {
+  if (!uefiOnly || limits.uefiFirmware !== undefined) return [];
+  return [notice('needs-uefi', 'It starts by UEFI only, and no UEFI firmware was found on this computer (Debian and Ubuntu have it in the package ovmf)')];
+}
+
 export function propose(input: ProposalInput): NewVmSpec {
   const { system, limits, kind } = input;
   const most = Math.max(system.minimumMemoryMib, Math.min(MEMORY_MIB_MAX, Math.floor(limits.memoryMib * MEMORY_SHARE)));
-  const firmware = input.uefiOnly && limits.uefiFirmware !== undefined ? limits.uefiFirmware : 'bios';
   return {
     name: proposedName(input),
     osId: system.id,
@@ -43,7 +54,7 @@ export function propose(input: ProposalInput): NewVmSpec {
       memoryMib: Math.min(system.memoryMib, most),
       cpus: Math.max(1, Math.min(system.cpus, limits.cpus, limits.vmCpusMax)),
       mode: system.mode,
-      firmware,
+      firmware: firmwareFor(input.uefiOnly, limits),
       engine: 'auto',
       bootOrder:
         kind === 'disk'
