@@ -11,10 +11,8 @@ import type { FwCfg } from '../firmware/fw-cfg/fw-cfg.ts';
 import { addPcItems } from '../firmware/fw-cfg/pc-items.ts';
 import { placeMpTable } from '../firmware/mptable/mp-table.ts';
 import { SMBIOS_ANCHOR_FILE, SMBIOS_TABLES_FILE, buildSmbios, placeSmbios } from '../firmware/smbios/smbios.ts';
+import { FIRMWARE_BYTES_MAX, FIRMWARE_BYTES_MIN } from '../protocol/limits.ts';
 
-const KIB = 1024;
-const MIN_ROM_BYTES = 64 * KIB;
-const MAX_ROM_BYTES = 16 * KIB * KIB;
 /** Where the VGA BIOS of an external firmware is looked for: beside it, or in its package's other folder. */
 const VGA_ROM_NAMES = ['vgabios-stdvga.bin', '../seabios/vgabios-stdvga.bin', '../qemu/vgabios-stdvga.bin'];
 
@@ -31,7 +29,7 @@ export async function readFirmware(path: string): Promise<ExternalFirmware> {
     const info = await stat(path);
     if (info.isDirectory()) throw fail('is a directory; a firmware image is needed');
     if (!info.isFile()) throw fail('is not a regular file');
-    if (info.size < MIN_ROM_BYTES || info.size > MAX_ROM_BYTES || info.size % MIN_ROM_BYTES !== 0) {
+    if (info.size < FIRMWARE_BYTES_MIN || info.size > FIRMWARE_BYTES_MAX || info.size % FIRMWARE_BYTES_MIN !== 0) {
       throw fail(`is ${info.size} bytes long; firmware images are a multiple of 64 KiB, up to 16 MiB`);
     }
     rom = await readFile(path);

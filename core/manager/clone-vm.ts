@@ -6,13 +6,13 @@ import { randomUUID } from 'node:crypto';
 import { copyDisk } from '../block/copy-disk.ts';
 import { makeFile } from '../block/disk-files.ts';
 import { createOverlay } from '../block/image-chain.ts';
-import { type DiskImage, openDisk } from '../block/open-disk.ts';
+import { openDisk } from '../block/open-disk.ts';
 import { createQcow2 } from '../block/qcow2/create-qcow2.ts';
 import { openQcow2 } from '../block/qcow2/open-qcow2.ts';
 import { nodeHostFiles } from '../host/files/node-host-files.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { DriveRow, MediumRow, VmRow } from '../registry/rows.ts';
-import { chainBelow } from './drives.ts';
+import { imageOf } from './drives.ts';
 import { freeFileName } from './file-names.ts';
 import { withNewIdentity } from './identity.ts';
 import type { LibraryFolder } from './library-folder.ts';
@@ -60,10 +60,6 @@ function ownDisk(registry: Registry, drive: DriveRow): MediumRow | undefined {
   return row;
 }
 
-function imageOf(registry: Registry, row: MediumRow): DiskImage {
-  return { path: row.path, format: row.format, backing: chainBelow(row, (id) => registry.medium(id)) };
-}
-
 async function planFull({ registry, folder }: CloneParts, row: VmRow, name: string, made: MadeFiles, task: TaskContext): Promise<ClonePlan> {
   const disks = row.drives.flatMap((drive) => ownDisk(registry, drive) ?? []);
   const totalBytes = disks.reduce((sum, disk) => sum + disk.virtualBytes, 0);
@@ -76,7 +72,7 @@ async function planFull({ registry, folder }: CloneParts, row: VmRow, name: stri
       cloneDrives.push(drive);
       continue;
     }
-    const source = await openDisk(imageOf(registry, medium), { readOnly: true });
+    const source = await openDisk(imageOf(medium, (id) => registry.medium(id)), { readOnly: true });
     try {
       const path = await freeFileName(folder.disks, name, '.qcow2');
       const before = doneBytes;

@@ -1,5 +1,6 @@
 // Drives of a VM: their slots on the board, and the media list that a VM process gets.
 
+import type { DiskImage } from '../block/open-disk.ts';
 import { BACKING_CHAIN_MAX, type VmConfigInput } from '../protocol/vm-config.ts';
 import type { DriveRow, MediumRow } from '../registry/rows.ts';
 
@@ -32,6 +33,11 @@ export function chainBelow(top: MediumRow, medium: (id: string) => MediumRow | u
     row = below;
   }
   return chain;
+}
+
+/** A disk of the library with the images below it, as openDisk takes it. */
+export function imageOf(row: MediumRow, medium: (id: string) => MediumRow | undefined): DiskImage {
+  return { path: row.path, format: row.format, backing: chainBelow(row, medium) };
 }
 
 export function mediaConfig(drives: readonly DriveRow[], medium: (id: string) => MediumRow | undefined): MediaConfig {

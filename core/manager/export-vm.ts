@@ -7,7 +7,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { NestboxError } from '../base/errors.ts';
 import { copyDisk } from '../block/copy-disk.ts';
-import { type ChainLink, openChain } from '../block/image-chain.ts';
+import { type DiskImage, openDisk } from '../block/open-disk.ts';
 import { createQcow2 } from '../block/qcow2/create-qcow2.ts';
 import { openQcow2 } from '../block/qcow2/open-qcow2.ts';
 import { hostFileError } from '../host/files/host-errors.ts';
@@ -16,7 +16,7 @@ import { nodeHostFiles } from '../host/files/node-host-files.ts';
 import { EXPORT_DESCRIPTION, EXPORT_VERSION, type ExportedMachine } from '../protocol/exported-machine.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { VmRow } from '../registry/rows.ts';
-import { chainBelow } from './drives.ts';
+import { imageOf } from './drives.ts';
 import { refusal } from './notices.ts';
 import { firmwareKind } from './firmwares.ts';
 import type { TaskContext } from './tasks.ts';
@@ -56,12 +56,6 @@ export function tarHeader(name: string, sizeBytes: number, mtimeSeconds: number)
   return block;
 }
 
-function linksOf(registry: Registry, mediumId: string): ChainLink[] {
-  const row = registry.medium(mediumId);
-  if (row === undefined) throw refusal('not-found', 'medium-unknown');
-  return [{ path: row.path, format: row.format }, ...chainBelow(row, (id) => registry.medium(id))];
-}
-
 /** @param target is replaced when the export is complete, and left as it is when it fails */
 export async function exportVm(registry: Registry, row: VmRow, target: string, task: TaskContext): Promise<void> {
   const part = `${target}.partial`;
@@ -79,7 +73,9 @@ export async function exportVm(registry: Registry, row: VmRow, target: string, t
       await rm(scratch, { force: true });
       const file = await nodeHostFiles.create(scratch);
       packed.push({ member, file, scratch });
-      await pack(linksOf(registry, drive.mediumId), file, task, (packed.length - 1) / disks.length, 1 / disks.length);
+      const medium = registry.medium(drive.mediumId);
+      if (medium === undefined) throw refusal('not-found', 'medium-unknown');
+      await pack(imageOf(medium, (id) => registry.medium(id)), file, task, (packed.length - 1) / disks.length, 1 / disks.length);
       drives.push({ kind: 'disk', member });
     }
     const { memoryMib, cpus, mode, engine, jit, clock, bootOrder, firmware } = row.config;
@@ -100,8 +96,8 @@ export async function exportVm(registry: Registry, row: VmRow, target: string, t
   }
 }
 
-async function pack(links: readonly ChainLink[], file: HostFile, task: TaskContext, from: number, share: number): Promise<void> {
-  const source = await openChain([...links], { readOnly: true });
+async function pack(image: DiskImage, file: HostFile, task: TaskContext, from: number, share: number): Promise<void> {
+  const source = await openDisk(image, { readOnly: true });
   try {
     await createQcow2(file, { sizeBytes: source.sizeBytes });
     const target = await openQcow2(keptOpen(file), { durable: false });

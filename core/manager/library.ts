@@ -5,6 +5,7 @@ import { rm, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { NestboxError } from '../base/errors.ts';
 import type { DriveInfo, FieldProblem, FirmwareChoice, HardwareConfig, NewVmSpec, Notice, VmChange, VmDetail, VmSummary } from '../protocol/library.ts';
+import { FIRMWARE_BYTES_MAX, FIRMWARE_BYTES_MIN } from '../protocol/limits.ts';
 import type { Registry } from '../registry/registry.ts';
 import { type DriveRow, type StoredConfig, type VmRow, hardwareSchema } from '../registry/rows.ts';
 import { cloneVm } from './clone-vm.ts';
@@ -22,10 +23,6 @@ import type { TaskContext } from './tasks.ts';
 import type { Thumbnails } from './thumbnails.ts';
 import { NAME_CHARACTERS_MAX, hardwareProblems, hostLimits, labelProblems, nameProblems, storedConfigOf } from './validate.ts';
 import type { VmLogs } from './vm-logs.ts';
-
-/** What core/machine takes as a firmware image. */
-const FIRMWARE_BYTES_MIN = 64 * 1024;
-const FIRMWARE_BYTES_MAX = 16 * 2 ** 20;
 
 export interface LibraryParts extends DriveParts {
   readonly events: ManagerEventHub;
