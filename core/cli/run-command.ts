@@ -17,6 +17,7 @@ export function addRunCommand(program: Command, finish: (code: number) => void):
     .description('run a throw-away virtual machine, or check that one shows what is expected')
     .option('--engine <auto|software|kvm>', 'CPU engine; auto takes KVM where it works', 'auto')
     .option('--kvm-hand-off <when-faster|when-needed>', "KVM: let the software CPU take over what this host's KVM interprets itself, or only what it cannot do", 'when-faster')
+    .option('--kvm-irqchip <auto|kernel|user>', "KVM: whose interrupt controllers; auto takes the kernel's where every mode works in KVM", 'auto')
     .option('--jit <on|off>', 'translate hot guest code', 'on')
     .option('--memory <MIB>', 'guest memory in MiB', '256')
     .option('--cpus <N>', 'number of virtual CPUs', '1')

@@ -11,6 +11,7 @@ import { readScript } from './script.ts';
 export interface RunFlags {
   engine: string;
   kvmHandOff?: string;
+  kvmIrqchip?: string;
   jit: string;
   memory: string;
   cpus: string;
@@ -109,10 +110,12 @@ export function configOf(flags: RunFlags): VmConfigInput {
   if (flags.append !== undefined && flags.kernel === undefined) bad('--append needs --kernel');
   if (flags.net !== 'none') throw new NestboxError('unsupported', `--net ${flags.net}: networking has not landed yet; use --net none`, { op: 'read options' });
   const engine = choice('engine', flags.engine, ['auto', 'software', 'kvm'] as const);
+  const irqchip = choice('kvm-irqchip', flags.kvmIrqchip ?? 'auto', ['auto', 'kernel', 'user'] as const);
   return {
     name: 'run',
     engine,
     kvmHandOff: choice('kvm-hand-off', flags.kvmHandOff ?? 'when-faster', ['when-faster', 'when-needed']),
+    ...(irqchip === 'auto' ? {} : { kvmIrqchip: irqchip }),
     jit: choice('jit', flags.jit, ['on', 'off']) === 'on',
     memoryMib: memoryMib(flags.memory),
     cpus: integer('cpus', flags.cpus, 1, CPUS_MAX, ''),

@@ -175,6 +175,8 @@ export interface Vcpu extends Disposable {
   collectDirty?(): void;
   /** Writes to RAM must be noticed from now on, not only those to video memory. */
   watchRam?(): void;
+  /** The machine stands still, or is about to change: what the engine runs of the board (interrupt controllers) goes back to it. */
+  standStill?(): void;
   faultReport(): FaultReport;
   stats(): EngineStats;
   /** Disassembles the next instruction, for traces. */

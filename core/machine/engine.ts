@@ -5,6 +5,8 @@ import type { Logger } from '../base/logger.ts';
 import type { Vcpu, VcpuOptions } from '../cpu/contract.ts';
 import { type CpuFeature, DEFAULT_FEATURES } from '../cpu/isa/cpuid.ts';
 import { isFullKvm } from '../cpu/kvm/engine-modes.ts';
+import type { BoardControllers } from '../cpu/kvm/controller-loan.ts';
+import { irqchipOffer } from '../cpu/kvm/kernel-irqchip.ts';
 import { kvmFeatures, toleratedFeatures, untoldFeatures } from '../cpu/kvm/kvm-cpuid.ts';
 import { type KvmDevice, openKvm } from '../cpu/kvm/kvm-device.ts';
 import { type KvmProbe, probeKvm, whyNotComplete } from '../cpu/kvm/kvm-probe.ts';
@@ -22,6 +24,8 @@ export interface KvmChoice {
   readonly features: readonly CpuFeature[];
   readonly tolerated: ReadonlySet<CpuFeature>;
   readonly tscHz: number;
+  /** The kernel's interrupt controllers stand for the board's while the guest runs in KVM. */
+  readonly kernelControllers: boolean;
   readonly reason: string;
 }
 
@@ -67,11 +71,18 @@ export async function chooseEngine(config: VmConfig, log: Logger): Promise<Engin
     const features = probe.keepsCpuid ? kvmFeatures(DEFAULT_FEATURES, device.supportedCpuid(), probe.tscHz === TSC_HZ) : untoldFeatures(DEFAULT_FEATURES);
     const tolerated = toleratedFeatures(features, isFullKvm(probe) ? [] : hostProcessorFlags());
     if (!isFullKvm(probe)) log.log('info', `KVM is not complete here (${whyNotComplete(probe)}): the software CPU takes over where needed`);
-    return { kind: 'kvm', device, probe, features, tolerated, tscHz: probe.tscHz, reason: 'KVM works' };
+    return { kind: 'kvm', device, probe, features, tolerated, tscHz: probe.tscHz, kernelControllers: usesKernelControllers(config, device, probe), reason: 'KVM works' };
   } catch (error) {
     device.dispose();
     return fallBack(config, log, messageOf(error));
   }
+}
+
+/** Each hand-off moves the controllers' state: only a KVM that needs next to none of them gains by its own. */
+function usesKernelControllers(config: VmConfig, device: KvmDevice, probe: KvmProbe): boolean {
+  const offered = irqchipOffer(device).full;
+  if (config.kvmIrqchip === 'kernel' && !offered) throw new NestboxError('unsupported', "This host's KVM has no interrupt controllers of its own", { op: 'choose engine' });
+  return offered && (config.kvmIrqchip === 'kernel' || (config.kvmIrqchip !== 'user' && isFullKvm(probe)));
 }
 
 function fallBack(config: VmConfig, log: Logger, reason: string): SoftwareChoice {
@@ -86,6 +97,7 @@ export interface EngineOptions extends VcpuOptions {
   readonly config: VmConfig;
   readonly log: Logger;
   readonly readNs: () => number;
+  readonly controllers: BoardControllers;
 }
 
 export function createVcpu(choice: EngineChoice, options: EngineOptions): Vcpu {
@@ -98,6 +110,7 @@ export function createVcpu(choice: EngineChoice, options: EngineOptions): Vcpu {
     device: choice.device,
     probe: choice.probe,
     policy: config.kvmHandOff ?? 'when-faster',
+    controllers: choice.kernelControllers ? options.controllers : undefined,
     processorCount: config.cpus,
     features: choice.features,
     tscHz: choice.tscHz,

@@ -1,31 +1,22 @@
-// Interrupt wiring of the PC: each ISA interrupt reaches the 8259 pair and the I/O APIC (IRQ 0 on input 2), and may have
-// several sources; the PICs' INT output is the local APIC's LINT0.
+// Interrupt wiring of the PC: inputs of the interrupt controllers, each of which may have several sources.
 
 import { type IrqLine, SharedIrqLine } from '../bus/irq.ts';
+import { TIMER_INPUT } from './interrupt-controllers.ts';
 
 const ISA_IRQS = 16;
 const IO_APIC_PINS = 24;
-/** The 8254's interrupt arrives at input 2 of the I/O APIC, as the MADT's source override tells. */
-const TIMER_INPUT = 2;
 
 export class InterruptWiring {
   private readonly shared: SharedIrqLine[];
   private readonly direct: IrqLine[];
 
-  constructor(pic: (irq: number) => IrqLine, ioApic: (pin: number) => IrqLine) {
-    this.shared = Array.from({ length: ISA_IRQS }, (_, irq) => {
-      const first = pic(irq);
-      const second = ioApic(irq === 0 ? TIMER_INPUT : irq);
-      return new SharedIrqLine({
-        set: (level) => {
-          first.set(level);
-          second.set(level);
-        },
-      });
-    });
+  /** @param drive sets input 0..23; those below 16 are ISA interrupts */
+  constructor(drive: (gsi: number, level: boolean) => void) {
+    const input = (gsi: number): SharedIrqLine => new SharedIrqLine({ set: (level) => drive(gsi, level) });
+    this.shared = Array.from({ length: ISA_IRQS }, (_, irq) => input(irq));
     this.direct = Array.from({ length: IO_APIC_PINS }, (_, pin) => {
       if (pin === TIMER_INPUT) return this.isa(0);
-      return pin < ISA_IRQS ? this.isa(pin) : new SharedIrqLine(ioApic(pin)).connect();
+      return pin < ISA_IRQS ? this.isa(pin) : input(pin).connect();
     });
   }
 

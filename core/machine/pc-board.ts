@@ -33,6 +33,7 @@ import { Fdc82077 } from '../devices/storage/fdc-82077.ts';
 import { GENERATION_GPE } from '../firmware/acpi/board.ts';
 import { FW_CFG_PORT_BASE, FW_CFG_PORT_COUNT, FwCfg } from '../firmware/fw-cfg/fw-cfg.ts';
 import type { PhysicalMemory } from '../memory/physical-memory.ts';
+import { InterruptControllers } from './interrupt-controllers.ts';
 import { InterruptWiring } from './interrupt-wiring.ts';
 import type { IoQueue } from './io-queue.ts';
 import { PcMemoryMap } from './pc-memory-map.ts';
@@ -91,6 +92,7 @@ export class PcBoard {
   readonly pm: Piix4Pm;
   readonly fwCfg: FwCfg;
   readonly generationId: VmGenerationId;
+  readonly controllers: InterruptControllers;
   readonly irqs: InterruptWiring;
   /** Every device with state, in the order in which it is reset, saved and loaded. */
   readonly devices: Device[] = [];
@@ -127,10 +129,8 @@ export class PcBoard {
     placeApic();
     this.attached.add(toDisposable(() => apicWindow?.dispose()));
     this.ioApic = this.add(new IoApic({ id: 'ioapic', bus: interruptBus }));
-    this.irqs = new InterruptWiring(
-      (irq) => this.pic.irq(irq),
-      (pin) => this.ioApic.pin(pin),
-    );
+    this.controllers = new InterruptControllers({ pic: this.pic, ioApic: this.ioApic, localApic: this.localApic, clock });
+    this.irqs = new InterruptWiring((gsi, level) => this.controllers.drive(gsi, level));
     const isa = (irq: number): IrqLine => this.irqs.isa(irq);
 
     const setA20 = (enabled: boolean): void => options.setA20(enabled);
@@ -214,7 +214,7 @@ export class PcBoard {
       }),
     );
 
-    for (const device of [this.pic, this.pci, this.pm, this.dma, this.pit, this.rtc, port92, this.keyboard, ...this.serial, debug]) {
+    for (const device of [this.pci, this.pm, this.dma, this.pit, this.rtc, port92, this.keyboard, ...this.serial, debug]) {
       this.attached.add(device.attach(this.ports));
     }
     for (const range of [...this.vga.adapter.ports(), ...this.floppy.ports()]) {
@@ -224,7 +224,7 @@ export class PcBoard {
     this.attached.add(this.ports.register(FW_CFG_PORT_BASE, FW_CFG_PORT_COUNT, this.fwCfg, 4));
     this.attached.add(this.mmio.register(0xa_0000, 0x2_0000, this.vga.adapter.window));
     this.attached.add(hpet.attach(this.mmio));
-    this.attached.add(this.ioApic.attach(this.mmio));
+    this.attached.add(this.controllers.attach(this.ports, this.mmio));
     this.attached.add(this.generationId.attach(this.mmio));
   }
 

@@ -192,6 +192,7 @@ class PcMachine implements Machine {
         mmioWrite: (address, size, value) => this.board.mmio.write(address, size, value),
       },
       interrupts: this.board.localApic,
+      controllers: this.board.controllers,
       msrs: {
         read: (index, out) => this.board.localApic.readMsr(index, out),
         write: (index, low, high) => this.board.localApic.writeMsr(index, low, high),
@@ -214,7 +215,7 @@ class PcMachine implements Machine {
       time: this.time,
       io: this.io,
       readHostMs: monotonicMs,
-      interruptPending: () => this.board.localApic.hasInterrupt(),
+      interruptPending: () => this.board.controllers.hasInterrupt(),
       onExit: (exit) => this.handleExit(exit),
       onLongHalt: () => this.tellIfHaltedForGood(),
       beforeSlice: () => this.beforeSlice(),

@@ -39,6 +39,7 @@ export class ResetLine {
     if (!this.wanted) return false;
     this.wanted = false;
     const { board, vcpu, restoreRom } = this.options;
+    vcpu.standStill?.();
     // Programs of the 286 come back from protected mode by a reset that firmware cuts short: the board keeps its state.
     if (RETURNING_CODES.includes(board.rtc.getCmos(SHUTDOWN_STATUS))) {
       vcpu.reset();

@@ -146,6 +146,7 @@ export class RunLoop {
       }
     } finally {
       this.running = false;
+      vcpu.standStill?.();
       time.pause();
       this.onStopped?.();
       const { restart } = this;

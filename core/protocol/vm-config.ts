@@ -45,6 +45,8 @@ export const vmConfigSchema = z.strictObject({
   jit: z.boolean().default(true),
   /** KVM: what the interpreter takes over: all that it does faster than this host's KVM, or only what KVM cannot do. */
   kvmHandOff: z.enum(['when-faster', 'when-needed']).optional(),
+  /** KVM: whose interrupt controllers; absent = the kernel's where it offers them and has every mode, else ours. */
+  kvmIrqchip: z.enum(['kernel', 'user']).optional(),
   /** Look-ups after which a block is compiled at once instead of in the background; for tests and for finding differences. */
   jitThreshold: z.int().min(1).max(1_000_000).optional(),
   memoryMib: z.int().min(MEMORY_MIB_MIN).max(MEMORY_MIB_MAX).default(256),

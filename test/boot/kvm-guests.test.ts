@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { buildDemoImage } from '../../core/firmware/demo/demo-image.ts';
-import { hostProbe, whyNoKvm } from '../conformance/rig.ts';
+import { hostProbe, offersIrqchip, whyNoKvm } from '../conformance/rig.ts';
 import { ownCopy, shared } from '../support/guests.ts';
 import { colours, similarity } from '../support/images.ts';
 import { startKvm } from '../support/kvm-guest.ts';
@@ -28,29 +28,27 @@ describe(reason === undefined ? 'guests on KVM' : `guests on KVM (skipped: ${rea
     return (title, body, limit = 5 * MINUTES) => it.skipIf(reason !== undefined || path === undefined)(`${name} ${title}`, () => body(ownCopy(path ?? '')), limit);
   };
 
-  /** Through `nestbox run`, as a user does it. */
-  const steps = async (args: readonly string[], list: readonly object[]): Promise<void> => {
-    const script = join(temporaryFolder(), 'script.json');
-    writeFileSync(script, JSON.stringify(list.map((step) => ('wait' in step ? { timeout: LIMIT, ...step } : step))));
-    const result = await nestbox(['run', '--engine', 'kvm', '--kvm-hand-off', 'when-needed', ...args, '--script', script, '--timeout', String(LIMIT)]);
-    expect(result, result.stderr).toMatchObject({ code: 0 });
-    expect(result.stderr).not.toContain('The software CPU runs this machine');
+  /** Through `nestbox run`, as a user does it, with our interrupt controllers, the kernel's, or in turn with both. */
+  const steps = (name: string, memory: number, irqchips: readonly ('user' | 'kernel')[], title: string, list: readonly object[]): void => {
+    const path = shared(`guests/${name}`);
+    for (const irqchip of irqchips) {
+      const skip = reason !== undefined || path === undefined || (irqchip === 'kernel' && !offersIrqchip());
+      it.skipIf(skip)(`${name} ${title}, interrupt controllers of the ${irqchip}`, async () => {
+        const script = join(temporaryFolder(), 'script.json');
+        writeFileSync(script, JSON.stringify(list.map((step) => ('wait' in step ? { timeout: LIMIT, ...step } : step))));
+        const args = ['--kvm-hand-off', 'when-needed', '--kvm-irqchip', irqchip, '--memory', String(memory), '--floppy', ownCopy(path ?? '')];
+        const result = await nestbox(['run', '--engine', 'kvm', ...args, '--script', script, '--timeout', String(LIMIT)]);
+        expect(result, result.stderr).toMatchObject({ code: 0 });
+        expect(result.stderr).not.toContain('The software CPU runs this machine');
+      }, 5 * MINUTES);
+    }
   };
 
-  withGuest('freedos-720K.img')('boots to its prompt and answers dir', (path) =>
-    steps(['--memory', '16', '--floppy', path], [{ wait: 'A:\\\\>' }, { type: 'dir\n' }, { wait: 'bytes free' }]));
-
-  withGuest('mikeos.img')('shows its box and a command line', (path) =>
-    steps(['--memory', '1', '--floppy', path], [{ wait: 'Thanks for trying out MikeOS!' }, { key: 'right' }, { key: 'ret' }, { wait: '^> ?$' }, { type: 'VER\n' }, { wait: 'MikeOS 4\\.5' }]));
-
-  withGuest('bootos-all-360k.img')('lists its programs', (path) =>
-    steps(['--memory', '1', '--floppy', path], [{ wait: 'bootOS[\\s\\S]*\\$' }, { type: 'dir\n' }, { wait: 'fbird[\\s\\S]*rogue' }]));
-
-  withGuest('bootbasic.img')('runs a program', (path) =>
-    steps(['--memory', '1', '--floppy', path], [{ wait: '^>' }, { type: '10 print 6*7\n' }, { type: 'run\n' }, { wait: '^42' }]));
-
-  withGuest('sectorlisp.img')('evaluates an expression', (path) =>
-    steps(['--memory', '1', '--floppy', path], [{ wait: 'Booting from' }, { type: '(' }, { wait: '^\\(' }, { type: 'CAR (QUOTE (A B)))\n' }, { wait: '^A$' }]));
+  steps('freedos-720K.img', 16, ['user'], 'boots to its prompt and answers dir', [{ wait: 'A:\\\\>' }, { type: 'dir\n' }, { wait: 'bytes free' }]);
+  steps('mikeos.img', 1, ['user', 'kernel'], 'shows its box and a command line', [{ wait: 'Thanks for trying out MikeOS!' }, { key: 'right' }, { key: 'ret' }, { wait: '^> ?$' }, { type: 'VER\n' }, { wait: 'MikeOS 4\\.5' }]);
+  steps('bootos-all-360k.img', 1, ['kernel'], 'lists its programs', [{ wait: 'bootOS[\\s\\S]*\\$' }, { type: 'dir\n' }, { wait: 'fbird[\\s\\S]*rogue' }]);
+  steps('bootbasic.img', 1, ['user', 'kernel'], 'runs a program', [{ wait: '^>' }, { type: '10 print 6*7\n' }, { type: 'run\n' }, { wait: '^42' }]);
+  steps('sectorlisp.img', 1, ['kernel'], 'evaluates an expression', [{ wait: 'Booting from' }, { type: '(' }, { wait: '^\\(' }, { type: 'CAR (QUOTE (A B)))\n' }, { wait: '^A$' }]);
 
   withGuest('kolibri-2020.img')('reaches the desktop that it has on the software CPU', async (path) => {
     const boot = { memoryMib: 64, media: [{ kind: 'floppy' as const, path, snapshot: true }] };

@@ -10,16 +10,21 @@ import { NO_SHARED, ownCopy, shared } from '../support/guests.ts';
 import { temporaryFolder } from '../support/nestbox.ts';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { apicTimerImage } from './apic-timer-image.ts';
 import { echoImage } from './echo-image.ts';
-import { type EngineName, whyNoKvm } from './rig.ts';
+import { type EngineName, offersIrqchip, whyNoKvm } from './rig.ts';
 
 const reason = await whyNoKvm();
 const machines: Machine[] = [];
 const messages: string[] = [];
 const log: Logger = { enabled: (level) => level !== 'debug' && level !== 'trace', log: (level, text) => messages.push(`${level}: ${text}`), child: () => log };
 
-async function machineOf(engine: EngineName, floppy: string): Promise<Machine> {
-  const config = vmConfigSchema.parse({ name: 'test', engine, kvmHandOff: 'when-needed', memoryMib: 8, media: [{ kind: 'floppy', path: floppy, snapshot: true }] });
+/** `kernel`: KVM with the kernel's interrupt controllers. */
+type Way = EngineName | 'kernel';
+
+async function machineOf(way: Way, floppy: string): Promise<Machine> {
+  const engine = way === 'kernel' ? 'kvm' : way;
+  const config = vmConfigSchema.parse({ name: 'test', engine, ...(engine === 'kvm' ? { kvmIrqchip: way === 'kernel' ? 'kernel' : 'user' } : {}), kvmHandOff: 'when-needed', memoryMib: 8, media: [{ kind: 'floppy', path: floppy, snapshot: true }] });
   const machine = await createPcMachine(config, log);
   machines.push(machine);
   return machine;
@@ -46,10 +51,10 @@ afterEach(async () => {
   messages.length = 0;
 });
 
-const DIRECTIONS: readonly (readonly [EngineName, EngineName])[] = [['software', 'kvm'], ['kvm', 'software'], ['kvm', 'kvm']];
+const DIRECTIONS: readonly (readonly [Way, Way])[] = [['software', 'kvm'], ['kvm', 'software'], ['kvm', 'kernel'], ['software', 'kernel'], ['kernel', 'kernel']];
 
 describe(reason === undefined ? 'machines that change engines' : `machines that change engines (skipped: ${reason})`, () => {
-  it.skipIf(reason !== undefined).each(DIRECTIONS)('a machine saved under %s goes on under %s', async (from, to) => {
+  it.skipIf(reason !== undefined).each(DIRECTIONS.filter((pair) => offersIrqchip() || !pair.includes('kernel')))('a machine saved under %s goes on under %s', async (from, to) => {
     const floppy = echoFloppy();
     const first = await machineOf(from, floppy);
     first.start();
@@ -65,7 +70,9 @@ describe(reason === undefined ? 'machines that change engines' : `machines that 
     second.start();
     await second.typeText('b');
     await waitForText(second, /\[a\]\[b\]/);
-    if (to === 'kvm') expect(second.stats().exits.kvmRuns).toBeGreaterThan(0);
+    const { kvmRuns, controllerLoans } = second.stats().exits;
+    if (to !== 'software') expect(kvmRuns).toBeGreaterThan(0);
+    if (to === 'kernel') expect(controllerLoans).toBeGreaterThan(0);
     // And back, after it has run.
     await second.pause();
     const back = await machineOf(from, floppy);
@@ -95,6 +102,31 @@ describe(reason === undefined ? 'machines that change engines' : `machines that 
     third.start();
     await third.typeText('ver\n');
     await waitForText(third, /FreeCom version[\s\S]*A:\\>$/m);
+  });
+
+  it.skipIf(reason !== undefined || !offersIrqchip())("timers of the local APIC go on between our controllers and the kernel's", async () => {
+    const floppy = join(temporaryFolder(), 'timer.img');
+    writeFileSync(floppy, apicTimerImage());
+    let heard = '';
+    let machine = await machineOf('software', floppy);
+    let loans = 0;
+    for (const way of ['kernel', 'kvm', 'kernel', 'software', 'kernel'] as const) {
+      const next = await machineOf(way, floppy);
+      const start = heard.length;
+      machine.onSerialOutput((bytes) => (heard += Buffer.from(bytes).toString('latin1')));
+      machine.start();
+      for (let i = 0; heard.length < start + 7; i++) {
+        if (i > 6000) throw new Error(`heard ${heard} before ${way}`);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      await machine.pause();
+      loans += machine.stats().exits.controllerLoans ?? 0;
+      await next.load(await machine.save());
+      expect(await next.stateHash()).toBe(await machine.stateHash());
+      machine = next;
+    }
+    expect(loans).toBeGreaterThan(0);
+    expect(heard).toBe('123'.repeat(100).slice(0, heard.length));
   });
 
   it('falls back to the software CPU and says why, or says that KVM is there', async () => {

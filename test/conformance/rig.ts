@@ -7,6 +7,7 @@ import type { CpuState, Vcpu, VcpuOptions } from '../../core/cpu/contract.ts';
 import { type CpuFeature, DEFAULT_FEATURES } from '../../core/cpu/isa/cpuid.ts';
 import { PAGE } from '../../core/cpu/isa/layout.ts';
 import { type HandOffPolicy, isFullKvm } from '../../core/cpu/kvm/engine-modes.ts';
+import { irqchipOffer } from '../../core/cpu/kvm/kernel-irqchip.ts';
 import { kvmFeatures, toleratedFeatures, untoldFeatures } from '../../core/cpu/kvm/kvm-cpuid.ts';
 import { openKvm } from '../../core/cpu/kvm/kvm-device.ts';
 import { type KvmProbe, probeKvm } from '../../core/cpu/kvm/kvm-probe.ts';
@@ -38,6 +39,7 @@ const readHostMs = (): number => performance.now();
 const silent: Logger = { enabled: () => false, log: () => undefined, child: () => silent };
 
 let probe: KvmProbe | undefined;
+let irqchip = false;
 
 /** Why this host's KVM cannot be tested, or undefined when it can. */
 export async function whyNoKvm(): Promise<string | undefined> {
@@ -45,6 +47,7 @@ export async function whyNoKvm(): Promise<string | undefined> {
     const device = await openKvm();
     try {
       probe ??= probeKvm(device, readHostMs);
+      irqchip = irqchipOffer(device).full;
     } finally {
       device.dispose();
     }
@@ -58,6 +61,11 @@ export async function whyNoKvm(): Promise<string | undefined> {
 export function hostProbe(): KvmProbe {
   if (probe === undefined) throw new Error('no KVM');
   return probe;
+}
+
+/** Whether this host's KVM has interrupt controllers of its own; after whyNoKvm(). */
+export function offersIrqchip(): boolean {
+  return irqchip;
 }
 
 export interface RigOptions {
@@ -163,6 +171,7 @@ export class Rig {
         probe: known,
         memory,
         policy: options.policy ?? 'when-needed',
+        controllers: undefined,
         processorCount: 1,
         features,
         tscHz: known.tscHz,

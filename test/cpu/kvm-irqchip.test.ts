@@ -188,11 +188,21 @@ describe(reason === undefined ? 'interrupt controllers of the kernel' : `interru
     expect(timer.timerDeadline).toBe(5000 + timer.remaining);
   });
 
+  test('the clock behind kvmclock goes on from where it is set', async () => {
+    const { vm } = (await make()).smp;
+    for (const ns of [7e15, 3e9]) {
+      vm.setClock(ns);
+      const read = vm.readClock();
+      expect(read).toBeGreaterThanOrEqual(ns);
+      expect(read).toBeLessThan(ns + 1e15);
+    }
+  });
+
   it('local APIC timers convert: one that has run out stays so, one that is due is due', () => {
     const base = resetControllers(1).localApics[0] as LocalApicFields;
     const over: LocalApicFields = { ...base, timer: { ...base.timer, initial: 1000, remaining: 1000, startNs: 50, running: false } };
     const extras = { baseLow: base.baseLow, baseHigh: 0, deadlineLow: 0, deadlineHigh: 0 };
-    expect(localApicFromKvm(localApicToKvm(over, 9000), extras, 9000, over, false)).toEqual(over);
+    expect(localApicFromKvm(localApicToKvm(over, 9000), extras, 9000, over, false, (tsc) => tsc)).toEqual(over);
     const due: LocalApicFields = { ...base, timer: { ...base.timer, initial: 1000, remaining: 1000, startNs: 0, running: true, timerDeadline: 2000 } };
     const page = new DataView(localApicToKvm(due, 5000).buffer);
     expect([page.getUint32(0x380, true), page.getUint32(0x390, true)]).toEqual([1000, 1]);

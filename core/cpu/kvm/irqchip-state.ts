@@ -144,6 +144,16 @@ export function picOutput(chip: PicChipFields): boolean {
   return rank(chip.irr & ~chip.imr) < rank(chip.specialMask ? chip.isr & ~chip.imr : chip.isr);
 }
 
+/** The 8259s before their acknowledge cycle for this vector. */
+export function picsUnacknowledged([master, slave]: readonly [PicChipFields, PicChipFields], vector: number): [PicChipFields, PicChipFields] {
+  const back = (chip: PicChipFields, input: number): PicChipFields => ({ ...chip, irr: chip.irr | (1 << input), isr: chip.isr & ~(1 << input) });
+  const input = vector & 7;
+  if ((vector & 0xf8) === master.vectorBase) return [back(master, input), slave];
+  if ((vector & 0xf8) !== slave.vectorBase) return [master, slave];
+  const cascade = back(master, 2);
+  return [{ ...cascade, lines: cascade.lines | 4 }, back(slave, input)];
+}
+
 /** Offsets in struct kvm_ioapic_state. */
 const IO_APIC = { BASE: 0, SELECT: 8, ID: 12, IRR: 16, TABLE: 24 } as const;
 export const IO_APIC_STATE_BYTES = 216;
@@ -216,8 +226,8 @@ export interface LocalApicExtras {
   readonly deadlineHigh: number;
 }
 
-/** Nanoseconds of one count of the timer, times: bits 3, 1 and 0 hold log2(divisor) - 1, and 7 means 1. */
-function divisorOf(divide: number): number {
+/** Nanoseconds of one count of the timer: bits 3, 1 and 0 of the register hold log2(divisor) - 1, and 7 means 1. */
+export function divisorOf(divide: number): number {
   const code = (divide & 3) | ((divide & 8) >> 1);
   return code === 7 ? 1 : 2 << code;
 }
@@ -258,8 +268,9 @@ export function localApicToKvm(fields: LocalApicFields, nowNs: number): Uint8Arr
 /**
  * @param before for what KVM does not keep: errors that were not read yet, lines of the two pins
  * @param lint0 level of the 8259 pair's output now
+ * @param tscToNs virtual time at which the time-stamp counter reaches a value
  */
-export function localApicFromKvm(bytes: Uint8Array, extras: LocalApicExtras, nowNs: number, before: LocalApicFields, lint0: boolean): LocalApicFields {
+export function localApicFromKvm(bytes: Uint8Array, extras: LocalApicExtras, nowNs: number, before: LocalApicFields, lint0: boolean, tscToNs: (tsc: number) => number): LocalApicFields {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const get = (at: number): number => view.getUint32(at, true);
   const words = (at: number): number[] => Array.from({ length: 8 }, (_, word) => get(at + word * 16));
@@ -270,6 +281,7 @@ export function localApicFromKvm(bytes: Uint8Array, extras: LocalApicExtras, now
   const initial = deadlineMode ? 0 : get(APIC_INITIAL_COUNT);
   const remaining = deadlineMode ? 0 : get(APIC_CURRENT_COUNT);
   const running = initial > 0 && remaining > 0;
+  const deadline = deadlineMode ? extras.deadlineHigh * 2 ** 32 + extras.deadlineLow : 0;
   const untouched = !running && initial === 0 && !before.timer.running && before.timer.mode === mode && before.timer.divide === divide && !deadlineMode;
   return {
     baseLow: extras.baseLow,
@@ -300,7 +312,8 @@ export function localApicFromKvm(bytes: Uint8Array, extras: LocalApicExtras, now
       owed: 0,
       deadlineLow: deadlineMode ? extras.deadlineLow : 0,
       deadlineHigh: deadlineMode ? extras.deadlineHigh : 0,
-      timerDeadline: running ? nowNs + remaining * divisorOf(divide) : deadlineMode ? before.timer.timerDeadline : null,
+      // A counter never gets to 2^53 in the life of a machine.
+      timerDeadline: running ? nowNs + remaining * divisorOf(divide) : deadline > 0 && deadline < 2 ** 53 ? Math.max(nowNs, tscToNs(deadline)) : null,
     },
   };
 }

@@ -1,6 +1,6 @@
 // One KVM vCPU at work: enters the guest, serves its exits through the I/O callbacks on the calling thread, injects
-// interrupts, and finishes what is under way before anybody looks at its state. Interrupt controllers are in user space,
-// so saved states are those of the software CPU.
+// interrupts, and finishes what is under way before anybody looks at its state. Interrupt controllers are in user space, or
+// the kernel's (core/cpu/kvm/controller-loan.ts).
 
 import { NestboxError } from '../../base/errors.ts';
 import type { CpuState, VcpuOptions } from '../contract.ts';
@@ -24,6 +24,20 @@ export interface KvmCoreOptions extends Pick<VcpuOptions, 'index' | 'io' | 'inte
   readonly mustStop?: () => boolean;
 }
 
+/** The kernel's interrupt controllers, from a core's point of view: HLT does not leave KVM_RUN then. */
+export interface KernelControllers {
+  /** Asked before each entry into the guest. */
+  begin(): void;
+  /** The processor waits for an interrupt. */
+  readonly isIdle: boolean;
+  activity(): CpuState['activity'];
+  setActivity(activity: CpuState['activity']): void;
+}
+
+/** Time after which a look is taken whether the guest has halted; it doubles while the guest is busy. */
+const FIRST_LOOK_NS = 50_000;
+const LONGEST_LOOK_NS = 4_000_000;
+
 type Piece = 1 | 2 | 4;
 
 export class KvmCore {
@@ -46,6 +60,9 @@ export class KvmCore {
   interruptLevel = false;
   /** Why the last run ended as `unsupported`. */
   detail = '';
+  /** Set when the kernel's interrupt controllers are used and halts shall end a run. */
+  controllers: KernelControllers | undefined;
+  private lookNs = FIRST_LOOK_NS;
   readonly exits: Record<string, number> = { kvmPort: 0, kvmMmio: 0, kvmMsr: 0, kvmHalt: 0, kvmWindow: 0, kvmInterrupted: 0, kvmRuns: 0 };
 
   constructor(vm: VcpuMaker, timer: SliceTimer, options: KvmCoreOptions, mapInside = true) {
@@ -60,8 +77,9 @@ export class KvmCore {
   run(nanoseconds: number): CoreExit {
     const { file, timer, options } = this;
     const { view } = file;
+    const { controllers } = this;
     const deadlineMs = options.readHostMs() + nanoseconds / 1e6;
-    timer.arm(nanoseconds);
+    timer.arm(controllers === undefined ? nanoseconds : Math.min(nanoseconds, this.lookNs));
     try {
       for (;;) {
         if (this.yieldWanted || options.mustStop?.() === true) {
@@ -73,17 +91,32 @@ export class KvmCore {
           if (!this.nmiWanted && !(this.interruptLevel && this.interruptsOpen())) return 'halted';
           this.halted = false;
         }
-        this.prepareInterrupts();
+        if (controllers === undefined) this.prepareInterrupts();
+        else {
+          controllers.begin();
+          this.prepareEntry(0);
+        }
         const result = file.run();
         this.exits.kvmRuns = (this.exits.kvmRuns ?? 0) + 1;
         this.regsFresh = this.sregsFresh = false;
         this.unfinished = false;
-        const cr8 = view.getUint8(RUN.CR8) & 15;
-        if (cr8 !== options.interrupts.readCr8()) options.interrupts.writeCr8(cr8);
+        if (controllers === undefined) {
+          const cr8 = view.getUint8(RUN.CR8) & 15;
+          if (cr8 !== options.interrupts.readCr8()) options.interrupts.writeCr8(cr8);
+        }
         if (result === -ERRNO.EINTR || result === -ERRNO.EAGAIN) {
           timer.drain();
           this.exits.kvmInterrupted = (this.exits.kvmInterrupted ?? 0) + 1;
-          if (options.readHostMs() >= deadlineMs - 0.002) return this.finish();
+          if (controllers?.isIdle === true) {
+            this.lookNs = FIRST_LOOK_NS;
+            return 'halted';
+          }
+          const leftNs = (deadlineMs - options.readHostMs()) * 1e6;
+          if (leftNs <= 2000) return this.finish();
+          if (controllers !== undefined) {
+            this.lookNs = Math.min(this.lookNs * 2, LONGEST_LOOK_NS);
+            timer.arm(Math.min(leftNs, this.lookNs));
+          }
           continue;
         }
         if (result < 0) {
@@ -100,7 +133,7 @@ export class KvmCore {
   }
 
   /** IF of the stopped guest, without an interrupt shadow (HLT has passed it). */
-  private interruptsOpen(): boolean {
+  interruptsOpen(): boolean {
     this.loadRegs();
     return (this.file.view.getUint32(AT.REGS + 136, true) & 0x200) !== 0;
   }
@@ -108,13 +141,7 @@ export class KvmCore {
   private prepareInterrupts(): void {
     const { file, options } = this;
     const { view } = file;
-    view.setUint8(RUN.IMMEDIATE_EXIT, 0);
-    view.setUint8(RUN.CR8, options.interrupts.readCr8());
-    if (this.nmiWanted) {
-      this.nmiWanted = false;
-      file.callPlain(KVM.NMI);
-    }
-    let window = 0;
+    let window: 0 | 1 = 0;
     if (this.interruptLevel && !this.injected) {
       if (view.getUint8(RUN.READY_FOR_INTERRUPT) !== 0) {
         const vector = options.interrupts.acknowledge();
@@ -126,7 +153,17 @@ export class KvmCore {
         if (this.interruptLevel) window = 1;
       } else window = 1;
     }
+    this.prepareEntry(window);
+    view.setUint8(RUN.CR8, options.interrupts.readCr8());
+  }
+
+  private prepareEntry(window: 0 | 1): void {
+    const { view } = this.file;
+    view.setUint8(RUN.IMMEDIATE_EXIT, 0);
     view.setUint8(RUN.REQUEST_INTERRUPT_WINDOW, window);
+    if (!this.nmiWanted) return;
+    this.nmiWanted = false;
+    this.file.callPlain(KVM.NMI);
   }
 
   /** @returns why run() ends, or undefined to go on */
@@ -294,7 +331,7 @@ export class KvmCore {
 
   getState(instructions: number): CpuState {
     this.settle();
-    return this.state.read(this.halted ? 'halted' : 'running', instructions);
+    return this.state.read(this.controllers?.activity() ?? (this.halted ? 'halted' : 'running'), instructions);
   }
 
   /** @returns what KVM refused, or undefined */
@@ -303,7 +340,9 @@ export class KvmCore {
     this.injected = this.mayHoldInterrupt = false;
     this.regsFresh = this.sregsFresh = false;
     const refused = this.state.write(state, this.options.interrupts.readCr8());
-    this.halted = state.activity === 'halted' || state.activity === 'mwait';
+    // With the kernel's controllers, halted or not is the kernel's to know.
+    this.controllers?.setActivity(state.activity);
+    this.halted = this.controllers === undefined && (state.activity === 'halted' || state.activity === 'mwait');
     this.file.view.setUint8(RUN.READY_FOR_INTERRUPT, 0);
     return refused;
   }

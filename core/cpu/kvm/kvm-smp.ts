@@ -9,7 +9,8 @@ import { NestboxError } from '../../base/errors.ts';
 import type { PhysicalMemory } from '../../memory/physical-memory.ts';
 import type { CpuState, VcpuIo, VcpuMsrs } from '../contract.ts';
 import { type CpuFeature, buildCpuid } from '../isa/cpuid.ts';
-import { type IoApicFields, type LocalApicFields, type PicChipFields, localApicFromKvm, localApicToKvm, picOutput } from './irqchip-state.ts';
+import { type IoApicFields, type LocalApicFields, type PicChipFields, localApicFromKvm, picOutput, picsUnacknowledged } from './irqchip-state.ts';
+import { kernelApicOf } from './kernel-apic.ts';
 import type { KernelIrqchip } from './kernel-irqchip.ts';
 import type { KvmDevice } from './kvm-device.ts';
 import { KvmVm } from './kvm-vm.ts';
@@ -231,13 +232,15 @@ export class KvmSmp implements Disposable {
     }
     let pics = this.irqchip.readPics(before.pics);
     for (const vector of takenBack) {
-      pics = unacknowledge(pics, vector);
+      pics = picsUnacknowledged(pics, vector);
       this.irqchip.writePics(pics);
     }
     const intr = picOutput(pics[0]);
     return {
       cpus: read.map(({ cpu }) => cpu),
-      localApics: read.map(({ apic, extras }, index) => localApicFromKvm(apic, extras, nowNs, before.localApics[index] as LocalApicFields, index === 0 && intr)),
+      localApics: read.map(({ apic, tsc }, index) =>
+        localApicFromKvm(apic.page, apic.extras, nowNs, before.localApics[index] as LocalApicFields, index === 0 && intr, (ticks) => nowNs + Math.ceil((ticks - tsc) * (1e9 / this.options.tscHz))),
+      ),
       pics,
       ioApic: this.irqchip.readIoApic(),
       tsc: read[0]?.tsc ?? 0,
@@ -253,11 +256,10 @@ export class KvmSmp implements Disposable {
       const cpu = state.cpus[thread.index];
       const apic = state.localApics[thread.index];
       if (cpu === undefined || apic === undefined) throw new NestboxError('bad-input', `The state has no processor ${thread.index}`, { op: 'virtual CPU state' });
-      const { baseLow, baseHigh, timer } = apic;
       const answer = this.next(thread);
       this.send(thread, {
         kind: 'set-state',
-        state: { cpu, apic: localApicToKvm(apic, nowNs), extras: { baseLow, baseHigh, deadlineLow: timer.deadlineLow, deadlineHigh: timer.deadlineHigh }, tsc: state.tsc },
+        state: { cpu, apic: kernelApicOf(apic, nowNs), tsc: state.tsc },
       });
       const report = await answer;
       if (report.kind === 'set' && report.refused !== undefined) throw new NestboxError('unsupported', `KVM refuses ${report.refused} of processor ${thread.index}`, { op: 'virtual CPU state' });
@@ -285,14 +287,4 @@ export class KvmSmp implements Disposable {
   dispose(): void {
     void this.close();
   }
-}
-
-/** The 8259s before their acknowledge cycle for this vector. */
-function unacknowledge([master, slave]: readonly [PicChipFields, PicChipFields], vector: number): [PicChipFields, PicChipFields] {
-  const back = (chip: PicChipFields, input: number): PicChipFields => ({ ...chip, irr: chip.irr | (1 << input), isr: chip.isr & ~(1 << input) });
-  const input = vector & 7;
-  if ((vector & 0xf8) === master.vectorBase) return [back(master, input), slave];
-  if ((vector & 0xf8) !== slave.vectorBase) return [master, slave];
-  const cascade = back(master, 2);
-  return [{ ...cascade, lines: cascade.lines | 4 }, back(slave, input)];
 }

@@ -7,6 +7,8 @@ import type { PhysicalMemory } from '../../memory/physical-memory.ts';
 import type { CpuState, DebugSettings, EngineStats, FaultReport, RunExit, Vcpu, VcpuOptions } from '../contract.ts';
 import { type CpuFeature, buildCpuid } from '../isa/cpuid.ts';
 import { RegisterFile } from '../software/vcpu-state.ts';
+import { type BoardControllers, ControllerLoan } from './controller-loan.ts';
+import { CounterSync } from './counter-sync.ts';
 import { BackOff, type HandOffPolicy, belongsToKvm, isFullKvm, modeOfKvm, modeOfSoftware } from './engine-modes.ts';
 import { accessLinear } from './guest-access.ts';
 import { GUESTDBG_ENABLE, GUESTDBG_SINGLESTEP, GUESTDBG_USE_HW_BP, KVM } from './ioctl.ts';
@@ -26,12 +28,8 @@ const SHORTEST_SLICE_NS = 50_000;
 const LONGEST_SLICE_NS = 20e6;
 /** On KVMs that interpret kernel code, a look after this time whether the guest is still in program code. */
 const WATCHED_SLICE_NS = 200_000;
-/** Differences between virtual and host time beyond this mean that the machine stood still. */
-const CLOCK_JUMP_NS = 2000;
 /** Instructions after which an interrupt that is still held back is looked at again. */
 const BRIEF_STAY = 200;
-/** How often KVM's counter is compared with virtual time. */
-const COMPARE_MS = 1000;
 const CR0_PG = 0x8000_0000n;
 
 export interface KvmVcpuOptions extends VcpuOptions {
@@ -49,6 +47,8 @@ export interface KvmVcpuOptions extends VcpuOptions {
   readonly readHostMs: () => number;
   /** Virtual nanoseconds. */
   readonly readNs: () => number;
+  /** The board's interrupt controllers, when the kernel's shall stand for them. */
+  readonly controllers: BoardControllers | undefined;
   /** Makes the interpreter over the same memory; its callbacks differ from the machine's. */
   readonly createSoftware: (options: VcpuOptions) => Vcpu;
 }
@@ -65,8 +65,11 @@ class KvmVcpu implements Vcpu {
   private readonly timer: SliceTimer;
   private readonly full: boolean;
   private readonly backOff = new BackOff();
+  private readonly counter: CounterSync;
   private vm: KvmVm;
   private core: KvmCore;
+  /** Of the board's interrupt controllers, where the kernel's are used. */
+  private loan: ControllerLoan | undefined;
   private features: string;
   private tscHz: number;
   /** Features of a restored state that this KVM cannot give: it stays with the interpreter. */
@@ -82,11 +85,8 @@ class KvmVcpu implements Vcpu {
   private initWanted = false;
   private startupVector = -1;
   private pendingVector = -1;
-  private comparedMs = 0;
   /** The interpreter only delivers an interrupt. */
   private briefStay = false;
-  private lastNs = Number.NaN;
-  private lastHostMs = 0;
   private debug: DebugSettings | undefined;
   private handOffs = 0;
   private interpreted = 0;
@@ -98,6 +98,7 @@ class KvmVcpu implements Vcpu {
     this.index = options.index;
     this.full = isFullKvm(options.probe);
     this.timer = new SliceTimer(options.device.libc);
+    this.counter = new CounterSync({ clock: options.clock, readHostMs: options.readHostMs, readNs: options.readNs, setsTsc: options.probe.setsTsc });
     this.software = options.createSoftware({
       index: options.index,
       io: options.io,
@@ -115,21 +116,26 @@ class KvmVcpu implements Vcpu {
     this.file = new RegisterFile(buffer, layout.vcpuBase + options.index * layout.vcpuAreaBytes);
     this.features = featureKey(options.features);
     this.tscHz = options.tscHz;
-    ({ vm: this.vm, core: this.core } = this.build(options.features));
+    ({ vm: this.vm, core: this.core, loan: this.loan } = this.build(options.features));
   }
 
-  private build(features: readonly CpuFeature[]): { vm: KvmVm; core: KvmCore } {
+  private build(features: readonly CpuFeature[]): { vm: KvmVm; core: KvmCore; loan: ControllerLoan | undefined } {
     const { options } = this;
-    const vm = new KvmVm(options.device, options.memory, !this.full);
+    const { controllers } = options;
+    const vm = new KvmVm(options.device, options.memory, !this.full, controllers === undefined ? undefined : 'full');
     this.mapRevision = options.memory.mapRevision;
     const core = new KvmCore(vm, this.timer, options);
-    core.interruptLevel = this.interruptLevel;
+    let loan: ControllerLoan | undefined;
+    if (vm.irqchip !== undefined && controllers !== undefined) {
+      loan = new ControllerLoan({ board: controllers, irqchip: vm.irqchip, core, readNs: options.readNs, tscHz: this.tscHz });
+      core.controllers = loan;
+    } else core.interruptLevel = this.interruptLevel;
     const khz = Math.round(this.tscHz / 1000);
     if (core.file.callPlain(KVM.GET_TSC_KHZ) !== khz && core.file.callPlain(KVM.SET_TSC_KHZ, khz) < 0) {
       options.log.log('warn', `The saved machine's time-stamp counter ran at ${Math.round(this.tscHz / 1e6)} MHz, which this host's KVM cannot give: clocks that the guest took from it may be off`);
     }
     setCpuid(core.file, buildCpuid({ apicId: options.index, processorCount: options.processorCount, features, tscHz: this.tscHz }));
-    return { vm, core };
+    return { vm, core, loan };
   }
 
   /** A vector that KVM had taken already goes before new ones. */
@@ -170,19 +176,20 @@ class KvmVcpu implements Vcpu {
       this.mapRevision = options.memory.mapRevision;
       this.vm.updateMap();
     }
-    this.followClock();
+    this.counter.follow(core, this.vm);
     const wantedNs = Math.min(Math.max(maxInstructions * NS_PER_COUNT, SHORTEST_SLICE_NS), LONGEST_SLICE_NS);
     const watched = !this.full && options.policy === 'when-faster';
     const start = options.readHostMs();
     const exit = core.run(watched ? Math.min(wantedNs, WATCHED_SLICE_NS) : wantedNs);
     const spentNs = (options.readHostMs() - start) * 1e6;
+    const stayedHalted = exit === 'halted' && (this.loan === undefined ? spentNs <= 1000 : !core.interruptsOpen());
+    if (exit === 'halted') this.loan?.announceWake();
     // HLT that went nowhere retires nothing.
-    if (exit !== 'halted' || spentNs > 1000) this.kvmCount += Math.max(1, Math.round(spentNs / NS_PER_COUNT));
+    if (!stayedHalted) this.kvmCount += Math.max(1, Math.round(spentNs / NS_PER_COUNT));
     this.kvmNs += spentNs;
     this.stretchNs += spentNs;
-    this.lastNs = options.readNs();
-    this.lastHostMs = options.readHostMs();
-    const vector = core.takeBackInterrupt();
+    this.counter.note();
+    const vector = this.loan === undefined ? core.takeBackInterrupt() : -1;
     if (vector >= 0) {
       // It was acknowledged, so it must arrive: the interpreter delivers it.
       this.pendingVector = vector;
@@ -208,41 +215,14 @@ class KvmVcpu implements Vcpu {
     }
   }
 
-  /** While the machine stood still, the processor's counter went on: put it back. It also drifts against other clocks. */
-  private followClock(): void {
-    const { options } = this;
-    const ns = options.readNs();
-    const hostMs = options.readHostMs();
-    const jump = Math.abs(ns - this.lastNs - (hostMs - this.lastHostMs) * 1e6);
-    if (jump > CLOCK_JUMP_NS || Number.isNaN(this.lastNs)) this.setCounter();
-    else if (hostMs - this.comparedMs > COMPARE_MS) this.compareCounter();
-  }
-
-  /**
-   * Gives KVM's counter the guest's value. It is not read back: each reading is a little late, and the machine's clock would
-   * lose that much with every slice.
-   */
-  private setCounter(): void {
-    if (this.options.probe.setsTsc) {
-      this.core.state.writeTsc(this.options.clock.readTsc());
-      this.comparedMs = this.options.readHostMs();
-    } else this.compareCounter();
-  }
-
-  /** Timers and the interpreter go by what the guest sees. */
-  private compareCounter(): void {
-    const { clock } = this.options;
-    clock.counterIs?.(this.core.state.readTsc());
-    this.comparedMs = this.options.readHostMs();
-  }
-
   /** @param brief do not lengthen the stay with the interpreter */
   private toSoftware(reason: string, brief = false): void {
     const { core, options } = this;
     const state = core.getState(this.kvmCount);
+    this.loan?.giveBack();
     this.vm.collectDirty();
     if (!this.vm.logsRam) options.memory.markAllRamDirty();
-    this.compareCounter();
+    this.counter.compare(core);
     this.inKvm = false;
     this.handOffs++;
     this.reasons.set(reason, (this.reasons.get(reason) ?? 0) + 1);
@@ -287,12 +267,11 @@ class KvmVcpu implements Vcpu {
       this.softwareSince = software.instructionCount();
       return;
     }
-    this.setCounter();
+    this.counter.set(core, this.vm);
     this.interpreted += software.instructionCount() - this.softwareSince;
     // The interpreter may have changed page tables that KVM holds copies of.
     if ((state.cr0 & CR0_PG) !== 0n) this.vm.forgetTranslations();
-    this.lastNs = options.readNs();
-    this.lastHostMs = options.readHostMs();
+    this.counter.note();
     this.kvmCount = software.instructionCount();
     this.inKvm = true;
     this.applyDebug();
@@ -304,7 +283,7 @@ class KvmVcpu implements Vcpu {
 
   setInterruptRequest(level: boolean): void {
     this.interruptLevel = level;
-    this.core.interruptLevel = level;
+    if (this.loan === undefined) this.core.interruptLevel = level;
     this.software.setInterruptRequest(level || this.pendingVector >= 0);
   }
 
@@ -350,7 +329,14 @@ class KvmVcpu implements Vcpu {
 
   // --- state -----------------------------------------------------------------------------------------------------
 
+  standStill(): void {
+    if (this.loan === undefined || !this.inKvm) return;
+    this.core.settle();
+    this.loan.giveBack();
+  }
+
   reset(): void {
+    this.standStill();
     if (!this.inKvm) this.interpreted += this.software.instructionCount() - this.softwareSince;
     this.inKvm = false;
     this.core.nmiWanted = false;
@@ -372,6 +358,7 @@ class KvmVcpu implements Vcpu {
   }
 
   setState(state: CpuState): void {
+    this.standStill();
     // The interpreter checks it; KVM gets it with the next run.
     this.software.setState(state);
     this.inKvm = false;
@@ -380,7 +367,7 @@ class KvmVcpu implements Vcpu {
     this.backOff.reset();
     this.briefStay = false;
     this.softwareSince = this.software.instructionCount();
-    this.lastNs = Number.NaN;
+    this.counter.forget();
     const { identity } = state;
     if (identity !== undefined && (featureKey(identity.features) !== this.features || identity.tscHz !== this.tscHz)) {
       this.tscHz = identity.tscHz;
@@ -399,7 +386,7 @@ class KvmVcpu implements Vcpu {
     }
     this.core.dispose();
     this.vm.dispose();
-    ({ vm: this.vm, core: this.core } = this.build(features));
+    ({ vm: this.vm, core: this.core, loan: this.loan } = this.build(features));
   }
 
   readLinear(address: number, target: Uint8Array): boolean {
@@ -473,7 +460,7 @@ class KvmVcpu implements Vcpu {
     const software = this.software.stats();
     return {
       instructions: this.interpreted + (this.inKvm ? 0 : this.software.instructionCount() - this.softwareSince),
-      exits: { ...software.exits, ...this.core.exits, handOffs: this.handOffs, interpreted: this.interpreted + (this.inKvm ? 0 : this.software.instructionCount() - this.softwareSince), kvmMicroseconds: Math.round(this.kvmNs / 1000), ...Object.fromEntries([...this.reasons].map(([name, count]) => [`handOff: ${name}`, count])) },
+      exits: { ...software.exits, ...this.core.exits, handOffs: this.handOffs, controllerLoans: this.loan?.count ?? 0, interpreted: this.interpreted + (this.inKvm ? 0 : this.software.instructionCount() - this.softwareSince), kvmMicroseconds: Math.round(this.kvmNs / 1000), ...Object.fromEntries([...this.reasons].map(([name, count]) => [`handOff: ${name}`, count])) },
       jit: software.jit,
     };
   }

@@ -4,7 +4,7 @@
 import type { CpuState } from '../contract.ts';
 import type { MemoryLayout } from '../../memory/layout.ts';
 import type { CpuFeature, CpuidEntry } from '../isa/cpuid.ts';
-import type { LocalApicExtras } from './irqchip-state.ts';
+import type { KernelApicState } from './kernel-apic.ts';
 
 export interface VcpuThreadStart {
   readonly index: number;
@@ -25,9 +25,7 @@ export interface VcpuThreadStart {
 /** One processor with its local APIC, as KVM holds it. */
 export interface VcpuThreadState {
   readonly cpu: CpuState;
-  /** The register page. */
-  readonly apic: Uint8Array;
-  readonly extras: LocalApicExtras;
+  readonly apic: KernelApicState;
   readonly tsc: number;
 }
 

@@ -3,9 +3,10 @@
 
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { PhysicalMemory } from '../../memory/physical-memory.ts';
-import type { CpuState, Vcpu } from '../contract.ts';
+import type { Vcpu } from '../contract.ts';
 import { createSoftwareVcpu } from '../software/software-vcpu.ts';
-import { EVENTS, KVM, MP_STATE } from './ioctl.ts';
+import { EVENTS, KVM } from './ioctl.ts';
+import { KernelApic } from './kernel-apic.ts';
 import { KvmCore } from './kvm-core.ts';
 import { setCpuid } from './kvm-cpuid.ts';
 import { loadLibc } from './libc.ts';
@@ -16,11 +17,6 @@ import { AT } from './vcpu-file.ts';
 
 /** Nothing depends on it: a stop is asked for by a signal. */
 const SLICE_NS = 1e9;
-const MSR_APIC_BASE = 0x1b;
-const MSR_TSC_DEADLINE = 0x6e0;
-const APIC_ISR = 0x100;
-const APIC_IRR = 0x200;
-const LAPIC_BYTES = 0x400;
 
 const start = workerData as VcpuThreadStart;
 const port = parentPort;
@@ -57,75 +53,22 @@ if (file.callPlain(KVM.GET_TSC_KHZ) !== khz) file.callPlain(KVM.SET_TSC_KHZ, khz
 setCpuid(file, start.cpuid);
 report({ kind: 'ready', threadId: timer.threadId });
 
-const APIC_AT = AT.LAPIC;
-
-function activity(): CpuState['activity'] {
-  file.call(KVM.GET_MP_STATE, AT.MP_STATE, 'read the activity');
-  switch (file.view.getUint32(AT.MP_STATE, true)) {
-    case MP_STATE.HALTED:
-      return 'halted';
-    case MP_STATE.UNINITIALIZED:
-    case MP_STATE.INIT_RECEIVED:
-      return 'wait-for-sipi';
-    default:
-      return 'running';
-  }
-}
-
-function apicBit(page: number, vector: number): { readonly at: number; readonly mask: number } {
-  return { at: APIC_AT + page + (vector >> 5) * 16, mask: 1 << (vector & 31) };
-}
-
-/**
- * An interrupt that is acknowledged but has not reached the guest has no place in a saved state: it becomes a request
- * again. @returns its vector when it is one of the 8259s, else -1
- */
-function takeBackInterrupt(): number {
-  const { view } = file;
-  file.call(KVM.GET_VCPU_EVENTS, AT.EVENTS, 'read pending events');
-  if (view.getUint8(AT.EVENTS + EVENTS.INTERRUPT_INJECTED) === 0 || view.getUint8(AT.EVENTS + EVENTS.INTERRUPT_SOFT) !== 0) return -1;
-  const vector = view.getUint8(AT.EVENTS + EVENTS.INTERRUPT_NR);
-  view.setUint8(AT.EVENTS + EVENTS.INTERRUPT_INJECTED, 0);
-  view.setUint32(AT.EVENTS + EVENTS.FLAGS, 0, true);
-  file.call(KVM.SET_VCPU_EVENTS, AT.EVENTS, 'take back an interrupt');
-  const inService = apicBit(APIC_ISR, vector);
-  const served = view.getUint32(inService.at, true);
-  if ((served & inService.mask) === 0) return vector;
-  view.setUint32(inService.at, (served & ~inService.mask) >>> 0, true);
-  const requested = apicBit(APIC_IRR, vector);
-  view.setUint32(requested.at, (view.getUint32(requested.at, true) | requested.mask) >>> 0, true);
-  file.call(KVM.SET_LAPIC, APIC_AT, 'take back an interrupt');
-  return -1;
-}
+const apic = new KernelApic(file, core.state);
 
 function getState(): { state: VcpuThreadState; externalVector: number } {
   core.settle();
-  file.call(KVM.GET_LAPIC, APIC_AT, 'read the local APIC');
-  const externalVector = takeBackInterrupt();
-  const apic = file.exchange.bytes.slice(APIC_AT, APIC_AT + LAPIC_BYTES);
-  const base = core.state.readMsr(MSR_APIC_BASE) ?? 0n;
-  const deadline = core.state.readMsr(MSR_TSC_DEADLINE) ?? 0n;
-  const words = (value: bigint): [number, number] => [Number(value & 0xffff_ffffn), Number(value >> 32n)];
-  const [baseLow, baseHigh] = words(base);
-  const [deadlineLow, deadlineHigh] = words(deadline);
-  return { state: { cpu: core.state.read(activity(), 0), apic, extras: { baseLow, baseHigh, deadlineLow, deadlineHigh }, tsc: core.state.readTsc() }, externalVector };
+  const externalVector = apic.takeBackInterrupt();
+  return { state: { cpu: core.state.read(apic.activity(), 0), apic: apic.read(), tsc: core.state.readTsc() }, externalVector };
 }
 
 /** @returns what KVM refused */
-function setState({ cpu, apic, extras, tsc }: VcpuThreadState): string | undefined {
-  const refused = core.setState(cpu);
+function setState(state: VcpuThreadState): string | undefined {
+  const refused = core.setState(state.cpu);
   if (refused !== undefined) return refused;
   // Halted or not is the kernel's to know.
   core.halted = false;
-  core.state.writeTsc(tsc);
-  const quad = (low: number, high: number): bigint => (BigInt(high) << 32n) | BigInt(low >>> 0);
-  if (!core.state.writeMsr(MSR_APIC_BASE, quad(extras.baseLow, extras.baseHigh))) return 'the local APIC\'s base';
-  file.exchange.bytes.set(apic, APIC_AT);
-  if (file.tryCall(KVM.SET_LAPIC, APIC_AT) < 0) return 'the local APIC';
-  if (extras.deadlineLow !== 0 || extras.deadlineHigh !== 0) core.state.writeMsr(MSR_TSC_DEADLINE, quad(extras.deadlineLow, extras.deadlineHigh));
-  const { activity: wanted } = cpu;
-  file.view.setUint32(AT.MP_STATE, wanted === 'halted' || wanted === 'mwait' ? MP_STATE.HALTED : wanted === 'wait-for-sipi' ? MP_STATE.INIT_RECEIVED : MP_STATE.RUNNABLE, true);
-  return file.tryCall(KVM.SET_MP_STATE, AT.MP_STATE) < 0 ? 'the activity' : undefined;
+  core.state.writeTsc(state.tsc);
+  return apic.write(state.apic) ?? (apic.setActivity(state.cpu.activity) ? undefined : 'the activity');
 }
 
 let software: Vcpu | undefined;
@@ -165,10 +108,7 @@ function interpretOne(): boolean {
   const after = cpu.getState();
   if (after.pendingDebug !== undefined || core.setState(after) !== undefined) return false;
   core.halted = false;
-  if (exit === 'halted') {
-    view.setUint32(AT.MP_STATE, MP_STATE.HALTED, true);
-    file.call(KVM.SET_MP_STATE, AT.MP_STATE, 'halt');
-  }
+  if (exit === 'halted') apic.setActivity('halted');
   if (!injected) return true;
   // It was acknowledged before, and KVM still owes it to the guest.
   file.call(KVM.GET_VCPU_EVENTS, AT.EVENTS, 'read pending events');

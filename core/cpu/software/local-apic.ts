@@ -226,6 +226,11 @@ export class LocalApic implements Device, MmioDevice, D.InterruptTarget {
     this.onInterruptRequest(this.requestLevel);
   }
 
+  /** Until the next load: another runs what was saved. */
+  stopTimer(): void {
+    this.timer.dispose();
+  }
+
   dispose(): void {
     this.timer.dispose();
     this.connection.dispose();

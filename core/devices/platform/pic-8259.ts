@@ -66,7 +66,7 @@ export class Pic8259 implements Device {
     return vector;
   }
 
-  attach(ports: PortBus): Disposable {
+  attach(ports: Pick<PortBus, 'register'>): Disposable {
     const store = new DisposableStore();
     store.add(ports.register(0x20, 2, chipPorts(this.master)));
     store.add(ports.register(0xa0, 2, chipPorts(this.slave)));
