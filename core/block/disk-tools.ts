@@ -23,6 +23,8 @@ export interface DiskInfo {
   readonly format: ImageFormat;
   readonly virtualBytes: number;
   readonly fileBytes: number;
+  /** What the file takes on the host's disk. */
+  readonly allocatedBytes: number;
   readonly qcow2?: {
     readonly version: 2 | 3;
     readonly clusterBytes: number;
@@ -83,11 +85,12 @@ export async function diskInfo(path: string, stated?: ImageFormat, files = nodeH
   const { file, format } = await openImage(files, path, stated, true);
   try {
     const fileBytes = file.identity().sizeBytes;
+    const { allocatedBytes } = await files.status(path);
     if (format !== 'qcow2') {
       // Extents of a VMDK are opened to look at their sizes; they are in the same folder.
       const disk = await asDisk(files, file, format, false);
       await disk.close();
-      return { path, format, virtualBytes: disk.sizeBytes, fileBytes };
+      return { path, format, virtualBytes: disk.sizeBytes, fileBytes, allocatedBytes };
     }
     const header = await readHeader(file);
     const { snapshots } = await readSnapshotTable(new ImageIo(file, header.clusterBytes), header);
@@ -96,6 +99,7 @@ export async function diskInfo(path: string, stated?: ImageFormat, files = nodeH
       format,
       virtualBytes: header.sizeBytes,
       fileBytes,
+      allocatedBytes,
       qcow2: {
         version: header.version,
         clusterBytes: header.clusterBytes,

@@ -254,7 +254,7 @@ function printInfo(info: DiskInfo): void {
   print(`image: ${printable(info.path)}`);
   print(`format: ${info.format}`);
   print(`virtual size: ${formatSize(info.virtualBytes)} (${info.virtualBytes} bytes)`);
-  print(`file size: ${formatSize(info.fileBytes)}`);
+  print(`file size: ${formatSize(info.fileBytes)}, on disk ${formatSize(info.allocatedBytes)}`);
   const { qcow2 } = info;
   if (qcow2 === undefined) return;
   print(`version: ${qcow2.version}`);

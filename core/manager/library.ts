@@ -99,7 +99,6 @@ export class Library {
     const row = this.row(id);
     const drives = await Promise.all(row.drives.map((drive) => this.driveInfo(drive)));
     const snapshots = this.registry.snapshots(id);
-    const ownBytes = drives.reduce((sum, drive) => sum + (drive.medium?.managed === true ? (drive.medium.allocatedBytes ?? 0) : 0), 0);
     const { directBoot } = row.config;
     return {
       ...this.summary(row),
@@ -108,7 +107,7 @@ export class Library {
       drives,
       hasSavedState: row.savedStateId !== null,
       snapshotCount: snapshots.filter((snapshot) => snapshot.kind !== 'saved').length,
-      allocatedBytes: ownBytes + snapshots.reduce((sum, snapshot) => sum + snapshot.sizeBytes, 0),
+      allocatedBytes: (await this.parts.snapshots()?.usedBytes(id)) ?? 0,
       ...(row.currentSnapshotId === null ? {} : { currentSnapshotId: row.currentSnapshotId }),
       ...(directBoot === undefined
         ? {}

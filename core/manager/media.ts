@@ -20,7 +20,6 @@ import type { TaskContext } from './tasks.ts';
 
 export type MediumKind = DriveRow['kind'];
 
-const BLOCK_BYTES = 512;
 const KIND_NAMES: Readonly<Record<MediumKind, string>> = { floppy: 'floppy disk', cdrom: 'CD', disk: 'disk' };
 
 export class MediaLibrary {
@@ -93,7 +92,7 @@ export class MediaLibrary {
   }
 
   async info(row: MediumRow): Promise<MediumInfo> {
-    const status = await stat(row.path).catch(() => undefined);
+    const status = await nodeHostFiles.status(row.path).catch(() => undefined);
     if (status === undefined) this.missing.add(row.id);
     else this.missing.delete(row.id);
     return {
@@ -103,7 +102,7 @@ export class MediaLibrary {
       folder: dirname(row.path),
       format: row.format,
       virtualBytes: row.virtualBytes,
-      ...(status === undefined ? {} : { allocatedBytes: status.blocks === undefined ? status.size : status.blocks * BLOCK_BYTES }),
+      ...(status === undefined ? {} : { allocatedBytes: status.allocatedBytes }),
       missing: status === undefined,
       managed: row.managed,
       ...(row.backingId === null ? {} : { backingId: row.backingId }),

@@ -114,7 +114,7 @@ describe('what a state needs alone', () => {
       const { files, store } = await build();
       // Frame 5 belongs to nobody.
       await store.sweep(new Set(all));
-      const own = await store.ownBytes(all);
+      const { own } = await store.usage(all);
       const stateBytes = files.content(`s/${gone}.state`).length;
       const { freedBytes } = await store.sweep(new Set(all.filter((id) => id !== gone)));
       // Sweeping says again what it had freed already: the frame of nobody.
@@ -122,11 +122,17 @@ describe('what a state needs alone', () => {
       expect(own.get(gone), gone).toBe(stateBytes + freedBytes - already);
     }
     const { store } = await build();
-    expect(await store.ownBytes([C, A, B])).toEqual(await store.ownBytes(all));
+    expect(await store.usage([C, A, B])).toEqual(await store.usage(all));
+    // Everything but the frame of nobody, whichever is asked for first.
+    const { files: whole, store: swept } = await build();
+    const { freedBytes: nobodys } = await swept.sweep(new Set(all));
+    expect((await swept.usage([B, C, A])).totalBytes).toBe(whole.usedBytes - nobodys);
     // With one left, everything that is needed is its own.
     const { files, store: lonely } = await build();
     await lonely.sweep(new Set([C]));
-    const own = (await lonely.ownBytes([C])).get(C) ?? 0;
+    const { own: left, totalBytes } = await lonely.usage([C]);
+    const own = left.get(C) ?? 0;
+    expect(own).toBe(totalBytes);
     expect(own).toBeGreaterThan(PAGE_BYTES * FRAME_PAGES);
     expect(own).toBeLessThan(files.usedBytes);
   });

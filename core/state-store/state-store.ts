@@ -11,6 +11,16 @@ import { type PackReference, type Region, type StateContent, readStateFile } fro
 /** What a hole must free at least to be worth a call to the host. */
 const HOLE_BYTES_MIN = 4096;
 
+/** Answers kept about how much sets of states need. */
+const USAGES_MAX = 16;
+
+export interface StateUsage {
+  /** By state, what would be free without it if the others stay: its own file, and the frames of pages that no other one needs. */
+  readonly own: ReadonlyMap<string, number>;
+  /** Of all of them together, shared pages once. */
+  readonly totalBytes: number;
+}
+
 /** A state whose page files are open. */
 export class OpenState {
   readonly id: string;
@@ -179,25 +189,24 @@ export class StateStore {
     return needed;
   }
 
-  private ownKey = '';
-  private own: Promise<ReadonlyMap<string, number>> = Promise.resolve(new Map());
+  /** By the sorted ids; the last ones asked for. */
+  private readonly usages = new Map<string, Promise<StateUsage>>();
 
-  /**
-   * What would be free without each of these states if the others stay: its own file, and the frames of pages that no other
-   * one needs. States that cannot be read are left out. Worked out once for the same states.
-   */
-  ownBytes(ids: readonly string[]): Promise<ReadonlyMap<string, number>> {
+  /** What these states need of the host's disk. States that cannot be read are left out. Worked out once for the same states. */
+  usage(ids: readonly string[]): Promise<StateUsage> {
     const key = [...ids].sort().join(' ');
-    if (key !== this.ownKey) {
-      this.ownKey = key;
-      this.own = this.findOwnBytes(ids);
-      this.own.catch(() => (this.ownKey = ''));
-    }
-    return this.own;
+    const known = this.usages.get(key);
+    this.usages.delete(key);
+    const usage = known ?? this.findUsage(ids);
+    usage.catch(() => this.usages.delete(key));
+    this.usages.set(key, usage);
+    for (const oldest of this.usages.keys()) if (this.usages.size > USAGES_MAX) this.usages.delete(oldest);
+    return usage;
   }
 
-  private async findOwnBytes(ids: readonly string[]): Promise<ReadonlyMap<string, number>> {
+  private async findUsage(ids: readonly string[]): Promise<StateUsage> {
     const own = new Map<string, number>();
+    let totalBytes = 0;
     const owners = new Map<string, Int32Array>();
     for (const [index, id] of ids.entries()) {
       let content: StateContent;
@@ -207,7 +216,9 @@ export class StateStore {
         if (!isNestboxError(error)) throw error;
         continue;
       }
-      own.set(id, (await this.files.status(this.statePath(id))).sizeBytes);
+      const { sizeBytes } = await this.files.status(this.statePath(id));
+      own.set(id, sizeBytes);
+      totalBytes += sizeBytes;
       markOwners(content, index, owners);
     }
     for (const [packId, frames] of owners) {
@@ -217,18 +228,20 @@ export class StateStore {
         for (let frame = 0; frame < reader.frames; frame++) {
           const { length } = reader.frameRange(frame);
           rest -= length;
+          if (frames[frame] !== NOBODY) totalBytes += length;
           const id = ids[(frames[frame] ?? NOBODY) - 1];
           if (id !== undefined) own.set(id, (own.get(id) ?? 0) + length);
         }
         // The index belongs to whoever is the last that needs the file.
         const needing = new Set(frames.filter((owner) => owner !== NOBODY));
         const last = ids[([...needing][0] ?? NOBODY) - 1];
+        totalBytes += rest;
         if (needing.size === 1 && last !== undefined) own.set(last, (own.get(last) ?? 0) + rest);
       } finally {
         await reader.close();
       }
     }
-    return own;
+    return { own, totalBytes };
   }
 
   private async punch(id: string, live: Uint8Array): Promise<number> {

@@ -16,7 +16,7 @@ import { openQcow2 } from '../../core/block/qcow2/open-qcow2.ts';
 import type { Qcow2Disk } from '../../core/block/qcow2/qcow2-disk.ts';
 import { nodeHostFiles } from '../../core/host/files/node-host-files.ts';
 import { randomStream } from './contents.ts';
-import { hasQemuImg, qemuCheck, qemuImgOk } from './qemu-img.ts';
+import { hasQemuImg, qemuCheck, qemuImgOk, qemuInfo } from './qemu-img.ts';
 
 let folder = '';
 beforeAll(() => {
@@ -50,6 +50,7 @@ async function expectWhole(path: string): Promise<void> {
   if (!hasQemuImg) return;
   const theirs = qemuCheck(path);
   expect([theirs.corruptions ?? 0, theirs.leaks ?? 0]).toEqual([0, 0]);
+  expect(await diskInfo(path)).toEqual(qemuInfo(path));
 }
 
 const SHAPES = [

@@ -1,18 +1,19 @@
 // qcow2 against qemu-img: every image that we write passes its check and has the content that we wrote; every image that
-// it writes reads the same with ours, and both checkers agree on what they count.
+// it writes reads the same with ours, and both programs agree on what an image is and on what its check counts.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BlockDevice } from '../../core/block/block-device.ts';
+import { diskInfo } from '../../core/block/disk-tools.ts';
 import { MemoryDisk } from '../../core/block/memory-disk.ts';
 import { checkQcow2 } from '../../core/block/qcow2/check-qcow2.ts';
 import { createQcow2, type Qcow2CreateOptions } from '../../core/block/qcow2/create-qcow2.ts';
 import { openQcow2 } from '../../core/block/qcow2/open-qcow2.ts';
 import { nodeHostFiles } from '../../core/host/files/node-host-files.ts';
 import { islands } from './contents.ts';
-import { hasQemuImg, qemuCheck, qemuImgOk } from './qemu-img.ts';
+import { hasQemuImg, qemuCheck, qemuImgOk, qemuInfo } from './qemu-img.ts';
 
 const SIZE = 3 * 2 ** 20 + 1536;
 let folder = '';
@@ -66,6 +67,7 @@ async function checkBoth(path: string): Promise<void> {
   } finally {
     await file.close();
   }
+  expect(await diskInfo(path)).toEqual(qemuInfo(path));
 }
 
 const CLUSTERS = [512, 4096, 65_536, 2 ** 21];
@@ -130,6 +132,26 @@ describe.skipIf(!hasQemuImg)('images that we write', () => {
       rmSync(path);
     },
   );
+});
+
+it.skipIf(!hasQemuImg)('an image that is marked as not closed or as damaged is so to both', async () => {
+  const path = join(folder, 'marked.qcow2');
+  const file = await nodeHostFiles.create(path);
+  await createQcow2(file, { sizeBytes: SIZE, lazyRefcounts: true });
+  await file.close();
+  const bytes = readFileSync(path);
+  for (const [marks, dirty, corrupt] of [
+    [1, true, false],
+    [2, false, true],
+    [3, true, true],
+  ] as const) {
+    // The low byte of the incompatible features.
+    bytes.writeUInt8(marks, 79);
+    writeFileSync(path, bytes);
+    const info = await diskInfo(path);
+    expect(info).toEqual(qemuInfo(path));
+    expect(info.qcow2).toMatchObject({ dirty, corrupt, lazyRefcounts: true });
+  }
 });
 
 function theirOptions(): { args: string[]; backing: boolean; convert: boolean }[] {

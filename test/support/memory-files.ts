@@ -95,7 +95,8 @@ export class MemoryFiles implements HostFiles {
   }
 
   async status(path: string): Promise<HostFileStatus> {
-    return { kind: 'file', sizeBytes: this.find(path).platter.size };
+    const { size } = this.find(path).platter;
+    return { kind: 'file', sizeBytes: size, allocatedBytes: size };
   }
 
   async open(path: string, options: { readOnly: boolean }): Promise<HostFile> {

@@ -44,6 +44,8 @@ export type HostFileKind = 'file' | 'directory' | 'block-device' | 'character-de
 export interface HostFileStatus {
   readonly kind: HostFileKind;
   readonly sizeBytes: number;
+  /** What the host's disk gives up for it: less than its size when it has holes. */
+  readonly allocatedBytes: number;
 }
 
 /** The operations that name files. */

@@ -4,6 +4,8 @@
 import { NestboxError } from '../../base/errors.ts';
 import type { FileIdentity, HostFile, HostFiles, HostFileStatus, LockMode } from './host-file.ts';
 
+const BLOCK_BYTES = 4096;
+
 /** A file without its name. */
 export class MemoryInode {
   readonly number: number;
@@ -38,6 +40,13 @@ export class MemoryInode {
 
   punch(offset: number, length: number): void {
     this.bytes.fill(0, Math.min(offset, this.size), Math.min(offset + length, this.size));
+  }
+
+  /** Blocks of zeroes are taken for holes. */
+  get allocatedBytes(): number {
+    let blocks = 0;
+    for (let at = 0; at < this.size; at += BLOCK_BYTES) if (this.bytes.subarray(at, Math.min(at + BLOCK_BYTES, this.size)).some((byte) => byte !== 0)) blocks++;
+    return blocks * BLOCK_BYTES;
   }
 }
 
@@ -95,7 +104,8 @@ export class MemoryHostFiles implements HostFiles {
   }
 
   async status(path: string): Promise<HostFileStatus> {
-    return { kind: 'file', sizeBytes: this.inode(path).size };
+    const inode = this.inode(path);
+    return { kind: 'file', sizeBytes: inode.size, allocatedBytes: inode.allocatedBytes };
   }
 
   async open(path: string, options: { readOnly: boolean }): Promise<HostFile> {

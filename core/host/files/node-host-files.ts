@@ -15,6 +15,8 @@ import type { FileIdentity, HostFile, HostFileKind, HostFiles, HostFileStatus, L
 const MAX_CACHED_BYTES = 64 * 1024;
 /** One call to the host moves at most this much, so that a huge request does not hold a pool thread for long. */
 const MAX_TRANSFER_BYTES = 16 * 1024 * 1024;
+/** Unit of the block count in a file's status, whatever the file system's own blocks are (POSIX leaves it open; libuv does not). */
+const STATUS_BLOCK_BYTES = 512;
 
 class NodeHostFile implements HostFile {
   readonly path: string;
@@ -178,7 +180,7 @@ class NodeHostFiles implements HostFiles {
   status(path: string): Promise<HostFileStatus> {
     return wrap('look at file', path, async () => {
       const status = await stat(path);
-      return { kind: kindOf(status), sizeBytes: status.size };
+      return { kind: kindOf(status), sizeBytes: status.size, allocatedBytes: status.blocks * STATUS_BLOCK_BYTES };
     });
   }
 

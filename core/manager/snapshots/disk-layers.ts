@@ -164,7 +164,7 @@ export class DiskLayers {
     const [upper, lower] = await Promise.all([this.files.status(above.path), this.files.status(gone.path)]);
     // Down: a layer takes the name of the one above it, so whatever stands on that stays right. An image that was not made
     // for a snapshot keeps its own name, and stays when the VM goes.
-    const down = !isLayer(gone) || lower.sizeBytes > upper.sizeBytes;
+    const down = !isLayer(gone) || lower.allocatedBytes > upper.allocatedBytes;
     const operation = this.registry.beginOperation('merge-disks', null, 'copying', { gone: gone.id, above: above.id, down });
     try {
       if (down) await mergeIntoParent(links, copy);

@@ -54,6 +54,8 @@ export interface SnapshotOperations {
   stateProgress(stateId: string, fraction: number): void;
 
   snapshots(vmId: string): Promise<readonly SnapshotNode[]>;
+  /** What a VM takes on the host's disk: images of the library under its drives and snapshots, and saved memory; each once. */
+  usedBytes(vmId: string): Promise<number>;
   snapshotThumbnail(snapshotId: string): Uint8Array | undefined;
   takeSnapshot(vmId: string, options: { readonly name: string; readonly notes?: string } & WorkOptions): Promise<SnapshotNode>;
   changeSnapshot(snapshotId: string, change: { readonly name?: string | undefined; readonly notes?: string | undefined }): Promise<SnapshotNode>;

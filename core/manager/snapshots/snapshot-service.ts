@@ -10,7 +10,7 @@ import type { SnapshotDifference, SnapshotNode } from '../../protocol/snapshots.
 import type { VmConfigInput } from '../../protocol/vm-config.ts';
 import type { TakenState, VmCommands } from '../../protocol/vm-messages.ts';
 import type { Registry } from '../../registry/registry.ts';
-import type { SnapshotRow, VmRow } from '../../registry/rows.ts';
+import type { MediumRow, SnapshotRow, VmRow } from '../../registry/rows.ts';
 import { StateStore } from '../../state-store/state-store.ts';
 import { mediaConfig } from '../drives.ts';
 import { withNewGeneration } from '../identity.ts';
@@ -190,8 +190,19 @@ export class SnapshotService implements SnapshotOperations {
   /** Of the files of states: what only this node needs. */
   private async stateBytes(row: SnapshotRow): Promise<number> {
     if (row.stateFile === null) return 0;
-    const own = await this.store.ownBytes(this.registry.stateFiles());
+    const { own } = await this.store.usage(this.registry.stateFiles());
     return own.get(row.stateFile) ?? row.sizeBytes;
+  }
+
+  async usedBytes(vmId: string): Promise<number> {
+    const rows = this.registry.snapshots(vmId);
+    const images = new Map<string, MediumRow>();
+    for (const mediumId of [...Object.values(mediaOf(this.vm(vmId).drives)), ...rows.flatMap(({ media }) => Object.values(media))])
+      for (const image of this.registry.medium(mediumId) === undefined ? [] : this.layers.chain(mediumId)) images.set(image.id, image);
+    let sum = 0;
+    for (const { managed, path } of images.values()) if (managed) sum += await this.files.status(path).then((status) => status.allocatedBytes, () => 0);
+    const { totalBytes } = await this.store.usage(rows.flatMap(({ stateFile }) => stateFile ?? []));
+    return sum + totalBytes;
   }
 
   /** Layers that are there for this node; a disk that was there before is not. */
@@ -200,7 +211,7 @@ export class SnapshotService implements SnapshotOperations {
     for (const mediumId of Object.values(row.media)) {
       const medium = this.registry.medium(mediumId);
       if (medium === undefined || !isLayer(medium)) continue;
-      sum += await this.files.status(medium.path).then((status) => status.sizeBytes, () => 0);
+      sum += await this.files.status(medium.path).then((status) => status.allocatedBytes, () => 0);
     }
     return sum;
   }
