@@ -1,5 +1,5 @@
-// Power cuts at every point of guest writes to qcow2 images: no damage (leaks are allowed), everything that was flushed
-// is there, and what was not is old or new in every sector, never anything else.
+// Power cuts at every point of what a guest does to qcow2 images (writes, zeroes, discards, flushes): no damage (leaks are
+// allowed), everything that was flushed is there, and what was not is old or new in every sector, never anything else.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,13 +16,14 @@ import { hasQemuImg, qemuCheck } from './qemu-img.ts';
 
 const SECTORS = 192;
 const SECTOR = 512;
-const STEPS = 28;
+const STEPS = 40;
 /** One state in so many is shown to qemu-img too. */
 const QEMU_STRIDE = 500;
 const ROUNDS = 8;
 
 let folder = '';
 let total = 0;
+let discards = 0;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'nestbox-crash-'));
 });
@@ -39,7 +40,8 @@ interface GuestOperation {
   readonly position: number;
   readonly first: number;
   readonly count: number;
-  readonly tag: number;
+  /** What the sectors hold afterwards. */
+  readonly tags: readonly number[];
 }
 
 const CASES: readonly (Omit<Qcow2CreateOptions, 'sizeBytes'> & { withBacking: boolean })[] = [
@@ -50,7 +52,7 @@ const CASES: readonly (Omit<Qcow2CreateOptions, 'sizeBytes'> & { withBacking: bo
   { clusterBytes: 4096, withBacking: true },
 ];
 
-describe('power cuts while a guest writes', () => {
+describe('power cuts while a guest writes, zeroes and discards', () => {
   const rounds = CASES.flatMap((shape) => Array.from({ length: ROUNDS }, (_, round) => ({ ...shape, round })));
   it.each(rounds)('leave a whole image: %o', async ({ withBacking, round, ...options }) => {
     const sizeBytes = SECTORS * SECTOR;
@@ -67,24 +69,37 @@ describe('power cuts while a guest writes', () => {
     const file = new RecordingFile(start);
     const disk = await openQcow2(file, { resolveBacking });
     const operations: GuestOperation[] = [];
+    const present = Array.from({ length: SECTORS }, (_, sector) => (withBacking ? 60_000 + sector : 0));
     const flushes: { position: number; done: number }[] = [];
     for (let step = 1; step <= STEPS; step++) {
       const first = random(SECTORS);
-      const count = Math.min(SECTORS - first, 1 + random(random(3) === 0 ? 60 : 6));
-      const kind = random(7);
+      const kind = random(8);
+      // Only whole clusters can be given back.
+      const count = Math.min(SECTORS - first, 1 + random(kind === 2 || random(3) === 0 ? 60 : 6));
       if (kind === 0) {
         await disk.flush();
         flushes.push({ position: file.log.length, done: operations.length });
         continue;
       }
-      const tag = kind === 1 ? 0 : step;
-      operations.push({ position: file.log.length, first, count, tag });
-      if (tag === 0) await disk.writeZeroes(first * SECTOR, count * SECTOR);
+      const { length: position } = file.log;
+      if (kind === 1) await disk.writeZeroes(first * SECTOR, count * SECTOR);
+      else if (kind === 2) await disk.discard(first * SECTOR, count * SECTOR);
       else
         await disk.write(
           first * SECTOR,
-          tagged(count, () => tag),
+          tagged(count, () => step),
         );
+      // A discard may leave what was there: the guest sees which, and must see the same after a power cut.
+      const after = new Uint8Array(count * SECTOR);
+      await disk.read(first * SECTOR, after);
+      const words = new Uint16Array(after.buffer);
+      const tags = Array.from({ length: count }, (_, sector) => words[sector * 256] ?? -1);
+      const before = present.splice(first, count, ...tags);
+      if (kind === 2) {
+        expect(tags.filter((tag, sector) => tag !== 0 && tag !== before[sector])).toEqual([]);
+        if (tags.some((tag, sector) => tag !== before[sector])) discards++;
+      } else expect(tags).toEqual(Array.from(tags, () => (kind === 1 ? 0 : step)));
+      operations.push({ position, first, count, tags });
     }
     await disk.close();
     flushes.push({ position: file.log.length, done: operations.length });
@@ -112,8 +127,9 @@ describe('power cuts while a guest writes', () => {
         const later: number[] = [];
         for (const [index, operation] of operations.entries()) {
           if (sector < operation.first || sector >= operation.first + operation.count) continue;
-          if (index < done) durable = operation.tag;
-          else if (operation.position <= state.position) later.push(operation.tag);
+          const tag = operation.tags[sector - operation.first] ?? -1;
+          if (index < done) durable = tag;
+          else if (operation.position <= state.position) later.push(tag);
         }
         const found = words[sector * 256] ?? -1;
         if (found !== durable && !later.includes(found))
@@ -127,6 +143,7 @@ describe('power cuts while a guest writes', () => {
   });
 
   it('were thousands', () => {
-    expect(total).toBeGreaterThan(8000);
+    expect(total).toBeGreaterThan(10_000);
+    expect(discards).toBeGreaterThan(100);
   });
 });
