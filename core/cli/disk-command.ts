@@ -163,8 +163,8 @@ export function addDiskCommand(program: Command, finish: (code: number) => void)
       if (repair !== undefined && repair !== 'leaks' && repair !== 'all')
         throw new NestboxError('usage', `--repair ${repair}: expected leaks or all`);
       let found: CheckReport | undefined;
-      await withProgress(async ({ signal }) => {
-        found = await checkDisk(path, { repair, signal });
+      await withProgress(async (options) => {
+        found = await checkDisk(path, { ...options, repair });
       });
       const report = found as unknown as CheckReport;
       if (flags.json === true) print(JSON.stringify(report, undefined, 2));

@@ -1,6 +1,7 @@
 // Checks a qcow2 image: counts every use of every cluster and compares with the stored refcounts and flags. Repairs are in
 // repair-refcounts.ts.
 
+import { setImmediate } from 'node:timers/promises';
 import { NestboxError } from '../../base/errors.ts';
 import type { HostFile } from '../../host/files/host-file.ts';
 import { ClusterCounts } from './cluster-counts.ts';
@@ -8,13 +9,16 @@ import { type Qcow2Header, readHeader } from './header.ts';
 import { ImageIo } from './image-io.ts';
 import * as Q from './layout.ts';
 import { getRefcount } from './refcount-entries.ts';
-import { lowerCounts, rebuildRefcounts } from './repair-refcounts.ts';
+import { lowerCounts, rebuildRefcounts, throwIfCancelled } from './repair-refcounts.ts';
 import { readSnapshotTable } from './snapshot-table.ts';
 
 export type RepairMode = 'leaks' | 'all';
 
 export interface CheckOptions {
   readonly repair?: RepairMode | undefined;
+  /** Called with how much of the work is done, at most a few hundred times; ends at `total`. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  /** Ends it between two tables. A repair that was cut off leaves an image that is no worse than before. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -37,18 +41,37 @@ const MAX_MESSAGES = 100;
 /** Differences kept for repair: bounds the memory that a hostile image costs. */
 const MAX_REMEMBERED = 2 ** 20;
 
-/** @throws NestboxError when the header itself cannot be used */
+/** Steps that progress is counted in: one check of an image. */
+const CHECK_STEPS = 100;
+
+/** @throws NestboxError when the header itself cannot be used, `cancelled` */
 export async function checkQcow2(file: HostFile, options: CheckOptions = {}): Promise<CheckReport> {
-  const first = await new Checker(file, await readHeader(file), options).run();
-  if (options.repair === undefined || first.report.corruptions + first.report.leaks + first.marks === 0)
+  // A repair checks again when it is done.
+  const total = options.repair === undefined ? CHECK_STEPS : 2 * CHECK_STEPS;
+  let told = -1;
+  const progressAfter = (before: number) => async (share: number): Promise<void> => {
+    const done = before + Math.floor(share * CHECK_STEPS);
+    if (done <= told) return;
+    told = done;
+    options.onProgress?.(done, total);
+    // Reads from the host's cache never give up the thread, and whoever wants to cancel must be heard.
+    await setImmediate();
+  };
+  const first = await new Checker(file, await readHeader(file), options, progressAfter(0)).run();
+  if (options.repair === undefined || first.report.corruptions + first.report.leaks + first.marks === 0) {
+    await progressAfter(total - CHECK_STEPS)(1);
     return first.report;
+  }
   await first.repair(options.repair);
-  const second = await new Checker(file, await readHeader(file), options).run();
+  const second = await new Checker(file, await readHeader(file), options, progressAfter(CHECK_STEPS)).run();
   second.report.repairedCorruptions = Math.max(0, first.report.corruptions - second.report.corruptions);
   second.report.repairedLeaks = Math.max(0, first.report.leaks - second.report.leaks);
   if (options.repair === 'all' && second.report.corruptions === 0) await second.clearMarks();
   return second.report;
 }
+
+/** Parts of a check, and how much of it is done when each ends: tables are read twice, refcounts take a fraction of that. */
+const PARTS = { tables: [0, 0.5], refcounts: [0.5, 0.6], flags: [0.6, 1] } as const;
 
 class Checker {
   readonly report: CheckReport;
@@ -56,6 +79,8 @@ class Checker {
   private readonly io: ImageIo;
   private readonly header: Qcow2Header;
   private readonly options: CheckOptions;
+  /** Told the share of the check that is done, 0 to 1. */
+  private readonly progress: (share: number) => Promise<void>;
   private readonly counts = new ClusterCounts();
   private readonly perBlock: number;
   private table = Q.viewOf(new Uint8Array(0));
@@ -67,7 +92,8 @@ class Checker {
   private needsRebuild = false;
   private flagErrors = 0;
 
-  constructor(file: HostFile, header: Qcow2Header, options: CheckOptions) {
+  constructor(file: HostFile, header: Qcow2Header, options: CheckOptions, progress: (share: number) => Promise<void>) {
+    this.progress = progress;
     this.file = file;
     this.header = header;
     this.options = options;
@@ -99,6 +125,7 @@ class Checker {
     await this.countBitmaps();
     await this.compareRefcounts();
     await this.checkFlags();
+    await this.progress(1);
     this.report.imageEndBytes = this.counts.endCluster * header.clusterBytes;
     return this;
   }
@@ -112,8 +139,11 @@ class Checker {
     if (this.report.messages.length < MAX_MESSAGES) this.report.messages.push(text);
   }
 
-  private checkCancelled(): void {
-    if (this.options.signal?.aborted === true) throw new NestboxError('cancelled', 'Cancelled', { op: 'check image' });
+  /** Before each table: the place to be cancelled. */
+  private async step(part: keyof typeof PARTS, done: number, total: number): Promise<void> {
+    throwIfCancelled(this.options.signal);
+    const [start, end] = PARTS[part];
+    await this.progress(start + ((end - start) * done) / total);
   }
 
   /** Counts a use; false when the range leaves the file. */
@@ -170,8 +200,9 @@ class Checker {
         this.corrupt(error.message);
       }
     }
+    let done = 0;
     for (const [offset, { times, active }] of uses) {
-      this.checkCancelled();
+      await this.step('tables', done++, uses.size);
       await this.countL2(offset, times, active);
     }
   }
@@ -239,8 +270,8 @@ class Checker {
       else this.needsRebuild = true;
     }
     const covered = new Set(blocks);
-    for (const block of blocks) {
-      this.checkCancelled();
+    for (const [done, block] of blocks.entries()) {
+      await this.step('refcounts', done, blocks.length);
       const view = await this.readTable(Q.readU64(this.table, block * 8), header.clusterBytes);
       for (let index = 0; index < this.perBlock; index++) {
         const stored = getRefcount(view, index, header.refcountOrder);
@@ -277,7 +308,10 @@ class Checker {
     const usable = (place: number): boolean =>
       place !== 0 && place % header.clusterBytes === 0 && place / header.clusterBytes < this.io.endCluster;
     const seen = new Set<number>();
-    for (let index = 0; index < this.activeL1.byteLength / 8; index++) {
+    const tables = this.activeL1.byteLength / 8;
+    for (let index = 0; index < tables; index++) {
+      if (fix) throwIfCancelled(this.options.signal);
+      else await this.step('flags', index, tables);
       const high = this.activeL1.getUint32(index * 8);
       const place = Q.entryOffset(high, this.activeL1.getUint32(index * 8 + 4));
       if (!usable(place)) continue;
@@ -311,8 +345,9 @@ class Checker {
   }
 
   async repair(mode: RepairMode): Promise<void> {
-    if (mode === 'all' && this.needsRebuild) await rebuildRefcounts(this.io, this.header, this.table, this.counts);
-    else if (this.tooHigh.length > 0) await lowerCounts(this.io, this.header, this.table, this.counts, this.tooHigh);
+    const { signal } = this.options;
+    if (mode === 'all' && this.needsRebuild) await rebuildRefcounts(this.io, this.header, this.table, this.counts, signal);
+    else if (this.tooHigh.length > 0) await lowerCounts(this.io, this.header, this.table, this.counts, this.tooHigh, signal);
     // A count that was lowered to one makes its user the only one.
     const lowered = this.tooHigh.length > 0 && this.report.corruptions === 0;
     if (lowered || (mode === 'all' && (this.flagErrors > 0 || this.needsRebuild || this.tooHigh.length > 0)))

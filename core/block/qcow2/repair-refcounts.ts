@@ -8,6 +8,11 @@ import type { ImageIo } from './image-io.ts';
 import * as Q from './layout.ts';
 import { maxRefcount, setRefcount } from './refcount-entries.ts';
 
+/** @throws NestboxError `cancelled` */
+export function throwIfCancelled(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw new NestboxError('cancelled', 'Cancelled', { op: 'check image' });
+}
+
 /** Only counts that are too high change, so a crash half-way leaves leaks at worst. */
 export async function lowerCounts(
   io: ImageIo,
@@ -15,6 +20,7 @@ export async function lowerCounts(
   table: DataView,
   counts: ClusterCounts,
   tooHigh: readonly number[],
+  signal?: AbortSignal,
 ): Promise<void> {
   const perBlock = (header.clusterBytes * 8) >>> header.refcountOrder;
   let current = -1;
@@ -27,6 +33,7 @@ export async function lowerCounts(
     const block = Math.floor(cluster / perBlock);
     if (block !== current) {
       await write();
+      throwIfCancelled(signal);
       current = block;
       view = Q.viewOf(new Uint8Array(header.clusterBytes));
       await io.read(Q.readU64(table, block * 8), new Uint8Array(view.buffer));
@@ -42,6 +49,7 @@ export async function rebuildRefcounts(
   header: Qcow2Header,
   table: DataView,
   counts: ClusterCounts,
+  signal?: AbortSignal,
 ): Promise<void> {
   const { clusterBytes, refcountOrder } = header;
   const perBlock = (clusterBytes * 8) >>> refcountOrder;
@@ -88,6 +96,8 @@ export async function rebuildRefcounts(
   const fresh = new Uint8Array(tableClusters * clusterBytes);
   let place = first + tableClusters;
   for (const block of blocks) {
+    // Nothing refers to the new ones yet.
+    throwIfCancelled(signal);
     const view = Q.viewOf(new Uint8Array(clusterBytes));
     for (let index = 0; index < perBlock; index++) {
       const count = users.get(block * perBlock + index);
