@@ -28,7 +28,7 @@ const hashFile = join(root, 'dist/app.hash');
 function inputHash(): string {
   const hash = createHash('sha256');
   const sources = globSync(['core/**/*.{ts,json}', 'electron/**/*.{ts,json,png}'], { cwd: root, exclude: ['core/cpu/interp/assembly/**', '**/*.test.ts', 'electron/testing/**'] });
-  for (const path of [...sources, 'build/build-app.ts', 'package-lock.json', 'dist/interp.hash'].sort()) hash.update(path).update('\0').update(readFileSync(join(root, path))).update('\0');
+  for (const path of [...sources, 'build/build-app.ts', 'package-lock.json', 'dist/interp.hash', 'dist/nestbox-demo.img'].sort()) hash.update(path).update('\0').update(readFileSync(join(root, path))).update('\0');
   return hash.digest('hex');
 }
 
@@ -40,7 +40,7 @@ async function build(): Promise<void> {
   const preload = await rolldown({ input: join(root, 'electron/preload/preload.ts'), external: EXTERNAL, platform: 'browser' });
   await preload.write({ file: join(out, 'electron/preload/preload.cjs'), format: 'cjs' });
   await preload.close();
-  copy('dist/interp.wasm', 'dist/interp.wasm');
+  for (const file of ['dist/interp.wasm', 'dist/nestbox-demo.img']) copy(file, file);
   copy('package.json', 'package.json');
   for (const icon of globSync('electron/icons/*.png', { cwd: root })) copy(icon, icon);
 }

@@ -1,16 +1,22 @@
 // The `nestbox` command. Contract: docs/cli.md. Data goes to stdout, messages to stderr.
 
 import { Command, CommanderError } from 'commander';
-import { addDemoCommand } from './demo-command.ts';
-import { addDiskCommand } from './disk-command.ts';
 import { EXIT_OK, EXIT_USAGE, reportFailure } from './exit-codes.ts';
-import { addMediaCommand } from './media-command.ts';
-import { addHostCommand } from './host-command.ts';
-import { addRunCommand } from './run-command.ts';
-import { addSnapshotCommand } from './snapshot-command.ts';
-import { addServeCommand } from './serve-command.ts';
 import { version } from './version.ts';
-import { addVmCommand } from './vm-command.ts';
+
+type AddCommands = (program: Command, finish: (code: number) => void) => void;
+
+/** What adds commands to the program, by the names of those commands; loaded for the command that is called. */
+const COMMANDS: readonly { readonly names: readonly string[]; readonly load: () => Promise<AddCommands> }[] = [
+  { names: ['run'], load: async () => (await import('./run-command.ts')).addRunCommand },
+  { names: ['demo'], load: async () => (await import('./demo-command.ts')).addDemoCommand },
+  { names: ['disk'], load: async () => (await import('./disk-command.ts')).addDiskCommand },
+  { names: ['vm'], load: async () => (await import('./vm-command.ts')).addVmCommand },
+  { names: ['media', 'import', 'export'], load: async () => (await import('./media-command.ts')).addMediaCommand },
+  { names: ['snapshot'], load: async () => (await import('./snapshot-command.ts')).addSnapshotCommand },
+  { names: ['host'], load: async () => (await import('./host-command.ts')).addHostCommand },
+  { names: ['serve', 'background'], load: async () => (await import('./serve-command.ts')).addServeCommand },
+];
 
 function inheritSettings(parent: Command): void {
   for (const command of parent.commands) {
@@ -30,14 +36,8 @@ async function main(): Promise<number> {
     .version(version())
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'nestbox: ')) });
-  addRunCommand(program, finish);
-  addDemoCommand(program, finish);
-  addDiskCommand(program, finish);
-  addVmCommand(program, finish);
-  addMediaCommand(program, finish);
-  addSnapshotCommand(program, finish);
-  addHostCommand(program, finish);
-  addServeCommand(program, finish);
+  const called = COMMANDS.find(({ names }) => names.includes(process.argv[2] ?? ''));
+  for (const { load } of called === undefined ? COMMANDS : [called]) (await load())(program, finish);
   inheritSettings(program);
   try {
     await program.parseAsync();

@@ -12,7 +12,6 @@ import type { LocalInfo } from '../protocol/local-api.ts';
 import { BrowserHost } from './browser-host/browser-host.ts';
 import { LAUNCH_CODE_MS } from './browser-host/limits.ts';
 import { LocalServer } from './local-server.ts';
-import { readHostInfo } from './host-info.ts';
 import { NodeVmHost } from './node-vm-host.ts';
 
 /** The window's files, beside the sources. */
@@ -63,7 +62,8 @@ export class ManagerProgram {
       version: options.version,
       shell: options.kind === 'desktop' ? 'electron' : 'browser',
       ...(options.hostLanguage === undefined ? {} : { hostLanguage: options.hostLanguage }),
-      hostInfo: options.hostInfo ?? ((): Promise<HostInfo> => readHostInfo()),
+      // It tries KVM out and brings the CPU with it: only when somebody asks.
+      hostInfo: options.hostInfo ?? (async (): Promise<HostInfo> => (await import('./host-info.ts')).readHostInfo()),
     });
     const program = new ManagerProgram(options, manager);
     try {

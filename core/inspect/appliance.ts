@@ -11,7 +11,7 @@ import { type ByteSource, utf8 } from './byte-source.ts';
 import { parseOvf } from './ovf.ts';
 import { notice } from './notice.ts';
 import { type HostLimits, firmwareFor, firmwareNotices } from './propose.ts';
-import { SYSTEMS, type SystemEntry, UNKNOWN_SYSTEM } from './systems.ts';
+import { knownSystems, type SystemEntry, UNKNOWN_SYSTEM } from './systems.ts';
 import { type TarEntry, readTarEntries } from './tar.ts';
 
 export interface FoundAppliance {
@@ -93,7 +93,7 @@ function ownMachine(text: string, entries: readonly TarEntry[], handle: FileHand
   const { uefi, hardware } = machine;
   return {
     formatName: 'Nestbox',
-    system: SYSTEMS.find((system) => system.id === machine.osId) ?? UNKNOWN_SYSTEM,
+    system: knownSystems().find((system) => system.id === machine.osId) ?? UNKNOWN_SYSTEM,
     evidence: [],
     notices: firmwareNotices(uefi, limits),
     proposal: {
@@ -115,6 +115,6 @@ const plain = (text: string): string => text.toLowerCase().replaceAll(/[^a-z0-9]
 /** The system of the data file that a maker's words mean; the longest name that is in them wins. */
 export function systemNamed(text: string): SystemEntry {
   const words = plain(text);
-  const found = SYSTEMS.filter((system) => words.includes(plain(system.id)) || words.includes(plain(system.name))).sort((a, b) => b.id.length - a.id.length);
+  const found = knownSystems().filter((system) => words.includes(plain(system.id)) || words.includes(plain(system.name))).sort((a, b) => b.id.length - a.id.length);
   return found[0] ?? UNKNOWN_SYSTEM;
 }

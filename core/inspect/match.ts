@@ -2,7 +2,7 @@
 
 import type { FileTree } from './file-tree.ts';
 import { latin1 } from './byte-source.ts';
-import { type Condition, SYSTEMS, type SystemEntry } from './systems.ts';
+import { type Condition, knownSystems, type SystemEntry } from './systems.ts';
 
 /** What is known of a medium. Texts that it does not have are empty. */
 export interface MediumFacts {
@@ -62,7 +62,7 @@ interface Hit {
 /** @returns undefined when no rule of any system holds */
 export async function matchSystem(facts: MediumFacts): Promise<SystemMatch | undefined> {
   const heads = new Heads(facts.trees);
-  for (const system of SYSTEMS) {
+  for (const system of knownSystems()) {
     for (const rule of system.rules) {
       const hits = await holds(rule, facts, heads);
       if (hits === undefined) continue;

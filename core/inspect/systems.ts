@@ -1,5 +1,5 @@
 // The operating-system data file: what tells a system by its medium, and what hardware it wants. The file is data
-// (systems.json) so that a new system needs no code; it is checked when it is loaded.
+// (systems.json) so that a new system needs no code; it is checked when it is first used.
 
 import { z } from 'zod';
 import data from './systems.json' with { type: 'json' };
@@ -48,9 +48,12 @@ const systemSchema = z.strictObject({
 });
 export type SystemEntry = z.infer<typeof systemSchema>;
 
-const parsed = z.strictObject({ systems: z.array(systemSchema) }).parse(data);
+let checked: readonly SystemEntry[] | undefined;
 
-export const SYSTEMS: readonly SystemEntry[] = parsed.systems;
+/** All systems, in the order in which they are tried. */
+export function knownSystems(): readonly SystemEntry[] {
+  return (checked ??= z.strictObject({ systems: z.array(systemSchema) }).parse(data).systems);
+}
 
 export const UNKNOWN_SYSTEM: SystemEntry = {
   id: 'unknown',
@@ -66,7 +69,3 @@ export const UNKNOWN_SYSTEM: SystemEntry = {
 
 /** Programs that fit on a floppy without a known system want little and install nothing. */
 export const UNKNOWN_FLOPPY: SystemEntry = { ...UNKNOWN_SYSTEM, memoryMib: 64, minimumMemoryMib: 1, diskGib: 0 };
-
-export function systemById(id: string): SystemEntry | undefined {
-  return SYSTEMS.find((entry) => entry.id === id);
-}

@@ -44,7 +44,7 @@ export interface AppOptions {
   readonly home?: string;
   /** Number of the user that the host runs as; only root can ask for another one. */
   readonly user?: number;
-  /** The browser is there already when the host starts, for measuring that. */
+  /** The browser's empty window is there already when the host starts: what is measured is Nestbox, not Chromium. */
   readonly bare?: boolean;
   /** What the browser lets pages do without asking. */
   readonly permissions?: readonly string[];
@@ -55,6 +55,12 @@ async function launchBrowser(): Promise<Browser> {
     executablePath: CHROMIUM,
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
   });
+}
+
+async function openWindow(options: AppOptions): Promise<{ readonly browser: Browser; readonly context: BrowserContext; readonly page: Page }> {
+  const browser = await launchBrowser();
+  const context = await browser.newContext({ viewport: options.size ?? { width: 1280, height: 800 }, locale: options.locale ?? 'en-US', colorScheme: options.colorScheme ?? 'light', reducedMotion: 'reduce', permissions: [...(options.permissions ?? [])] });
+  return { browser, context, page: await context.newPage() };
 }
 
 /** Resolves with the address that the command prints, and with the process that serves. */
@@ -73,25 +79,25 @@ function printed(host: ChildProcess): Promise<{ readonly url: string; readonly p
 export async function startApp(options: AppOptions = {}): Promise<App> {
   const root = options.root ?? mkdtempSync(join(tmpdir(), 'nestbox-e2e-'));
   const lang = `${(options.locale ?? 'en-US').replace('-', '_')}.UTF-8`;
-  const early = options.bare === true ? await launchBrowser() : undefined;
+  const early = options.bare === true ? await openWindow(options) : undefined;
   const startedMs = performance.now();
   const host = spawn(process.execPath, [join(projectRoot, 'bin/nestbox.mjs'), 'serve', '--no-open', '--json'], {
     env: { ...process.env, NESTBOX_HOME: root, LANG: lang, LC_ALL: lang, LANGUAGE: '', ...(options.home === undefined ? {} : { HOME: options.home }) },
     stdio: ['ignore', 'pipe', 'inherit'],
     ...(options.user === undefined ? {} : { uid: options.user, gid: options.user }),
   });
-  const [{ url, pid }, browser] = await Promise.all([printed(host), early ?? launchBrowser()]);
-  const context = await browser.newContext({ viewport: options.size ?? { width: 1280, height: 800 }, locale: options.locale ?? 'en-US', colorScheme: options.colorScheme ?? 'light', reducedMotion: 'reduce', permissions: [...(options.permissions ?? [])] });
+  const [{ url, pid }, { browser, context, page }] = await Promise.all([printed(host), early ?? openWindow(options)]);
   context.setDefaultTimeout(WAIT_MS);
   const complaints: string[] = [];
-  context.on('page', (page) => {
-    page.on('pageerror', (error) => complaints.push(String(error.stack)));
-    page.on('console', (message) => {
+  const heed = (heard: Page): void => {
+    heard.on('pageerror', (error) => complaints.push(String(error.stack)));
+    heard.on('console', (message) => {
       // The launch page is served before the app and has no icon.
       if (message.type() === 'error' && !message.location().url.endsWith('/favicon.ico')) complaints.push(`${message.text()} ${message.location().url}`);
     });
-  });
-  const page = await context.newPage();
+  };
+  heed(page);
+  context.on('page', heed);
   await page.goto(url);
   await page.locator('#app main').waitFor();
   const base = (): string => page.url().split('#')[0] ?? '';
