@@ -1,5 +1,6 @@
 // A value that is read from the manager again whenever the runes that its loader touches change.
 
+import { untrack } from 'svelte';
 import { errorText } from '../i18n/messages.ts';
 
 export interface Resource<Value> {
@@ -12,18 +13,21 @@ export interface Resource<Value> {
 /**
  * Call while a component is set up. Old answers that arrive late are dropped.
  * @param load returns undefined when there is nothing to read; touch runes before its first await
+ * @param of what it is read of, as a text: then only a change of that counts. A VM's summary is a new object with each picture
  */
-export function resource<Value>(load: () => Promise<Value> | undefined): Resource<Value> {
+export function resource<Value>(load: () => Promise<Value> | undefined, of?: () => string): Resource<Value> {
   let value = $state.raw<Value | undefined>(undefined);
   let error = $state<string | undefined>(undefined);
   let loading = $state(true);
   let asked = $state(0);
   let latest = 0;
+  const key = $derived(of?.());
 
   $effect(() => {
     void asked;
+    void key;
     const ticket = ++latest;
-    const promise = load();
+    const promise = of === undefined ? load() : untrack(load);
     if (promise === undefined) {
       value = undefined;
       loading = false;
