@@ -85,7 +85,7 @@ async function serveReason(why: NestboxError, options: ManagerProgramOptions, fl
   const done = new Promise<ManagerProgram>((resolve) => {
     opened = resolve;
   }).then((now) => now.done);
-  const gate = new LibraryGate(why, async () => {
+  const gate = new LibraryGate(options.root, why, async () => {
     program = await ManagerProgram.open({ ...options, browser: host });
     opened(program);
     return program.manager;

@@ -8,7 +8,9 @@ import type { FileHandles } from '../manager/file-handles.ts';
 import type { Manager } from '../manager/manager.ts';
 import type { ServedManager } from '../manager/serve-manager.ts';
 import type { Tasks } from '../manager/tasks.ts';
-import type { ManagerApi } from '../protocol/manager-api.ts';
+import { recoverLibrary } from '../manager/recover-library.ts';
+import type { Notice } from '../protocol/library.ts';
+import type { AppInfo, ManagerApi } from '../protocol/manager-api.ts';
 
 const ALREADY_OPEN = 'library-in-use';
 
@@ -19,13 +21,16 @@ export function isForTheWindow(error: unknown): error is NestboxError {
 
 export class LibraryGate implements ServedManager {
   readonly events = new ManagerEventHub();
+  private readonly root: string;
   private readonly open: () => Promise<Manager>;
   private why: NestboxError;
   private manager: Manager | undefined;
   private opening: Promise<void> | undefined;
+  private recovered: Notice | undefined;
 
-  /** @param why the first attempt's failure. @param open tries again */
-  constructor(why: NestboxError, open: () => Promise<Manager>) {
+  /** @param root the library's folder. @param why the first attempt's failure. @param open tries again */
+  constructor(root: string, why: NestboxError, open: () => Promise<Manager>) {
+    this.root = root;
     this.why = why;
     this.open = open;
   }
@@ -41,7 +46,19 @@ export class LibraryGate implements ServedManager {
 
   private async call(name: keyof ManagerApi, args: readonly unknown[]): Promise<unknown> {
     if (this.manager === undefined) await (name === 'appInfo' ? this.tryAgain() : this.opening);
+    if (name === 'recoverLibrary' && this.manager === undefined) return this.recover(args[0] === 'backup' ? 'backup' : 'nothing');
+    if (name === 'appInfo' && this.recovered !== undefined) {
+      const info = await this.required.api.appInfo();
+      return { ...info, startNotices: [this.recovered, ...info.startNotices] } satisfies AppInfo;
+    }
     return (this.required.api[name] as (...list: unknown[]) => Promise<unknown>)(...args);
+  }
+
+  private async recover(from: 'backup' | 'nothing'): Promise<void> {
+    if (this.why.context.code !== 'registry-damaged') throw this.why;
+    this.recovered = await recoverLibrary(this.root, from);
+    await this.tryAgain();
+    if (this.manager === undefined) throw this.why;
   }
 
   private async tryAgain(): Promise<void> {

@@ -1,15 +1,16 @@
 // One library and its running VMs behind ManagerApi. Opens the library under its lock, joins the parts, and keeps the clock
 // for measurements and thumbnails.
 
-import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { availableParallelism, homedir, totalmem } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { messageOf } from '../base/errors.ts';
+import { NestboxError, messageOf } from '../base/errors.ts';
 import type { Port } from '../base/port.ts';
-import { buildDemoImage } from '../firmware/demo/demo-image.ts';
 import type { HostInfo } from '../protocol/host-info.ts';
 import type { Notice } from '../protocol/library.ts';
 import type { AppInfo, BrowsedEntry, ManagerApi, TaskOptions } from '../protocol/manager-api.ts';
+import { IS_OLDER_THAN_FILES } from '../registry/registry-backup.ts';
 import { Registry } from '../registry/registry.ts';
 import { ManagerEventHub } from './events.ts';
 import { downloadFolder } from './download-folder.ts';
@@ -34,6 +35,8 @@ import { THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH, Thumbnails } from './thumbnails.ts';
 import { VmLogs } from './vm-logs.ts';
 import type { VmHost } from './vm-host.ts';
 
+/** Written by build/build-demo.ts. */
+const DEMO_IMAGE = new URL('../../dist/nestbox-demo.img', import.meta.url);
 const SAMPLE_INTERVAL_MS = 1000;
 /** Of SAMPLE_INTERVAL_MS. */
 const SPARE_DELAY_TICKS = 5;
@@ -86,7 +89,10 @@ export class Manager {
     makeLibraryFolders(folder);
     const lock = await lockLibrary(folder.lock);
     try {
+      const isNew = !existsSync(folder.registry);
       const registry = new Registry(folder.registry);
+      // Whatever lies there already is not ours to clear away.
+      if (isNew) registry.setSetting(IS_OLDER_THAN_FILES, true);
       const manager = new Manager(options, folder, lock, registry);
       await manager.begin();
       return manager;
@@ -159,7 +165,7 @@ export class Manager {
   /** The first start shows a machine that is ready to boot. */
   private async addDemo(): Promise<void> {
     const path = join(this.folder.media, 'nestbox-demo.img');
-    await writeFile(path, buildDemoImage(), { mode: 0o600 });
+    await writeFile(path, await readFile(DEMO_IMAGE), { mode: 0o600 });
     const known = this.registry.mediumByPath(path) ?? (await this.media.adopt(path, 'raw', 'floppy'));
     await this.library.create({
       name: this.library.freeName('Nestbox demo'),
@@ -209,7 +215,7 @@ export class Manager {
       version: this.options.version,
       shell: this.options.shell,
       platform: process.platform,
-      hostLanguage: this.options.hostLanguage ?? Intl.DateTimeFormat().resolvedOptions().locale,
+      hostLanguage: this.options.hostLanguage ?? navigator.language,
       startNotices: this.startNotices,
       hostMemoryMib: Math.floor(totalmem() / 1048576),
       hostCpus: availableParallelism(),
@@ -306,6 +312,7 @@ export class Manager {
     changeVm: async (id, change) => this.library.change(id, change),
     cloneVm: async (id, options) => this.tasks.run('clone-vm', { taskId: options.taskId, vmId: id }, (task) => this.library.clone(id, options, task)),
     deleteVm: async (id, options) => this.tasks.run('delete-vm', { taskId: options.taskId, vmId: id }, () => this.library.delete(id, options.deleteDisks)),
+    recoverLibrary: () => Promise.reject(new NestboxError('usage', 'The library is open: there is nothing to bring back', { op: 'restore registry' })),
     exportToDownloads: async (id, options) => {
       const folder = await downloadFolder();
       const path = await freeFileName(folder, this.library.row(id).name, '.nestbox');

@@ -14,6 +14,8 @@ const SENTENCES = {
   'disk-full': "The host's disk is full; the machine stands still and goes on when there is space: {message}",
   'medium-error': 'A medium reported an error to the guest: {message}',
   // About the start of the app
+  'registry-restored': 'The library was brought back from its newest copy. The damaged registry is kept as {damaged} in {folder}',
+  'registry-new': 'A new library has been begun. The damaged registry is kept as {damaged} in {folder}, and the disks of its machines are still there',
   'demo-created': 'The demo machine has been added to the library',
   'operation-completed': 'An operation that was interrupted has been cleaned up: {operation}',
   // Fields of forms

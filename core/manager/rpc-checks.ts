@@ -44,6 +44,7 @@ const deepTask = { taskId: id.exactOptional() };
 
 export const MANAGER_CHECKS = {
   appInfo: z.tuple([]),
+  recoverLibrary: z.tuple([z.enum(['backup', 'nothing'])]),
   hostInfo: z.tuple([]),
   settings: z.tuple([]),
   changeSettings: z.tuple([settingsChangeSchema]),

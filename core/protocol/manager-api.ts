@@ -43,6 +43,11 @@ export interface TaskOptions {
 
 export interface ManagerApi {
   appInfo(): Promise<AppInfo>;
+  /**
+   * Only while the registry is damaged (code `registry-damaged`, whose context has `backupMs` and `backupVms` when there is a
+   * copy): brings the library back from the newest copy, or begins an empty one. The damaged file is kept.
+   */
+  recoverLibrary(from: 'backup' | 'nothing'): Promise<void>;
   hostInfo(): Promise<HostInfo>;
   settings(): Promise<AppSettings>;
   changeSettings(change: Partial<AppSettings>): Promise<AppSettings>;

@@ -1,11 +1,12 @@
 // Opens the registry database: checks it, keeps a copy before changing its schema, and brings the schema up to date in
 // one transaction. A file that is damaged or from a newer version is refused and left untouched.
 
-import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { NestboxError, messageOf } from '../base/errors.ts';
 import { MIGRATIONS } from './migrations.ts';
+import { copyRegistry, newestBackup } from './registry-backup.ts';
 
 export type Connection = Database.Database;
 
@@ -15,8 +16,8 @@ const BUSY_TIMEOUT_MS = 3000;
 type RefusalCode = 'registry-damaged' | 'registry-newer' | 'registry-busy' | 'registry-unwritable';
 
 /** `code` names the sentence that a window has for it. */
-function refuse(kind: 'bad-input' | 'unsupported' | 'busy' | 'permission', code: RefusalCode, path: string, message: string, cause?: unknown): NestboxError {
-  return new NestboxError(kind, message, { op: OP, context: { path, code, message: messageOf(cause ?? '').replaceAll('\n', ' ') }, cause });
+function refuse(kind: 'bad-input' | 'unsupported' | 'busy' | 'permission', code: RefusalCode, path: string, message: string, cause?: unknown, more: Readonly<Record<string, number>> = {}): NestboxError {
+  return new NestboxError(kind, message, { op: OP, context: { path, code, message: messageOf(cause ?? '').replaceAll('\n', ' '), ...more }, cause });
 }
 
 /**
@@ -53,7 +54,13 @@ function sqliteError(error: unknown, path: string): NestboxError {
   if (code === 'SQLITE_READONLY' || code === 'SQLITE_CANTOPEN') {
     return refuse('permission', 'registry-unwritable', path, `The registry ${path} cannot be written: ${messageOf(error)}`, error);
   }
-  return refuse('bad-input', 'registry-damaged', path, `The registry ${path} is damaged: ${messageOf(error).replaceAll('\n', ' ')}. Restore the newest copy beside it (${path}.backup-*), or move it away to start with an empty one`, error);
+  return refuse('bad-input', 'registry-damaged', path, `The registry ${path} is damaged: ${messageOf(error).replaceAll('\n', ' ')}. Restore the newest copy beside it (${path}.backup-*), or move it away to start with an empty one`, error, backupOf(path));
+}
+
+/** What a window can offer. */
+function backupOf(path: string): Readonly<Record<string, number>> {
+  const backup = newestBackup(path, MIGRATIONS.length);
+  return backup === undefined ? {} : { backupMs: backup.madeMs, backupVms: backup.vms };
 }
 
 /** Refuses before anything is written. */
@@ -76,15 +83,9 @@ function userVersion(database: Connection): number {
 function migrate(database: Connection, path: string, existed: boolean): void {
   const from = userVersion(database);
   if (from === MIGRATIONS.length) return;
-  if (existed && from > 0) keepCopy(database, `${path}.backup-v${from}`);
+  if (existed && from > 0) copyRegistry(database, `${path}.backup-v${from}`);
   database.transaction(() => {
     for (const step of MIGRATIONS.slice(from)) database.exec(step);
     database.pragma(`user_version = ${MIGRATIONS.length}`);
   })();
-}
-
-/** A whole, consistent copy of the database, also while it is in WAL mode. */
-function keepCopy(database: Connection, target: string): void {
-  rmSync(target, { force: true });
-  database.prepare('VACUUM INTO ?').run(target);
 }

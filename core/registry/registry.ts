@@ -6,6 +6,7 @@ import { NestboxError, messageOf } from '../base/errors.ts';
 import type { Notice } from '../protocol/library.ts';
 import type { VmExit } from '../protocol/vm-messages.ts';
 import { type Connection, openRegistryDatabase } from './open-registry.ts';
+import { RegistryBackup } from './registry-backup.ts';
 import { type DriveRow, type MediumRow, type OperationRow, type SnapshotKind, type SnapshotRow, type StoredConfig, type VmRow, mediumRowSchema, driveRowsSchema, exitSchema, noticeSchema, storedConfigSchema } from './rows.ts';
 
 /** All but the picture, which may be large. */
@@ -48,15 +49,18 @@ export interface NewSnapshot {
 
 export class Registry implements Disposable {
   private readonly database: Connection;
+  private readonly backup: RegistryBackup;
   private readonly nowMs: () => number;
 
   /** @throws NestboxError, see openRegistryDatabase */
   constructor(path: string, nowMs: () => number = () => Date.now()) {
     this.database = openRegistryDatabase(path);
+    this.backup = new RegistryBackup(this.database, path);
     this.nowMs = nowMs;
   }
 
   dispose(): void {
+    this.backup.dispose();
     this.database.close();
   }
 
@@ -83,7 +87,9 @@ export class Registry implements Disposable {
 
   private run(sql: string, ...values: unknown[]): number {
     try {
-      return this.database.prepare(sql).run(...values).changes;
+      const { changes } = this.database.prepare(sql).run(...values);
+      if (changes > 0) this.backup.changed();
+      return changes;
     } catch (cause) {
       throw this.explain(cause);
     }

@@ -45,7 +45,7 @@ export async function openDesktopManager(library: DesktopLibrary): Promise<Deskt
     return desktopManager(manager, () => manager, close);
   } catch (error) {
     if (!isForTheWindow(error)) throw error;
-    const gate = new LibraryGate(error, open);
+    const gate = new LibraryGate(options.root, error, open);
     return desktopManager(gate, () => gate.opened, close);
   }
 }

@@ -7,7 +7,7 @@ import type { FileHandle, LogLine, MediumInspection, TaskProgress, VmMetrics, Vm
 import type { AppInfo, AppSettings, ManagerApi, ManagerEvents } from '../../core/protocol/manager-api.ts';
 import type { ManagerConnection, Shell } from '../api/shell.ts';
 import { languageFor, setLanguage } from '../i18n/i18n.svelte.ts';
-import { errorText, isCancelled } from '../i18n/messages.ts';
+import { errorContext, errorText, isCancelled } from '../i18n/messages.ts';
 import { toasts } from '../ui/toasts.svelte.ts';
 
 const METRICS_KEPT = 300;
@@ -30,6 +30,8 @@ export class AppState {
   vms = $state.raw<ReadonlyMap<string, VmSummary>>(new Map());
   /** Why the library could not be opened: a registry from a newer version, a corrupt one. */
   startError = $state<string | undefined>(undefined);
+  /** Set when it is the registry that is damaged; with the newest copy of it when there is one. */
+  registryDamage = $state.raw<{ readonly backupMs?: number; readonly backupVms?: number } | undefined>(undefined);
   tasks = new SvelteMap<string, TaskProgress>();
   metrics = new SvelteMap<string, readonly VmMetrics[]>();
   /** Counts up when the list of media or a VM's snapshots changed: pages read them again. */
@@ -63,8 +65,25 @@ export class AppState {
     } catch (thrown) {
       this.connection = 'lost';
       if (this.info === undefined) setLanguage(languageFor('auto', navigator.language));
-      this.startError = errorText(thrown);
+      this.fail(thrown);
     }
+  }
+
+  private fail(thrown: unknown): void {
+    this.startError = errorText(thrown);
+    const { code, backupMs, backupVms } = errorContext(thrown);
+    this.registryDamage = code !== 'registry-damaged' ? undefined : typeof backupMs === 'number' && typeof backupVms === 'number' ? { backupMs, backupVms } : {};
+  }
+
+  /** Brings the library back from the newest copy, or begins an empty one. */
+  async recover(from: 'backup' | 'nothing'): Promise<void> {
+    try {
+      await this.api.recoverLibrary(from);
+    } catch (thrown) {
+      this.fail(thrown);
+      return;
+    }
+    await this.connect();
   }
 
   private lost(): void {

@@ -5,7 +5,7 @@ import { codesEn } from './en-codes.ts';
 
 export const en = {
   ...codesEn,
-  app: { name: 'Nestbox', cannotOpen: 'Nestbox cannot open your library', tryAgain: 'Try again', reconnecting: 'Connection lost. Trying again…' },
+  app: { name: 'Nestbox', cannotOpen: 'Nestbox cannot open your library', tryAgain: 'Try again', restoreBackup: 'Restore the copy', backupAbout: 'Newest copy: {when}, machines in it: {count}', noBackup: 'There is no copy that could be restored.', startEmpty: 'Start with an empty library', reconnecting: 'Connection lost. Trying again…' },
   common: {
     cancel: 'Cancel', choose: 'Choose…', close: 'Close', copied: 'Copied', copy: 'Copy', delete: 'Delete', dismiss: 'Dismiss', file: 'File', messages: 'Messages',
     no: 'No', off: 'Off', on: 'On', save: 'Save', stop: 'Stop', yes: 'Yes',
@@ -104,7 +104,7 @@ export const en = {
     devices: 'Device fields', registers: 'Registers', what: 'Field', before: 'Before', after: 'After', more_one: '{count} more', more_other: '{count} more',
   },
   activity: {
-    cpu: 'Processor', memory: 'Memory', disk: 'Disk', network: 'Network', read: 'Read', written: 'Written', received: 'Received', sent: 'Sent', now: 'now', noneTitle: 'Nothing measured yet', noneText: 'Start the machine to see what it does.', soon: 'The first figures come in a second.',
+    cpu: 'Processor', memory: 'Memory', disk: 'Disk', network: 'Network', read: 'Read', written: 'Written', noCard: 'No network card', noNetwork: 'Machines have no network card in this version, so there is nothing to measure.', now: 'now', noneTitle: 'Nothing measured yet', noneText: 'Start the machine to see what it does.', soon: 'The first figures come in a second.',
   },
   logs: {
     search: 'Search the log', level: 'Level', levels: { error: 'Errors only', warn: 'Warnings', info: 'Messages', debug: 'Everything' }, short: { error: 'error', warn: 'warn', info: 'info', debug: 'debug' }, noneTitle: 'The log is empty', noneText: 'What the machine reports while it runs appears here.',
@@ -143,7 +143,7 @@ export const en = {
   },
   keys: { menu: 'Send keys', single: 'Single keys', functions: 'Function keys', consoles: 'Linux consoles', sysrq: 'Magic SysRq' },
   status: {
-    line: 'Status', mips: '{mips} MIPS', compiled: '{share} of the instructions ran compiled', diskLamp: 'Disk: green reads, orange writes', netLamp: 'Network', numLock: 'Num Lock', capsLock: 'Caps Lock', scrollLock: 'Scroll Lock',
+    line: 'Status', mips: '{mips} MIPS', compiled: '{share} of the instructions ran compiled', diskLamp: 'Disk: green reads, orange writes', netLamp: 'Network: this machine has no network card', numLock: 'Num Lock', capsLock: 'Caps Lock', scrollLock: 'Scroll Lock',
     short: { numLock: 'Num', capsLock: 'Caps', scrollLock: 'Scroll' }, captured: 'Mouse captured. Ctrl+Alt gives it back', keyboard: 'Keys go to the machine. Ctrl+Alt gives them back', absolute: 'Mouse follows yours', selectText: 'Click to type, drag to select text', clickToCapture: 'Click to capture the mouse',
   },
   serial: { title: 'Serial console of {name}', off: 'The machine is off.' },

@@ -29,11 +29,17 @@ interface ErrorLike {
   readonly context?: unknown;
 }
 
+/** Details of a NestboxError that crossed a process boundary. */
+export function errorContext(thrown: unknown): Readonly<Record<string, unknown>> {
+  const { context } = (typeof thrown === 'object' && thrown !== null ? thrown : {}) as ErrorLike;
+  return typeof context === 'object' && context !== null ? (context as Record<string, unknown>) : {};
+}
+
 /** What failed, for people. NestboxErrors are told by their shape: they cross process boundaries as plain data. */
 export function errorText(thrown: unknown): string {
-  const { kind, message, context } = (typeof thrown === 'object' && thrown !== null ? thrown : {}) as ErrorLike;
+  const { kind, message } = (typeof thrown === 'object' && thrown !== null ? thrown : {}) as ErrorLike;
   const text = typeof message === 'string' && message !== '' ? message : String(thrown);
-  const params = (typeof context === 'object' && context !== null ? context : {}) as TextParams & { readonly code?: unknown };
+  const params = errorContext(thrown) as TextParams & { readonly code?: unknown };
   const byCode = typeof params.code === 'string' ? sentence('codes', params.code, params) : undefined;
   if (byCode !== undefined) return byCode;
   if (typeof kind !== 'string') return text;

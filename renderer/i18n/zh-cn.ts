@@ -7,7 +7,7 @@ type Translated<Tree> = { [Key in keyof Tree as Key extends `${string}_one` ? ne
 
 export const zhCn: Translated<typeof en> = {
   ...codesZh,
-  app: { name: 'Nestbox', cannotOpen: 'Nestbox 无法打开你的库', tryAgain: '重试', reconnecting: '连接已断开，正在重试…' },
+  app: { name: 'Nestbox', cannotOpen: 'Nestbox 无法打开你的库', tryAgain: '重试', restoreBackup: '恢复副本', backupAbout: '最新副本：{when}，其中虚拟机：{count} 台', noBackup: '没有可以恢复的副本。', startEmpty: '从空的库开始', reconnecting: '连接已断开，正在重试…' },
   common: {
     cancel: '取消', choose: '选择…', close: '关闭', copied: '已复制', copy: '复制', delete: '删除', dismiss: '知道了', file: '文件', messages: '消息',
     no: '否', off: '关', on: '开', save: '保存', stop: '停止', yes: '是',
@@ -106,7 +106,7 @@ export const zhCn: Translated<typeof en> = {
     devices: '设备字段', registers: '寄存器', what: '字段', before: '之前', after: '之后', more_other: '另有 {count} 项',
   },
   activity: {
-    cpu: '处理器', memory: '内存', disk: '磁盘', network: '网络', read: '读取', written: '写入', received: '接收', sent: '发送', now: '现在', noneTitle: '还没有数据', noneText: '启动虚拟机后即可查看它的活动。', soon: '一秒后显示第一批数据。',
+    cpu: '处理器', memory: '内存', disk: '磁盘', network: '网络', read: '读取', written: '写入', noCard: '没有网卡', noNetwork: '此版本的虚拟机还没有网卡，因此没有可测量的数据。', now: '现在', noneTitle: '还没有数据', noneText: '启动虚拟机后即可查看它的活动。', soon: '一秒后显示第一批数据。',
   },
   logs: {
     search: '搜索日志', level: '级别', levels: { error: '仅错误', warn: '警告', info: '消息', debug: '全部' }, short: { error: '错误', warn: '警告', info: '消息', debug: '调试' }, noneTitle: '日志为空', noneText: '虚拟机运行时报告的内容会显示在这里。',
@@ -143,7 +143,7 @@ export const zhCn: Translated<typeof en> = {
   },
   keys: { menu: '发送按键', single: '单个按键', functions: '功能键', consoles: 'Linux 控制台', sysrq: '魔术 SysRq' },
   status: {
-    line: '状态', mips: '{mips} MIPS', compiled: '{share} 的指令以编译方式运行', diskLamp: '磁盘：绿色读取，橙色写入', netLamp: '网络', numLock: '数字锁定', capsLock: '大写锁定', scrollLock: '滚动锁定',
+    line: '状态', mips: '{mips} MIPS', compiled: '{share} 的指令以编译方式运行', diskLamp: '磁盘：绿色读取，橙色写入', netLamp: '网络：此虚拟机没有网卡', numLock: '数字锁定', capsLock: '大写锁定', scrollLock: '滚动锁定',
     short: { numLock: 'Num', capsLock: 'Caps', scrollLock: 'Scroll' }, captured: '鼠标已捕获，按 Ctrl+Alt 取回', keyboard: '按键发送给虚拟机，按 Ctrl+Alt 取回', absolute: '鼠标跟随', selectText: '单击输入，拖动选择文字', clickToCapture: '单击捕获鼠标',
   },
   serial: { title: '“{name}”的串口控制台', off: '虚拟机已关闭。' },

@@ -146,6 +146,7 @@ export class FakeShell implements Shell {
       this.vms.delete(id);
       this.listener?.events.vmRemoved(id);
     },
+    recoverLibrary: async () => undefined,
     exportToDownloads: async (id) => ({ fileName: `${id}.nestbox`, folder: '/home/user/Downloads' }),
     freeName: async (wish) => {
       const taken = (name: string): boolean => [...this.vms.values()].some((vm) => vm.name === name);

@@ -66,6 +66,44 @@ describe.skipIf(missing !== undefined)(`troubles${missing === undefined ? '' : `
     await page.getByRole('main').getByText(/注册表已损坏/).waitFor();
     expect(readFileSync(registry).equals(before)).toBe(true);
     expect(readdirSync(join(root, 'disks'))).toEqual(disks);
+    // Of the copy that was made when the library was closed.
+    await page.getByRole('main').getByText(/最新副本：.*其中虚拟机：2 台/).waitFor();
+    await page.getByRole('button', { name: '恢复副本' }).click();
+    await page.locator('[data-index]').first().waitFor();
+    expect((await machines(page)).filter((label) => label.startsWith('Machine'))).toHaveLength(2);
+    const [kept] = readdirSync(root).filter((name) => /^registry\.db\.damaged-\d{8}T\d{6}Z$/.test(name));
+    expect(readFileSync(join(root, kept ?? '')).equals(before)).toBe(true);
+    await page.getByText(new RegExp(`损坏的文件保留为.*${kept}`)).waitFor();
+    expect(readdirSync(join(root, 'disks'))).toEqual(disks);
+    await page.locator('[data-index]').first().click();
+    await page.getByRole('article', { name: 'Machine 1' }).waitFor();
+  });
+
+  it('a corrupt registry without a copy: a new library, with the old one and every file of it kept', async () => {
+    await seedLibrary(root, 2);
+    const registry = join(root, 'registry.db');
+    writeFileSync(registry, 'no database at all');
+    rmSync(join(root, 'registry.db.backup-latest'));
+    // A layer and a state of a snapshot that only the old registry knows.
+    writeFileSync(join(root, 'disks', `layer-${'a'.repeat(32)}.qcow2`), 'layer');
+    mkdirSync(join(root, 'states'), { recursive: true });
+    writeFileSync(join(root, 'states', `${'b'.repeat(32)}.state`), 'state');
+    const files = (): string[] => ['disks', 'states'].flatMap((name) => readdirSync(join(root, name))).sort();
+    const before = files();
+    const page = await start();
+    await page.getByText('There is no copy that could be restored.').waitFor();
+    expect(await page.getByRole('button', { name: 'Restore the copy' }).count()).toBe(0);
+    await page.getByRole('button', { name: 'Start with an empty library' }).click();
+    await page.locator('[data-index]').first().waitFor();
+    expect(await machines(page)).toEqual(['Nestbox demo, Off']);
+    await page.getByText(/This is a new library\. The damaged list is kept/).waitFor();
+    const [kept] = readdirSync(root).filter((name) => name.startsWith('registry.db.damaged-'));
+    expect(readFileSync(join(root, kept ?? ''), 'utf8')).toBe('no database at all');
+    await app?.close();
+    expect(files()).toEqual(before);
+    // The next start clears nothing away either.
+    await (await start()).locator('[data-index]').first().waitFor();
+    expect(files()).toEqual(before);
   });
 
   it('a folder for disks that may not be written: named in the sheet, nothing is half made', async ({ skip }) => {

@@ -11,6 +11,7 @@ import { BACKING_CHAIN_MAX } from '../../protocol/vm-config.ts';
 import type { Registry } from '../../registry/registry.ts';
 import type { DriveRow, MediumRow } from '../../registry/rows.ts';
 import { newId } from './ids.ts';
+import { keptFiles } from './kept-files.ts';
 
 /** An overlay that is made for a drive; the row comes when it is used. */
 export interface PlannedOverlay {
@@ -109,10 +110,11 @@ export class DiskLayers {
   /** Removes layers, whole or half made, that no row knows. Only at the start: nothing is being made then. */
   async removeOrphans(folders: ReadonlySet<string>): Promise<void> {
     const known = new Set(this.registry.media().map(({ path }) => path));
+    const kept = new Set(keptFiles(this.registry));
     for (const folder of folders) {
       for (const name of await this.files.list(folder)) {
         const path = join(folder, name);
-        if (/^layer-[0-9a-f]{32}\.qcow2(\.[0-9a-f]+\.partial)?$/.test(name) && !known.has(path)) await this.unlink(path);
+        if (/^layer-[0-9a-f]{32}\.qcow2(\.[0-9a-f]+\.partial)?$/.test(name) && !known.has(path) && !kept.has(name)) await this.unlink(path);
       }
     }
   }

@@ -15,6 +15,7 @@ import { StateStore } from '../../state-store/state-store.ts';
 import { mediaConfig } from '../drives.ts';
 import { withNewGeneration } from '../identity.ts';
 import { DiskLayers, type PlannedOverlay, isLayer } from './disk-layers.ts';
+import { keepUnknownFiles } from './kept-files.ts';
 import { newId } from './ids.ts';
 import type { TakeData } from './journal.ts';
 import { addTaken, mediaOf } from './taken-snapshot.ts';
@@ -71,10 +72,12 @@ export class SnapshotService implements SnapshotOperations {
   async recover(): Promise<readonly RecoveryNotice[]> {
     return this.alone(async () => {
       await this.files.makeFolder(this.store.folder);
+      const folders = new Set(['', ...this.registry.vms().map(({ id }) => id)].map((id) => this.control.diskFolder(id)));
+      await keepUnknownFiles(this.registry, this.store, this.files, folders);
       const notices = await recoverOperations({ registry: this.registry, layers: this.layers, store: this.store });
       await this.pins.sweep();
       await this.tidy({});
-      await this.layers.removeOrphans(new Set(['', ...this.registry.vms().map(({ id }) => id)].map((id) => this.control.diskFolder(id))));
+      await this.layers.removeOrphans(folders);
       return notices;
     });
   }

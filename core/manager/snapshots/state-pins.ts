@@ -2,6 +2,7 @@
 
 import type { Registry } from '../../registry/registry.ts';
 import type { StateStore } from '../../state-store/state-store.ts';
+import { keptFiles } from './kept-files.ts';
 
 export class StatePins {
   private readonly registry: Registry;
@@ -40,6 +41,6 @@ export class StatePins {
 
   /** Removes the files of states that nobody needs. */
   async sweep(): Promise<void> {
-    await this.store.sweep(new Set([...this.registry.stateFiles(), ...this.pinned.keys()]));
+    await this.store.sweep(new Set([...this.registry.stateFiles(), ...this.pinned.keys(), ...keptFiles(this.registry)]));
   }
 }
