@@ -49,6 +49,16 @@ describe('CPUID model', () => {
     expect((entry.ecx * entry.ebx) / entry.eax).toBe(2_500_000_000);
   });
 
+  it('gives every rate in a form that fits the 32-bit arithmetic of Linux, and within its millionth', () => {
+    for (const tscHz of [1e9, 998_400_000, 1_996_249_000, 2_445_536_000, 2_593_906_000, 3_792_874_000, 4_200_000_001, 5_700_000_000]) {
+      const { eax, ebx, ecx } = leaf(buildCpuid({ ...OPTIONS, tscHz }), 0x15);
+      // native_calibrate_tsc() of arch/x86/kernel/tsc.c.
+      const khz = Math.floor((Math.imul(Math.floor(ecx / 1000), ebx) >>> 0) / eax);
+      expect(Math.abs(khz / (tscHz / 1000) - 1), String(tscHz)).toBeLessThan(1e-6);
+      expect(ecx).toBe(1e9);
+    }
+  });
+
   it('numbers processors', () => {
     const entries = buildCpuid({ ...OPTIONS, apicId: 2, processorCount: 4 });
     expect(leaf(entries, 1).ebx >>> 24).toBe(2);

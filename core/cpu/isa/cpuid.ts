@@ -129,8 +129,6 @@ export interface CpuidOptions {
   readonly processorCount: number;
   readonly features?: Iterable<CpuFeature>;
   readonly tscHz: number;
-  /** The clock of the local APIC's timer, which guests take from leaf 15h. */
-  readonly crystalHz?: number;
   readonly brand?: string;
   /** Leaves 40000000h and up; they show only with the `hypervisor` feature. */
   readonly hypervisorLeaves?: readonly CpuidEntry[];
@@ -157,9 +155,22 @@ function text4(text: string, at: number): number {
   return value >>> 0;
 }
 
-function greatestCommonDivisor(a: number, b: number): number {
-  while (b !== 0) [a, b] = [b, a % b];
-  return a;
+/** The clock of the local APIC's timer, which guests take from leaf 15h. */
+const CRYSTAL_HZ = 1_000_000_000;
+/** Linux multiplies the crystal's kHz by the numerator in 32 bits; with more, its clock runs off by any factor. */
+const MOST_NUMERATOR = Math.floor(0xffff_ffff / (CRYSTAL_HZ / 1000));
+
+/** The best fraction for a positive value whose numerator is not too large, by continued fractions. */
+function fractionOf(value: number): { readonly numerator: number; readonly denominator: number } {
+  let [numerator, denominator, lastNumerator, lastDenominator] = [Math.floor(value), 1, 1, 0];
+  for (let rest = value - Math.floor(value); rest > 1e-9; ) {
+    const part = Math.floor(1 / rest);
+    rest = 1 / rest - part;
+    const next = part * numerator + lastNumerator;
+    if (next > MOST_NUMERATOR) break;
+    [numerator, denominator, lastNumerator, lastDenominator] = [next, part * denominator + lastDenominator, numerator, denominator];
+  }
+  return { numerator, denominator };
 }
 
 /** Bits of APIC id that number `count` processors. */
@@ -192,7 +203,6 @@ function topologyLeaves(builder: Builder, apicId: number, processorCount: number
 /** The leaves of one vCPU. */
 export function buildCpuid(options: CpuidOptions): CpuidEntry[] {
   const { apicId, processorCount, tscHz } = options;
-  const crystalHz = options.crystalHz ?? 1_000_000_000;
   const features = consistentFeatures(options.features ?? DEFAULT_FEATURES);
   const entries = new Map<string, { leaf: number; subleaf: number; eax: number; ebx: number; ecx: number; edx: number }>();
   const builder: Builder = {
@@ -216,8 +226,8 @@ export function buildCpuid(options: CpuidOptions): CpuidEntry[] {
     builder.set(0xd, 0, 3, 576, 576, 0);
     builder.set(0xd, 1, 0, 0, 0, 0);
   }
-  const divisor = greatestCommonDivisor(Math.round(tscHz), crystalHz);
-  builder.set(0x15, ANY_SUBLEAF, crystalHz / divisor, Math.round(tscHz) / divisor, crystalHz, 0);
+  const { numerator, denominator } = fractionOf(tscHz / CRYSTAL_HZ);
+  builder.set(0x15, ANY_SUBLEAF, denominator, numerator, CRYSTAL_HZ, 0);
   const mhz = Math.round(tscHz / 1e6);
   builder.set(0x16, ANY_SUBLEAF, mhz, mhz, 100, 0);
   builder.set(0x8000_0000, ANY_SUBLEAF, 0x8000_0008, 0, 0, 0);
