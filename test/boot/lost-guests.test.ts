@@ -6,9 +6,18 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { VmSession } from '../../core/cli/vm-session.ts';
 import { NodeVmHost } from '../../core/host/node-vm-host.ts';
+import { hostProbe, whyNoKvm } from '../conformance/rig.ts';
 import { floppyWith } from '../support/boot-sector.ts';
 import { type CommandResult, nestbox, temporaryFolder } from '../support/nestbox.ts';
 import { until } from '../support/screens.ts';
+
+async function whySkipKvm(): Promise<string | undefined> {
+  const reason = await whyNoKvm();
+  if (reason !== undefined) return reason;
+  return hostProbe().modes.protected.support === 'missing' ? 'this KVM has no 32-bit protected mode' : undefined;
+}
+
+const noKvm = await whySkipKvm();
 
 async function boot(source: string, ...extra: string[]): Promise<CommandResult> {
   const path = join(temporaryFolder(), 'boot.img');
@@ -62,6 +71,9 @@ mov ds, ax
 mov ss, ax
 mov esp, 0x7000
 `;
+
+/** A handler that steps over the instruction, and then a letter on the serial port. */
+const invalidOpcodes = (times: number): string => `mov word [6*4], handler\nmov word [6*4+2], 0\nmov ecx, ${times}\nagain: ud2\ndec ecx\njnz again\nmov al, "K"\nmov dx, 0x3f8\nout dx, al\njmp $\nhandler: push bp\nmov bp, sp\nadd word [bp+2], 2\npop bp\niret\n`;
 
 describe('guests that jump into nothing', () => {
   it('interrupts on, the BIOS handler of invalid opcodes returns to the instruction', async () => {
@@ -125,8 +137,29 @@ iret
   });
 
   it('takes 400,000 invalid opcodes at one instruction and goes round them', async () => {
-    const loop = 'mov word [6*4], handler\nmov word [6*4+2], 0\nmov ecx, 400000\nagain: ud2\ndec ecx\njnz again\nmov al, "K"\nmov dx, 0x3f8\nout dx, al\njmp $\nhandler: push bp\nmov bp, sp\nadd word [bp+2], 2\npop bp\niret\n';
-    const result = await boot(loop, '--expect', 'K');
+    const result = await boot(invalidOpcodes(400_000), '--expect', 'K');
+    expect(result, result.stderr).toMatchObject({ code: 0 });
+  });
+});
+
+describe(noKvm === undefined ? 'guests that jump into nothing, on KVM' : `guests that jump into nothing, on KVM (skipped: ${noKvm})`, () => {
+  const test = it.skipIf(noKvm !== undefined);
+  const kvm = ['--engine', 'kvm', '--kvm-hand-off', 'when-needed'] as const;
+
+  test('the BIOS handler of invalid opcodes returns to the instruction', async () => {
+    expectFault(await boot('sti\nmov eax, 0x12345678\nud2\n', ...kvm), /endless fault #6: .*CS:RIP 0000:7c07[\s\S]*12345678[\s\S]*#6 error 0000 at 0000:7c07/);
+  });
+
+  test("with the kernel's interrupt controllers, protected mode, the handler returns to the instruction", async () => {
+    expectFault(await boot(`${PROTECTED}mov ax, 0x1230\nbad: mov ds, ax\njmp $\nhandler: add esp, 4\niret\n`, ...kvm, '--kvm-irqchip', 'kernel'), /endless fault #13: [\s\S]*#13 error 1230 at 0008:/);
+  });
+
+  test('memory full of zeros', async () => {
+    expectFault(await boot('jmp 0x5000:0\n', ...kvm), /runs through empty memory at CS:RIP 5000:/);
+  });
+
+  test('but a guest that gets on is left alone', async () => {
+    const result = await boot(invalidOpcodes(400_000), '--expect', 'K', ...kvm);
     expect(result, result.stderr).toMatchObject({ code: 0 });
   });
 });

@@ -72,3 +72,27 @@ export class BackOff {
     this.length = 0;
   }
 }
+
+/** Counts hand-offs to the interpreter, for statistics. */
+export class HandOffLog {
+  private count = 0;
+  private readonly reasons = new Map<string, number>();
+
+  note(reason: string): void {
+    this.count++;
+    this.add(reason);
+  }
+
+  /** KVM did not take a state: the interpreter goes on. */
+  noteRefusal(what: string): void {
+    this.add(`refused: ${what}`);
+  }
+
+  private add(reason: string): void {
+    this.reasons.set(reason, (this.reasons.get(reason) ?? 0) + 1);
+  }
+
+  counts(): Record<string, number> {
+    return { handOffs: this.count, ...Object.fromEntries([...this.reasons].map(([name, count]) => [`handOff: ${name}`, count])) };
+  }
+}

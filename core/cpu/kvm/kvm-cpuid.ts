@@ -52,6 +52,19 @@ export function toleratedFeatures(supported: readonly CpuFeature[], hostFlags: r
   return new Set([...supported, ...all.filter((feature) => hostFlags.includes(CPUINFO_NAMES[feature] ?? feature))]);
 }
 
+/** Features that change nothing for a guest that has already started. */
+const IRRELEVANT: readonly CpuFeature[] = ['monitor', 'arch_capabilities', 'invariant_tsc', 'stibp', 'ssbd', 'spec_ctrl', 'bhi_ctrl', 'mca', 'mce', 'ss', 'arat', 'hypervisor'];
+
+/** What a saved machine's guest may be using and this KVM cannot give. */
+export function lackingFeatures(features: readonly CpuFeature[], tolerated: ReadonlySet<CpuFeature>): CpuFeature[] {
+  return features.filter((feature) => !tolerated.has(feature) && !IRRELEVANT.includes(feature));
+}
+
+/** Equal for equal sets of features. */
+export function featureKey(features: readonly string[]): string {
+  return [...features].sort().join(' ');
+}
+
 /** Gives the vCPU its CPUID table; only before its first run. @throws NestboxError */
 export function setCpuid(file: VcpuFile, entries: readonly CpuidEntry[]): void {
   const { view } = file;

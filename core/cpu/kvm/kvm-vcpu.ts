@@ -2,24 +2,22 @@
 // canonical CpuState between two instructions; what either engine wrote is made known to the other. KVM cannot count
 // instructions: the count advances by a nominal rate while it runs, so the instruction clock needs the software engine.
 
-import type { Logger } from '../../base/logger.ts';
-import type { PhysicalMemory } from '../../memory/physical-memory.ts';
-import type { CpuState, DebugSettings, EngineStats, FaultReport, RunExit, Vcpu, VcpuOptions } from '../contract.ts';
-import { type CpuFeature, buildCpuid } from '../isa/cpuid.ts';
+import type { CpuState, DebugSettings, EngineStats, FaultReport, RunExit, Vcpu } from '../contract.ts';
+import type { CpuFeature } from '../isa/cpuid.ts';
+import { EMPTY_CODE } from '../software/empty-code-watch.ts';
 import { RegisterFile } from '../software/vcpu-state.ts';
-import { type BoardControllers, ControllerLoan } from './controller-loan.ts';
+import type { ControllerLoan } from './controller-loan.ts';
 import { CounterSync } from './counter-sync.ts';
-import { BackOff, type HandOffPolicy, belongsToKvm, isFullKvm, modeOfKvm, modeOfSoftware } from './engine-modes.ts';
-import { accessLinear } from './guest-access.ts';
-import { GUESTDBG_ENABLE, GUESTDBG_SINGLESTEP, GUESTDBG_USE_HW_BP, KVM } from './ioctl.ts';
-import { KvmCore } from './kvm-core.ts';
-import { setCpuid } from './kvm-cpuid.ts';
-import type { KvmDevice } from './kvm-device.ts';
-import type { KvmProbe } from './kvm-probe.ts';
-import { REGS_ORDER, SEGMENT_AT } from './kvm-state.ts';
-import { KvmVm } from './kvm-vm.ts';
+import { BackOff, HandOffLog, belongsToKvm, isFullKvm, modeOfKvm, modeOfSoftware } from './engine-modes.ts';
+import { accessLinear, faultReportOf, nextLinear, registerOf, segmentOf, setRegister } from './guest-access.ts';
+import { GUESTDBG_ENABLE, GUESTDBG_SINGLESTEP, GUESTDBG_USE_HW_BP } from './ioctl.ts';
+import type { KvmCore } from './kvm-core.ts';
+import { featureKey, lackingFeatures } from './kvm-cpuid.ts';
+import { type KvmParts, makeKvmParts } from './kvm-parts.ts';
+import type { KvmVcpuOptions } from './kvm-vcpu-options.ts';
+import type { KvmVm } from './kvm-vm.ts';
+import { LostGuests } from './lost-guests.ts';
 import { SliceTimer } from './slice-timer.ts';
-import { AT } from './vcpu-file.ts';
 
 /** Nanoseconds in KVM that count as one instruction: as in the instruction clock, a machine of 100 million a second. */
 const NS_PER_COUNT = 10;
@@ -32,26 +30,7 @@ const WATCHED_SLICE_NS = 200_000;
 const BRIEF_STAY = 200;
 const CR0_PG = 0x8000_0000n;
 
-export interface KvmVcpuOptions extends VcpuOptions {
-  readonly device: KvmDevice;
-  readonly probe: KvmProbe;
-  readonly memory: PhysicalMemory;
-  readonly policy: HandOffPolicy;
-  readonly processorCount: number;
-  readonly features: readonly CpuFeature[];
-  /** Ticks a second of the guest's TSC, as CPUID tells. */
-  readonly tscHz: number;
-  /** CPU features that a restored machine may bring along. */
-  readonly tolerated: ReadonlySet<CpuFeature>;
-  readonly log: Logger;
-  readonly readHostMs: () => number;
-  /** Virtual nanoseconds. */
-  readonly readNs: () => number;
-  /** The board's interrupt controllers, when the kernel's shall stand for them. */
-  readonly controllers: BoardControllers | undefined;
-  /** Makes the interpreter over the same memory; its callbacks differ from the machine's. */
-  readonly createSoftware: (options: VcpuOptions) => Vcpu;
-}
+export type { KvmVcpuOptions } from './kvm-vcpu-options.ts';
 
 export function createKvmVcpu(options: KvmVcpuOptions): Vcpu {
   return new KvmVcpu(options);
@@ -66,10 +45,8 @@ class KvmVcpu implements Vcpu {
   private readonly full: boolean;
   private readonly backOff = new BackOff();
   private readonly counter: CounterSync;
-  private vm: KvmVm;
-  private core: KvmCore;
-  /** Of the board's interrupt controllers, where the kernel's are used. */
-  private loan: ControllerLoan | undefined;
+  private readonly lostGuests = new LostGuests({ read: (target) => this.readLinear(nextLinear(this.core), target), readFaults: () => this.software.stats().exits.faults ?? 0 });
+  private parts: KvmParts;
   private features: string;
   private tscHz: number;
   /** Features of a restored state that this KVM cannot give: it stays with the interpreter. */
@@ -88,9 +65,8 @@ class KvmVcpu implements Vcpu {
   /** The interpreter only delivers an interrupt. */
   private briefStay = false;
   private debug: DebugSettings | undefined;
-  private handOffs = 0;
+  private readonly handOffs = new HandOffLog();
   private interpreted = 0;
-  private readonly reasons = new Map<string, number>();
   private interruptLevel = false;
 
   constructor(options: KvmVcpuOptions) {
@@ -116,26 +92,26 @@ class KvmVcpu implements Vcpu {
     this.file = new RegisterFile(buffer, layout.vcpuBase + options.index * layout.vcpuAreaBytes);
     this.features = featureKey(options.features);
     this.tscHz = options.tscHz;
-    ({ vm: this.vm, core: this.core, loan: this.loan } = this.build(options.features));
+    this.parts = this.build(options.features);
   }
 
-  private build(features: readonly CpuFeature[]): { vm: KvmVm; core: KvmCore; loan: ControllerLoan | undefined } {
-    const { options } = this;
-    const { controllers } = options;
-    const vm = new KvmVm(options.device, options.memory, !this.full, controllers === undefined ? undefined : 'full');
-    this.mapRevision = options.memory.mapRevision;
-    const core = new KvmCore(vm, this.timer, options);
-    let loan: ControllerLoan | undefined;
-    if (vm.irqchip !== undefined && controllers !== undefined) {
-      loan = new ControllerLoan({ board: controllers, irqchip: vm.irqchip, core, readNs: options.readNs, tscHz: this.tscHz });
-      core.controllers = loan;
-    } else core.interruptLevel = this.interruptLevel;
-    const khz = Math.round(this.tscHz / 1000);
-    if (core.file.callPlain(KVM.GET_TSC_KHZ) !== khz && core.file.callPlain(KVM.SET_TSC_KHZ, khz) < 0) {
-      options.log.log('warn', `The saved machine's time-stamp counter ran at ${Math.round(this.tscHz / 1e6)} MHz, which this host's KVM cannot give: clocks that the guest took from it may be off`);
-    }
-    setCpuid(core.file, buildCpuid({ apicId: options.index, processorCount: options.processorCount, features, tscHz: this.tscHz }));
-    return { vm, core, loan };
+  private get vm(): KvmVm {
+    return this.parts.vm;
+  }
+
+  private get core(): KvmCore {
+    return this.parts.core;
+  }
+
+  private get loan(): ControllerLoan | undefined {
+    return this.parts.loan;
+  }
+
+  private build(features: readonly CpuFeature[]): KvmParts {
+    this.mapRevision = this.options.memory.mapRevision;
+    const parts = makeKvmParts({ vcpu: this.options, timer: this.timer, logRam: !this.full, features, tscHz: this.tscHz });
+    if (parts.loan === undefined) parts.core.interruptLevel = this.interruptLevel;
+    return parts;
   }
 
   /** A vector that KVM had taken already goes before new ones. */
@@ -151,9 +127,19 @@ class KvmVcpu implements Vcpu {
 
   run(maxInstructions: number): RunExit {
     if (this.inKvm && !this.mayUseKvm()) this.toSoftware('debugging, A20 or INIT');
-    if (!this.inKvm && (this.briefStay || this.software.instructionCount() - this.softwareSince >= this.backOff.instructions)) this.toKvm();
+    if (!this.inKvm && !this.lostGuests.isOnTrial(this.software.instructionCount() - this.softwareSince) && (this.briefStay || this.software.instructionCount() - this.softwareSince >= this.backOff.instructions)) this.toKvm();
     if (!this.inKvm) return this.software.run(this.briefStay ? Math.min(maxInstructions, BRIEF_STAY) : maxInstructions);
     return this.runKvm(maxInstructions);
+  }
+
+  /** After a slice that time ended. @returns whether the guest is lost */
+  private isLost(spentNs: number): boolean {
+    const verdict = this.lostGuests.afterSlice(nextLinear(this.core), spentNs);
+    if (verdict !== 'suspect') return verdict === 'lost';
+    this.toSoftware('found at a few places only', true);
+    this.briefStay = false;
+    this.lostGuests.beginTrial();
+    return false;
   }
 
   private mayUseKvm(): boolean {
@@ -211,6 +197,7 @@ class KvmVcpu implements Vcpu {
         return 'budget';
       default:
         if (!this.full && !belongsToKvm(options.probe, options.policy, modeOfKvm(core))) this.toSoftware(`mode: ${modeOfKvm(core)}`);
+        else if (exit === 'slice' && this.isLost(spentNs)) return 'fault';
         return exit === 'yield' ? 'yield' : 'budget';
     }
   }
@@ -224,8 +211,7 @@ class KvmVcpu implements Vcpu {
     if (!this.vm.logsRam) options.memory.markAllRamDirty();
     this.counter.compare(core);
     this.inKvm = false;
-    this.handOffs++;
-    this.reasons.set(reason, (this.reasons.get(reason) ?? 0) + 1);
+    this.handOffs.note(reason);
     this.software.setState(state, { handOff: true });
     this.software.setInterruptRequest(this.interruptLevel);
     this.softwareSince = this.software.instructionCount();
@@ -262,7 +248,7 @@ class KvmVcpu implements Vcpu {
     if (state.activity === 'wait-for-sipi' || state.activity === 'shutdown' || state.pendingDebug !== undefined) return;
     const refused = core.setState(state);
     if (refused !== undefined) {
-      this.reasons.set(`refused: ${refused}`, (this.reasons.get(`refused: ${refused}`) ?? 0) + 1);
+      this.handOffs.noteRefusal(refused);
       this.backOff.handedOff(0);
       this.softwareSince = software.instructionCount();
       return;
@@ -345,6 +331,7 @@ class KvmVcpu implements Vcpu {
     this.startupVector = -1;
     this.backOff.reset();
     this.briefStay = false;
+    this.lostGuests.forget();
     this.software.reset();
     this.software.setInterruptRequest(this.interruptLevel);
     this.softwareSince = this.software.instructionCount();
@@ -366,6 +353,7 @@ class KvmVcpu implements Vcpu {
     this.core.nmiWanted = false;
     this.backOff.reset();
     this.briefStay = false;
+    this.lostGuests.forget();
     this.softwareSince = this.software.instructionCount();
     this.counter.forget();
     const { identity } = state;
@@ -377,7 +365,7 @@ class KvmVcpu implements Vcpu {
 
   /** The state comes from a machine whose processor shows something else. */
   private changeIdentity(features: readonly CpuFeature[]): void {
-    const lacking = features.filter((feature) => !this.options.tolerated.has(feature) && !IRRELEVANT.includes(feature));
+    const lacking = lackingFeatures(features, this.options.tolerated);
     this.features = featureKey(features);
     this.barred = lacking.length > 0;
     if (this.barred) {
@@ -386,7 +374,7 @@ class KvmVcpu implements Vcpu {
     }
     this.core.dispose();
     this.vm.dispose();
-    ({ vm: this.vm, core: this.core, loan: this.loan } = this.build(features));
+    this.parts = this.build(features);
   }
 
   readLinear(address: number, target: Uint8Array): boolean {
@@ -401,26 +389,16 @@ class KvmVcpu implements Vcpu {
 
   getRegister32(index: number): number {
     if (!this.inKvm) return this.software.getRegister32(index);
-    return this.core.regs().getUint32(AT.REGS + (REGS_ORDER[index] ?? 0) * 8, true);
+    return registerOf(this.core, index);
   }
 
   setRegister32(index: number, value: number): void {
-    if (!this.inKvm) {
-      this.software.setRegister32(index, value);
-      return;
-    }
-    const at = AT.REGS + (REGS_ORDER[index] ?? 0) * 8;
-    const view = this.core.regs();
-    view.setUint32(at, value, true);
-    view.setUint32(at + 4, 0, true);
-    this.core.storeRegs();
+    if (this.inKvm) setRegister(this.core, index, value);
+    else this.software.setRegister32(index, value);
   }
 
   getSegment(name: keyof CpuState['segments']): { selector: number; base: number } {
-    if (!this.inKvm) return this.software.getSegment(name);
-    const view = this.core.sregs();
-    const at = AT.SREGS + SEGMENT_AT[name];
-    return { selector: view.getUint16(at + 12, true), base: this.core.file.exchange.get64(at) };
+    return this.inKvm ? segmentOf(this.core, name) : this.software.getSegment(name);
   }
 
   memoryMapChanged(): void {
@@ -448,21 +426,14 @@ class KvmVcpu implements Vcpu {
 
   faultReport(): FaultReport {
     if (!this.inKvm) return this.software.faultReport();
-    const state = this.core.getState(this.kvmCount);
-    const names = ['RAX', 'RCX', 'RDX', 'RBX', 'RSP', 'RBP', 'RSI', 'RDI', 'R8', 'R9', 'R10', 'R11', 'R12', 'R13', 'R14', 'R15'];
-    const hex = (value: bigint): string => value.toString(16).padStart(16, '0');
-    const rows = [0, 4, 8, 12].map((first) => names.slice(first, first + 4).map((name, i) => `${name.padEnd(3)}=${hex(state.gpr[first + i] ?? 0n)}`).join(' '));
-    rows.push(`CR0=${hex(state.cr0)} CR2=${hex(state.cr2)} CR3=${hex(state.cr3)} CR4=${hex(state.cr4)}`, `EFER=${state.efer.toString(16)} EFLAGS=${state.rflags.toString(16).padStart(8, '0')}`);
-    return { cs: state.segments.cs.selector, rip: state.rip, registers: rows.join('\n'), lastExceptions: [] };
+    return { ...faultReportOf(this.core.getState(this.kvmCount)), ...(this.lostGuests.isLost ? { what: EMPTY_CODE } : {}) };
   }
 
   stats(): EngineStats {
     const software = this.software.stats();
-    return {
-      instructions: this.interpreted + (this.inKvm ? 0 : this.software.instructionCount() - this.softwareSince),
-      exits: { ...software.exits, ...this.core.exits, handOffs: this.handOffs, controllerLoans: this.loan?.count ?? 0, interpreted: this.interpreted + (this.inKvm ? 0 : this.software.instructionCount() - this.softwareSince), kvmMicroseconds: Math.round(this.kvmNs / 1000), ...Object.fromEntries([...this.reasons].map(([name, count]) => [`handOff: ${name}`, count])) },
-      jit: software.jit,
-    };
+    const instructions = this.interpreted + (this.inKvm ? 0 : this.software.instructionCount() - this.softwareSince);
+    const own = { interpreted: instructions, kvmMicroseconds: Math.round(this.kvmNs / 1000), controllerLoans: this.loan?.count ?? 0 };
+    return { instructions, exits: { ...software.exits, ...this.core.exits, ...own, ...this.handOffs.counts() }, jit: software.jit };
   }
 
   describeNext(): string {
@@ -477,11 +448,4 @@ class KvmVcpu implements Vcpu {
     this.software.dispose();
     this.options.device.dispose();
   }
-}
-
-/** Features that change nothing for a guest that has already started. */
-const IRRELEVANT: readonly CpuFeature[] = ['monitor', 'arch_capabilities', 'invariant_tsc', 'stibp', 'ssbd', 'spec_ctrl', 'bhi_ctrl', 'mca', 'mce', 'ss', 'arat', 'hypervisor'];
-
-function featureKey(features: readonly string[]): string {
-  return [...features].sort().join(' ');
 }

@@ -1,6 +1,8 @@
 // Finds guests that run through empty memory: zeros are instructions too (ADD [BX+SI],AL), so a jump into nothing may wrap
 // round its segment for ever without a fault. The place is looked at now and then; programs are never found in zeros twice.
 
+/** What a report says of such a guest. */
+export const EMPTY_CODE = 'the guest runs through empty memory';
 /** Looks in a row that must have met nothing but zeros. */
 const LOOKS = 400;
 /** One look in so many runs. */

@@ -10,7 +10,7 @@ import { JitEngine } from '../jit/jit-engine.ts';
 import { WorkerCompiler } from '../jit/worker-compiler.ts';
 import { FEATURES } from '../isa/generated/decoder.ts';
 import { EVENT, EXIT, offsetOf } from '../isa/layout.ts';
-import { EmptyCodeWatch } from './empty-code-watch.ts';
+import { EMPTY_CODE, EmptyCodeWatch } from './empty-code-watch.ts';
 import { FaultWatch } from './fault-watch.ts';
 import { type InterpreterExports, UNWOUND, instantiateInterpreter } from './interpreter-module.ts';
 import { runDebugged } from './debug-run.ts';
@@ -213,7 +213,7 @@ class SoftwareVcpu implements Vcpu {
       return 'fault';
     }
     if (this.emptyCodeWatch.isLost()) {
-      this.failure = { what: 'the guest runs through empty memory' };
+      this.failure = { what: EMPTY_CODE };
       return 'fault';
     }
     return exit;

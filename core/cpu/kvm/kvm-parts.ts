@@ -1,0 +1,44 @@
+// What one vCPU on KVM consists of besides the interpreter; made anew when a restored machine's processor shows other features.
+
+import { type CpuFeature, buildCpuid } from '../isa/cpuid.ts';
+import { ControllerLoan } from './controller-loan.ts';
+import { KVM } from './ioctl.ts';
+import { KvmCore } from './kvm-core.ts';
+import { setCpuid } from './kvm-cpuid.ts';
+import type { KvmVcpuOptions } from './kvm-vcpu-options.ts';
+import { KvmVm } from './kvm-vm.ts';
+import type { SliceTimer } from './slice-timer.ts';
+
+export interface KvmParts {
+  readonly vm: KvmVm;
+  readonly core: KvmCore;
+  /** Of the board's interrupt controllers, where the kernel's are used. */
+  readonly loan: ControllerLoan | undefined;
+}
+
+export interface KvmPartsOptions {
+  readonly vcpu: KvmVcpuOptions;
+  readonly timer: SliceTimer;
+  /** Log writes to RAM from the start. */
+  readonly logRam: boolean;
+  readonly features: readonly CpuFeature[];
+  readonly tscHz: number;
+}
+
+/** @throws NestboxError */
+export function makeKvmParts({ vcpu: options, timer, logRam, features, tscHz }: KvmPartsOptions): KvmParts {
+  const { controllers } = options;
+  const vm = new KvmVm(options.device, options.memory, logRam, controllers === undefined ? undefined : 'full');
+  const core = new KvmCore(vm, timer, options);
+  let loan: ControllerLoan | undefined;
+  if (vm.irqchip !== undefined && controllers !== undefined) {
+    loan = new ControllerLoan({ board: controllers, irqchip: vm.irqchip, core, readNs: options.readNs, tscHz });
+    core.controllers = loan;
+  }
+  const khz = Math.round(tscHz / 1000);
+  if (core.file.callPlain(KVM.GET_TSC_KHZ) !== khz && core.file.callPlain(KVM.SET_TSC_KHZ, khz) < 0) {
+    options.log.log('warn', `The saved machine's time-stamp counter ran at ${Math.round(tscHz / 1e6)} MHz, which this host's KVM cannot give: clocks that the guest took from it may be off`);
+  }
+  setCpuid(core.file, buildCpuid({ apicId: options.index, processorCount: options.processorCount, features, tscHz }));
+  return { vm, core, loan };
+}
