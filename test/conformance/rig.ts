@@ -16,6 +16,7 @@ import { createSoftwareVcpu } from '../../core/cpu/software/software-vcpu.ts';
 import { assemble } from '../../core/firmware/asm/assembler.ts';
 import { layOutMemory } from '../../core/memory/layout.ts';
 import { PhysicalMemory } from '../../core/memory/physical-memory.ts';
+import { RigControllers } from '../support/rig-controllers.ts';
 import { hostProcessorFlags } from '../../core/machine/host-services.ts';
 
 export const ORIGIN = 0x7c00;
@@ -71,6 +72,8 @@ export function offersIrqchip(): boolean {
 export interface RigOptions {
   readonly policy?: HandOffPolicy;
   readonly features?: readonly CpuFeature[];
+  /** KVM: the kernel's interrupt controllers stand for real ones of the board. */
+  readonly kernelControllers?: boolean;
 }
 
 export class Rig {
@@ -83,7 +86,8 @@ export class Rig {
   /** MSRs of the platform: index to [low, high]. */
   readonly msrs = new Map<number, readonly [number, number]>();
   onAccess: ((access: Access) => void) | undefined;
-  cr8 = 0;
+  private ownCr8 = 0;
+  private readonly controllers: RigControllers | undefined;
   /** Milliseconds that the machine stood still: virtual time is host time less these. */
   stoodStillMs = 0;
   /** Ticks a second of the time-stamp counter. */
@@ -91,9 +95,10 @@ export class Rig {
   private vectors: number[] = [];
   private done = false;
 
-  private constructor(engine: EngineName, tscHz: number, make: (rig: Rig, wasm: WebAssembly.Memory, memory: PhysicalMemory, options: VcpuOptions) => Vcpu) {
+  private constructor(engine: EngineName, tscHz: number, kernelControllers: boolean, make: (rig: Rig, wasm: WebAssembly.Memory, memory: PhysicalMemory, options: VcpuOptions) => Vcpu) {
     this.engine = engine;
     this.tscHz = tscHz;
+    this.controllers = kernelControllers ? new RigControllers(() => this.vcpu, () => this.readNs()) : undefined;
     const layout = layOutMemory({ ramBytes: 4 << 20, romBytes: 65536, vramBytes: 1 << 20, vcpus: 1 });
     const pages = layout.totalBytes / 65536;
     const wasm = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
@@ -121,14 +126,14 @@ export class Rig {
         mmioRead: (address, size) => access('read', address, size, answer(address, size)),
         mmioWrite: (address, size, value) => access('write', address, size, value),
       },
-      interrupts: {
+      interrupts: this.controllers?.localApic ?? {
         acknowledge: () => {
           const vector = this.vectors.shift() ?? -1;
           this.vcpu.setInterruptRequest(this.vectors.length > 0);
           return vector;
         },
-        readCr8: () => this.cr8,
-        writeCr8: (value) => (this.cr8 = value),
+        readCr8: () => this.ownCr8,
+        writeCr8: (value) => (this.ownCr8 = value),
       },
       msrs: {
         read: (index, out) => {
@@ -157,21 +162,21 @@ export class Rig {
 
   static async create(engine: EngineName, options: RigOptions = {}): Promise<Rig> {
     if (engine === 'software') {
-      return new Rig(engine, TSC_HZ, (_rig, wasm, memory, own) =>
+      return new Rig(engine, TSC_HZ, false, (_rig, wasm, memory, own) =>
         createSoftwareVcpu(wasm, memory, { ...own, jit: false, tscHz: TSC_HZ, processorCount: 1, ...(options.features === undefined ? {} : { features: options.features }) }),
       );
     }
     const device = await openKvm();
     const known = hostProbe();
     const features = options.features ?? (known.keepsCpuid ? kvmFeatures(DEFAULT_FEATURES, device.supportedCpuid(), known.tscHz === TSC_HZ) : untoldFeatures(DEFAULT_FEATURES));
-    return new Rig(engine, known.tscHz, (rig, wasm, memory, own) =>
+    return new Rig(engine, known.tscHz, options.kernelControllers === true, (rig, wasm, memory, own) =>
       createKvmVcpu({
         ...own,
         device,
         probe: known,
         memory,
         policy: options.policy ?? 'when-needed',
-        controllers: undefined,
+        controllers: rig.controllers?.board,
         processorCount: 1,
         features,
         tscHz: known.tscHz,
@@ -236,7 +241,17 @@ export class Rig {
     throw new Error('the vCPU does not come back');
   }
 
+  /** What the interrupt controller holds. */
+  get cr8(): number {
+    this.vcpu.standStill?.();
+    return this.controllers?.localApic.readCr8() ?? this.ownCr8;
+  }
+
   interrupt(vector: number): void {
+    if (this.controllers !== undefined) {
+      this.controllers.interrupt(vector);
+      return;
+    }
     this.vectors.push(vector);
     this.vcpu.setInterruptRequest(true);
   }

@@ -33,6 +33,7 @@ export interface Report {
 
 const REGISTERS = ['ax', 'cx', 'dx', 'bx', 'sp', 'bp', 'si', 'di'] as const;
 const SEGMENTS = ['es', 'cs', 'ss', 'ds'] as const;
+const NOP = 0x90;
 const PREFIXES = [0x26, 0x2e, 0x36, 0x3e, 0xf0, 0xf2, 0xf3];
 const ARITHMETIC = 0x8d5;
 const A20_CLOSED = 0xffff_ffff_ffef_ffffn;
@@ -119,8 +120,11 @@ function reason8086(vector: Vector): string | undefined {
 export interface VectorCpu {
   /** Guest RAM. */
   readonly ram: Uint8Array;
-  /** Sets everything, runs until HLT, or one instruction with its repetitions. `flags` are those that a 386 can hold. */
-  run(regs: Readonly<Record<string, number>>, flags: number, how: 'to-halt' | 'one', repeated: boolean): void;
+  /**
+   * Sets everything, runs until HLT, or one instruction with its repetitions. `flags` are those that a 386 can hold.
+   * @param next linear address of the instruction that must come then, or undefined when the vector has other memory there
+   */
+  run(regs: Readonly<Record<string, number>>, flags: number, how: 'to-halt' | 'one', repeated: boolean, next: number | undefined): void;
   /** General registers, segments, `ip` and `flags` afterwards. */
   register(name: string): number;
   /** Vector of the first fault that was delivered, if that is known. */
@@ -173,8 +177,12 @@ function runOne(cpu: VectorCpu, suite: Suite, vector: Vector): string {
   const { ram } = cpu;
   const { initial, final } = vector;
   for (const [address, value] of initial.ram) ram[address] = value;
-  cpu.run(initial.regs, (initial.regs['flags'] ?? 0) & 0xfd7, suite === 'sst-80286-real' ? 'to-halt' : 'one', prefixesOf(vector).some((byte) => byte >= 0xf2));
   const want: Record<string, number> = { ...initial.regs, ...final.regs };
+  const wrap = suite === 'sst-8086' ? 0xfffff : 0x1fffff;
+  const next = ((want['cs'] ?? 0) * 16 + (want['ip'] ?? 0)) & wrap;
+  // What the recorded processor had fetched ahead is among the memory: NOPs, unlike operands.
+  const taken = initial.ram.some(([address, value]) => address === next && value !== NOP) || final.ram.some(([address, value]) => address === next && value !== NOP);
+  cpu.run(initial.regs, (initial.regs['flags'] ?? 0) & 0xfd7, suite === 'sst-80286-real' ? 'to-halt' : 'one', prefixesOf(vector).some((byte) => byte >= 0xf2), taken ? undefined : next);
   const differences: string[] = [];
   const check = (name: string, got: number, expected: number | undefined): void => {
     if (got !== expected) differences.push(`${name}=${got.toString(16)} instead of ${expected?.toString(16)}`);
@@ -194,7 +202,6 @@ function runOne(cpu: VectorCpu, suite: Suite, vector: Vector): string {
   // FLAGS pushed by an exception or interrupt: undefined bits, and bits 12-15, which the processors fill differently.
   const pushes = vector.exception !== undefined || (suite === 'sst-8086' && /^(9C|CC|CD|CE)$/.test(vector.op));
   const above = vector.op === '9C' ? 0 : 4;
-  const wrap = suite === 'sst-8086' ? 0xfffff : 0x1fffff;
   const flagsAt = pushes ? ((want['ss'] ?? 0) * 16 + (((want['sp'] ?? 0) + above) & 0xffff)) & wrap : -2;
   for (const [address, value] of final.ram) {
     let bits = 0xff;
