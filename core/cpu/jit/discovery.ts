@@ -75,7 +75,7 @@ export function discover(copies: BlockCopies, view: DataView, finder: BlockFinde
 /** Blocks of a physical page by the RETs and indirect jumps (op records) that led to them, the most frequent first. */
 function blocksBySource(view: DataView, cpu: number, page: number, key: number): Map<number, number[]> {
   const found = new Map<number, number[]>();
-  const counter = (block: number): number => view.getUint32(block + BLOCK.COUNTER, true);
+  const counter = (block: number): number => view.getInt32(block + BLOCK.COUNTER, true);
   const number = ((page >>> 12) | ((key >>> 8) << 20)) & PAGE_HASH_MASK;
   for (let block = view.getUint32(cpu + AREA.PAGE_HASH + number * 4, true); block !== 0; block = view.getUint32(block + BLOCK.PAGE_NEXT, true)) {
     if (view.getUint32(block + BLOCK.KEY, true) !== key || (view.getUint32(block + BLOCK.PHYS, true) & ~0xfff) !== page) continue;

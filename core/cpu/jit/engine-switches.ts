@@ -1,6 +1,8 @@
-// The one switch of V8 that compiled regions want: branch hints (custom section metadata.code.branch_hint, WebAssembly branch
+// The switches of V8 that compiled regions want. Branch hints (custom section metadata.code.branch_hint, WebAssembly branch
 // hinting, phase 4). With them V8 moves the slow paths of memory accesses out of the way and spills registers only there; without
-// them it ignores the section. The switch is there up to V8 14; process-wide, to be set before modules are compiled.
+// them it ignores the section; the switch is there up to V8 14; process-wide, to be set before modules are compiled. And the
+// optimizing compiler at once: what the first tier makes of a region is several times as long, so that a guest that runs many
+// regions a few times each waits for the host's caches, and it looks up a feedback vector at each entry.
 
 import { setFlagsFromString } from 'node:v8';
 
@@ -11,4 +13,17 @@ export function enableBranchHints(): void {
   if (done) return;
   done = true;
   if (Number.parseInt(process.versions.v8, 10) <= LAST_WITH_SWITCH) setFlagsFromString('--experimental-wasm-branch-hinting');
+}
+
+/**
+ * Compiles without V8's first tier. The switch is process-wide, so it is set for this call alone: the interpreter's module, which
+ * another thread may be compiling, is better off with both tiers.
+ */
+export function optimized(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Module {
+  setFlagsFromString('--no-liftoff');
+  try {
+    return new WebAssembly.Module(bytes);
+  } finally {
+    setFlagsFromString('--liftoff');
+  }
 }

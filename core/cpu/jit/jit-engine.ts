@@ -153,7 +153,7 @@ export class JitEngine {
   private postpone(head: number): boolean {
     if (this.options.threshold < LEAST_TO_POSTPONE || !this.regionsOf.has(head) || this.postponed.has(head)) return false;
     this.postponed.add(head);
-    this.view.setUint32(head + BLOCK.COUNTER, 0, true);
+    this.cool(head);
     return true;
   }
 
@@ -236,7 +236,12 @@ export class JitEngine {
   private remove(region: Region): void {
     this.options.exports.jitRemove(region.head);
     this.options.exports.jitWatch(region.head);
-    this.view.setUint32(region.head + BLOCK.COUNTER, 0, true);
+    this.cool(region.head);
+  }
+
+  /** Counting starts anew. */
+  private cool(block: number): void {
+    this.view.setInt32(block + BLOCK.COUNTER, -this.options.threshold, true);
   }
 
   private release(region: Region): void {

@@ -43,8 +43,11 @@ const MOST_FAULTS = 20_000;
 const NOTIFY_FERR = 1;
 /** The page map has ABSENT for a page that is needed now. */
 const NOTIFY_ABSENT = 64;
-/** Look-ups after which a block is compiled. */
-const JIT_THRESHOLD = 256;
+/**
+ * Executions after which a block is compiled. Compiling a region costs as much as interpreting some 100,000 instructions, and
+ * programs that end soon (a shell's, a boot's) run most of their code a few hundred times.
+ */
+const JIT_THRESHOLD = 4096;
 /** The last pages of the vCPU's area hold its CPUID table. */
 const CPUID_TABLE_BYTES = 0x2000;
 const SEGMENT_INDEX = { es: 0, cs: 1, ss: 2, ds: 3, fs: 4, gs: 5, ldtr: 6, tr: 7 } as const;

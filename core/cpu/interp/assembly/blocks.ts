@@ -32,7 +32,7 @@ const PAGE_HASH_MASK: u32 = 0x3fff;
 /** Why run() returns, valid when nextBlock() gave 0. */
 export let exitReason: i32 = 0;
 let poolNext: usize = 0;
-/** Look-ups after which the host hears of a block (0: never); only then direct links to it are made. */
+/** Executions after which the host hears of a block (0: never). Direct links count too (follow() in branch.ts). */
 let jitThreshold: u32 = 0;
 /** Instructions that compiled regions have retired. */
 export let jitRetired: f64 = 0;
@@ -111,7 +111,7 @@ export function continueAt(op: usize, slot: usize, target: u64): usize {
   const linkable = inPage && (load<u32>(running, BLOCK_KEY) & KEY_PARTIAL) == 0;
   const flushesBefore = flushes;
   const next = enter(false);
-  if (linkable && entered != 0 && next != 0 && flushes == flushesBefore && load<u32>(entered, BLOCK_COUNTER) >= jitThreshold) {
+  if (linkable && entered != 0 && next != 0 && flushes == flushesBefore) {
     if (pageOfBlock(entered) == pageOfBlock(running)) store<u32>(op + slot, <u32>entered);
   }
   return next;
@@ -166,9 +166,9 @@ function enter(single: bool): usize {
       if (!staged) block = stage(block, 1);
     } else if (!staged) {
       if (get32(CAME_FROM) != 0) noteSource(block + BLOCK_HEADER_BYTES + <usize>ops * OP_BYTES);
-      const count = load<u32>(block, BLOCK_COUNTER) + 1;
-      store<u32>(block, count, BLOCK_COUNTER);
-      if (count == jitThreshold && (key & KEY_PARTIAL) == 0) hostNotify(NOTIFY_HOT, <u32>block, 0);
+      const count = load<i32>(block, BLOCK_COUNTER) + 1;
+      store<i32>(block, count, BLOCK_COUNTER);
+      if (count == 0 && jitThreshold != 0 && (key & KEY_PARTIAL) == 0) hostNotify(NOTIFY_HOT, <u32>block, 0);
       const compiled = load<u32>(block, BLOCK_JIT);
       if (compiled != 0 && !interpret && left >= <i32>(load<u32>(block, BLOCK_FLAGS) & NEED_MASK)) {
         if (linear == rip && (get32(JIT_CONTEXT) & CONTEXT_UNFIT) == 0) noteTarget(rip, <u32>(phys >> 12), compiled, load<u32>(block, BLOCK_FLAGS) & NEED_MASK);
@@ -345,7 +345,7 @@ function fillHeader(block: usize, phys: u64, key: u32, ops: u32, bytes: u32): vo
   store<u16>(block, ops, BLOCK_OPS);
   store<u16>(block, bytes, BLOCK_BYTES);
   store<u32>(block, 0, BLOCK_FLAGS);
-  store<u32>(block, 0, BLOCK_COUNTER);
+  store<i32>(block, -<i32>jitThreshold, BLOCK_COUNTER);
   store<u32>(block, 0, BLOCK_JIT);
 }
 

@@ -7,7 +7,7 @@ import { continueAt, nextBlock } from './blocks';
 import { condition } from './flags';
 import { raiseGp0 } from './fault';
 import {
-  BLOCK_HEADER_BYTES, BLOCK_OPS, BLOCK_RUNNING, BUDGET, CAME_FROM, CODE_MODE, EVENTS, GPR, OP_DISP, OP_END, OP_IMM, OP_SUB, RIP, SEG_LIMIT,
+  BLOCK_COUNTER, BLOCK_HEADER_BYTES, BLOCK_OPS, BLOCK_RUNNING, BUDGET, CAME_FROM, CODE_MODE, EVENTS, GPR, OP_DISP, OP_END, OP_IMM, OP_SUB, RIP, SEG_LIMIT,
 } from './generated/layout';
 import { nextRip, opAddressSize } from './op';
 import { drop, dropValue, push, top } from './stack';
@@ -50,7 +50,10 @@ function follow(op: usize, slot: usize, target: u64, uncounted: u32): usize {
   const link = <usize>load<u32>(op + slot);
   if (link != 0 && load<i32>(cpu, EVENTS) == 0) {
     const left = <i32>(get32(BUDGET) - ((<u32>op - get32(BLOCK_RUNNING)) >> 5) + uncounted);
-    if (left >= <i32>load<u16>(link, BLOCK_OPS)) {
+    const count = load<i32>(link, BLOCK_COUNTER) + 1;
+    // What gets hot is looked up, so that the JIT hears of it.
+    if (left >= <i32>load<u16>(link, BLOCK_OPS) && count != 0) {
+      store<i32>(link, count, BLOCK_COUNTER);
       set32(BUDGET, <u32>left);
       set32(BLOCK_RUNNING, <u32>link);
       return link + BLOCK_HEADER_BYTES;

@@ -1,0 +1,55 @@
+// When the JIT hears of a block: after as many executions as the threshold says, looked up or reached by a direct link.
+
+import { describe, expect, it } from 'vitest';
+import { assemble } from '../../../core/firmware/asm/assembler.ts';
+import type { CompiledBatch, RegionCompiler } from '../../../core/cpu/jit/jit-engine.ts';
+import type { RegionRequest } from '../../../core/cpu/jit/region-module.ts';
+import { EXIT, bareInterpreter, enterFlat32 } from './bare-interpreter.ts';
+
+const ORIGIN = 0x1000;
+const THRESHOLD = 100;
+
+/** Hears of regions and compiles nothing. */
+class Listener implements RegionCompiler {
+  readonly immediate = true;
+  readonly heads: number[] = [];
+
+  submit({ blocks }: RegionRequest): void {
+    this.heads.push(blocks[0]?.address ?? 0);
+  }
+
+  take(): CompiledBatch | undefined {
+    return undefined;
+  }
+
+  dispose(): void {
+    this.heads.length = 0;
+  }
+}
+
+/** Regions that are requested while a loop of one block runs `rounds` times; the block before it begins the first round. */
+function requestsOf(rounds: number, body = ''): number {
+  const listener = new Listener();
+  const cpu = bareInterpreter({ jitThreshold: THRESHOLD, compiler: listener });
+  cpu.ram.set(assemble(`bits 32\norg ${ORIGIN}\n mov ecx, ${rounds}\n jmp again\nagain: ${body}\n dec ecx\n jnz again\n hlt`).bytes, ORIGIN);
+  enterFlat32(cpu, ORIGIN);
+  expect(cpu.run(1_000_000)).toBe(EXIT.HALTED);
+  return listener.heads.length;
+}
+
+describe('a block gets hot', () => {
+  it.each([
+    [THRESHOLD - 1, 0],
+    [THRESHOLD, 1],
+    [THRESHOLD * 50, 1],
+  ])('in a loop that is linked to itself: %i rounds, %i regions', (rounds, regions) => {
+    expect(requestsOf(rounds)).toBe(regions);
+  });
+
+  it('where every round is looked up', () => {
+    // A return ends each round: `again` and what follows the call are two blocks, the function is the third.
+    const call = 'call function\n jmp behind\nfunction: ret\nbehind:';
+    expect(requestsOf(THRESHOLD - 1, call)).toBe(0);
+    expect(requestsOf(THRESHOLD, call)).toBeGreaterThan(0);
+  });
+});
