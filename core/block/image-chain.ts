@@ -3,7 +3,7 @@
 
 import { dirname, relative, resolve } from 'node:path';
 import { NestboxError } from '../base/errors.ts';
-import type { HostFiles } from '../host/files/host-file.ts';
+import type { HostFile, HostFiles } from '../host/files/host-file.ts';
 import { nodeHostFiles } from '../host/files/node-host-files.ts';
 import { roundUp } from './block-range.ts';
 import { type DiskFormat, makeFile, openImage } from './disk-files.ts';
@@ -23,6 +23,8 @@ export interface OpenChainOptions {
   /** True opens all of it for reading; else the first file is written to and locked for this process alone. */
   readonly readOnly?: boolean | undefined;
   readonly files?: HostFiles | undefined;
+  /** The first image, opened and locked already; owned by the disk on success. */
+  readonly file?: HostFile | undefined;
 }
 
 /** The name that an image in the folder of `path` stores for its backing file. */
@@ -41,7 +43,7 @@ export async function openChain(
   const files = options.files ?? nodeHostFiles;
   if (links.length === 0 || links.length > MAX_CHAIN_DEPTH)
     throw new NestboxError('bad-input', `A chain of ${links.length} images cannot be opened`, { op: 'open chain' });
-  return openLink(files, links, 0, options.readOnly === true, new Set());
+  return openLink(files, links, 0, options.readOnly === true, new Set(), options.file);
 }
 
 async function openLink(
@@ -50,10 +52,11 @@ async function openLink(
   index: number,
   readOnly: boolean,
   seen: Set<string>,
+  opened?: HostFile,
 ): Promise<RawDisk | Qcow2Disk> {
   const link = links[index] as ChainLink;
   const below = links[index + 1];
-  const { file } = await openImage(files, link.path, link.format, readOnly);
+  const file = opened ?? (await openImage(files, link.path, link.format, readOnly)).file;
   try {
     const { device, inode } = file.identity();
     if (seen.has(`${device}:${inode}`)) throw mismatch(link.path, 'appears twice in its own chain');
@@ -79,22 +82,13 @@ function resolverFor(files: HostFiles, links: readonly ChainLink[], index: numbe
   const path = (links[index] as ChainLink).path;
   const below = links[index + 1];
   return async ({ name, format }) => {
-    if (below === undefined) throw mismatch(path, `needs ${JSON.stringify(name)}, which is not part of its chain`);
+    if (below === undefined) throw mismatch(path, `needs the backing file ${JSON.stringify(name)}, which is not part of its chain and not opened on an image's word; name it, or convert the image to a stand-alone one first`);
     if (resolve(dirname(resolve(path)), name) !== resolve(below.path))
       throw mismatch(path, `names ${JSON.stringify(name)} as its backing file, expected ${below.path}`);
     if (format !== undefined && format !== below.format)
       throw mismatch(path, `says that its backing file is ${JSON.stringify(format)}, expected ${below.format}`);
     return openLink(files, links, index + 1, true, seen);
   };
-}
-
-/** For an image that is opened otherwise: finds what lies below it. @param backing nearest first */
-export function knownBackingResolver(
-  path: string,
-  backing: readonly ChainLink[],
-  files: HostFiles = nodeHostFiles,
-): BackingResolver {
-  return resolverFor(files, [{ path, format: 'qcow2' }, ...backing], 0, new Set());
 }
 
 function mismatch(path: string, text: string): NestboxError {

@@ -1,9 +1,9 @@
-// The one way to open a disk whose images are known: their paths and formats come from our database or from a user who named
-// each, never from a look at the content. Media that a user hands to a machine without saying more come through
-// open-medium.ts, which never takes a format from the content of a disk that is written to either.
+// The one way to open a disk: the paths and formats of its images are known. They come from our database or from a user who
+// named each, never from a look at the content. What a machine is configured with comes here through open-medium.ts, which
+// looks at the file first; it takes a format from the content only of a disk that nothing is written to.
 
 import { NestboxError } from '../base/errors.ts';
-import type { HostFiles } from '../host/files/host-file.ts';
+import type { HostFile, HostFiles } from '../host/files/host-file.ts';
 import { nodeHostFiles } from '../host/files/node-host-files.ts';
 import type { BlockDevice } from './block-device.ts';
 import { type ForeignFormat, isForeignFormat, openForeign } from './foreign/open-foreign.ts';
@@ -20,6 +20,8 @@ export interface OpenDiskOptions {
   /** False: the first image is written to and locked for this process alone; those below are only read. */
   readonly readOnly?: boolean | undefined;
   readonly files?: HostFiles | undefined;
+  /** The first image, opened and locked already as `readOnly` says; owned by the disk on success. */
+  readonly file?: HostFile | undefined;
 }
 
 /**
@@ -36,9 +38,9 @@ export async function openDisk(image: DiskImage, options: OpenDiskOptions = {}):
     });
   }
   const files = options.files ?? nodeHostFiles;
-  const file = await files.open(path, { readOnly: true });
+  const file = options.file ?? (await files.open(path, { readOnly: true }));
   try {
-    await file.lock('shared');
+    if (options.file === undefined) await file.lock('shared');
     return await openForeign(file, format, files);
   } catch (error) {
     await file.close().catch(() => undefined);

@@ -6,7 +6,8 @@ import type { HostFile, HostFiles } from '../host/files/host-file.ts';
 import { nodeHostFiles } from '../host/files/node-host-files.ts';
 import type { BlockDevice } from './block-device.ts';
 import { roundUp } from './block-range.ts';
-import { type ForeignFormat, isForeignFormat, openForeign } from './foreign/open-foreign.ts';
+import { isForeignFormat } from './foreign/open-foreign.ts';
+import type { ChainLink } from './image-chain.ts';
 import { floppyCapacity, LARGEST_FLOPPY_BYTES } from './floppy-sizes.ts';
 import {
   fatVolumeBytes,
@@ -17,13 +18,13 @@ import {
   partitionedBytes,
   recognise,
 } from './medium-kinds.ts';
-import { type BackingResolver, openQcow2 } from './qcow2/open-qcow2.ts';
+import { type DiskImage, openDisk } from './open-disk.ts';
 import { RawDisk } from './raw-disk.ts';
 import { ReadOnlyDisk } from './read-only-disk.ts';
 import { SnapshotOverlay } from './snapshot-overlay.ts';
 
 export type MediumKind = 'floppy' | 'cdrom' | 'disk';
-export type MediumFormat = 'raw' | 'qcow2' | ForeignFormat;
+export type MediumFormat = DiskImage['format'];
 
 export interface OpenMediumOptions {
   readonly kind: MediumKind;
@@ -32,8 +33,8 @@ export interface OpenMediumOptions {
   readonly readOnly?: boolean | undefined;
   /** Writes go to scratch space and are thrown away on close. */
   readonly snapshot?: boolean | undefined;
-  /** Finds the disk below an overlay; without it images with a backing file are refused. */
-  readonly resolveBacking?: BackingResolver | undefined;
+  /** Of a disk: the images below, nearest first; an image with a backing file that is not named here is refused. */
+  readonly backing?: readonly ChainLink[] | undefined;
   /** The host's files; tests put others here. */
   readonly files?: HostFiles | undefined;
 }
@@ -154,24 +155,18 @@ async function openContent(
   const head = new Uint8Array(Math.min(HEAD_BYTES, fileBytes));
   await file.read(0, head);
   const scratch = { createFile: () => files.createTemporary() };
+  const { kind } = options;
   const format = checkContent(path, head, options);
-  if (format === 'qcow2') {
-    const disk = await openQcow2(file, { readOnly: file.readOnly, resolveBacking: options.resolveBacking });
-    if (options.format === undefined) notes.push(`${path}: opened as a qcow2 disk image`);
-    return { device: options.snapshot === true ? new SnapshotOverlay(disk, scratch) : disk, format: 'qcow2' };
-  }
-  if (format !== 'raw') {
-    const disk = await openForeign(file, format, files);
-    notes.push(`${path}: opened as a ${format.toUpperCase()} disk image, which can only be read`);
-    return { device: options.snapshot === true ? new SnapshotOverlay(disk, scratch) : disk, format };
-  }
-  const capacity = capacityOf(path, fileBytes, head, options, notes);
-  const raw = new RawDisk(file, capacity);
-  if (options.snapshot === true && options.kind !== 'cdrom') {
-    return { device: new SnapshotOverlay(raw, scratch), format: 'raw' };
-  }
-  const isFixed = raw.readOnly && (options.readOnly === true || options.kind === 'cdrom');
-  return { device: isFixed ? new ReadOnlyDisk(raw) : raw, format: 'raw' };
+  if (isForeignFormat(format)) notes.push(`${path}: opened as a ${format.toUpperCase()} disk image, which can only be read`);
+  else if (format === 'qcow2' && options.format === undefined) notes.push(`${path}: opened as a qcow2 disk image`);
+  const capacity = format === 'raw' ? capacityOf(path, fileBytes, head, options, notes) : 0;
+  const device =
+    kind === 'disk'
+      ? await openDisk({ path, format, backing: options.backing }, { file, files, readOnly: file.readOnly })
+      : new RawDisk(file, capacity);
+  if (options.snapshot === true && kind !== 'cdrom') return { device: new SnapshotOverlay(device, scratch), format };
+  const isFixed = format === 'raw' && device.readOnly && (options.readOnly === true || kind === 'cdrom');
+  return { device: isFixed ? new ReadOnlyDisk(device) : device, format };
 }
 
 /**

@@ -3,7 +3,6 @@
 import { NestboxError, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { BlockDevice } from '../block/block-device.ts';
-import { knownBackingResolver } from '../block/image-chain.ts';
 import { LiveDisk, switchToOverlay } from '../block/live-disk.ts';
 import { openMedium } from '../block/open-medium.ts';
 import { SpaceWait, waitingForSpace } from '../block/space-wait.ts';
@@ -97,7 +96,7 @@ export class MediaSet {
       format: config.format,
       readOnly: config.readOnly || config.kind === 'cdrom',
       snapshot: config.snapshot,
-      resolveBacking: config.backing === undefined ? undefined : knownBackingResolver(path, config.backing),
+      backing: config.backing,
     });
     for (const note of medium.notes) this.log.log('info', note);
     const live = new LiveDisk(medium.device);
