@@ -121,12 +121,14 @@ export async function dropBacking(disk: Qcow2Disk, links: readonly ChainLink[]):
   const child = links[0] as ChainLink;
   const next = links[2];
   const dropped = disk.backing;
-  const deeper = dropped instanceof Qcow2Disk ? dropped.detachBacking() : undefined;
+  const deeper = dropped instanceof Qcow2Disk ? dropped.backing : undefined;
   await disk.changeBacking(
     next === undefined ? undefined : { name: storedBackingName(child.path, next.path), format: next.format },
     deeper,
   );
-  await dropped?.close();
+  // From here on it is done, whatever becomes of the image that goes.
+  if (dropped instanceof Qcow2Disk) dropped.detachBacking();
+  await dropped?.close().catch(() => undefined);
 }
 
 /**
@@ -158,33 +160,41 @@ export async function mergeIntoParent(
   }
 }
 
+export interface CommitOptions extends CopyOptions {
+  /** Runs each step, which looks at the overlay and writes to the target, so that a guest's write does not come between. */
+  readonly step?: ((work: () => Promise<void>) => Promise<void>) | undefined;
+}
+
 /** Makes `target`, which is the disk below `overlay`, read like `overlay`. On stable storage when this returns. */
 export async function commitOwn(
   overlay: Qcow2Disk,
   target: Qcow2Disk | RawDisk,
-  options: CopyOptions = {},
+  options: CommitOptions = {},
 ): Promise<void> {
   const total = overlay.sizeBytes;
   if (target.sizeBytes < total) await target.resize(total);
   const buffer = new Uint8Array(CHUNK_BYTES);
+  const step = options.step ?? ((work) => work());
   for (let at = 0; at < total;) {
     checkCancelled(options);
     options.onProgress?.(at, total);
-    const { own, length } = await overlay.ownExtentAt(at, total - at);
-    if (!own) {
-      at += length;
-      continue;
-    }
-    const { blank, length: alike } = await overlay.extentAt(at, length);
-    if (blank) {
-      await target.writeZeroes(at, alike);
-      at += alike;
-      continue;
-    }
-    const chunk = buffer.subarray(0, Math.min(alike, CHUNK_BYTES));
-    await overlay.read(at, chunk);
-    await target.write(at, chunk);
-    at += chunk.length;
+    await step(async () => {
+      const { own, length } = await overlay.ownExtentAt(at, total - at);
+      if (!own) {
+        at += length;
+        return;
+      }
+      const { blank, length: alike } = await overlay.extentAt(at, length);
+      if (blank) {
+        await target.writeZeroes(at, alike);
+        at += alike;
+        return;
+      }
+      const chunk = buffer.subarray(0, Math.min(alike, CHUNK_BYTES));
+      await overlay.read(at, chunk);
+      await target.write(at, chunk);
+      at += chunk.length;
+    });
   }
   await target.flush();
   options.onProgress?.(total, total);

@@ -65,6 +65,11 @@ export class RawDisk implements BlockDevice {
     await this.file.lock('shared');
   }
 
+  /** False for an image that was opened for reading only. */
+  get canThaw(): boolean {
+    return !this.file.readOnly;
+  }
+
   /** Undoes `freeze`. @throws NestboxError `busy` when somebody else reads the file by now */
   async thaw(): Promise<void> {
     if (this.file.readOnly) throw writeProtectedError('write disk');

@@ -4,6 +4,7 @@ import type { Event } from '../base/emitter.ts';
 import type { CpuState } from '../cpu/contract.ts';
 import type { Frame, Rect } from '../display/frame-source.ts';
 import type { HandOverSpec, HandedOver, RestoreSpec, TakeStateSpec, TakenState, TextScreenMessage, VmExit, VmState, VmStats } from '../protocol/vm-messages.ts';
+import type { DiskMerger } from './disk-merger.ts';
 
 /** Everything a machine remembers but its memory, as named parts; see docs of each device for its fields. */
 export interface MachineFields {
@@ -93,5 +94,7 @@ export interface Machine {
   handOver(spec: HandOverSpec): Promise<HandedOver>;
   handedOver(): Promise<void>;
   memoryLoaded(): Promise<void>;
+  /** Merges images of disks that the guest uses. */
+  readonly disks: DiskMerger;
   dispose(): Promise<void>;
 }

@@ -110,6 +110,12 @@ export class MediaSet {
     return drive.medium === undefined ? undefined : this.live.get(drive.medium);
   }
 
+  /** The disk of the drive at a slot. */
+  diskAt(slot: string): LiveDisk | undefined {
+    const drive = this.drives().find((candidate) => slotOf(candidate) === slot);
+    return drive === undefined ? undefined : this.liveDisk(drive);
+  }
+
   /** Brings to stable storage what the guest has written so far. */
   async flush(): Promise<void> {
     for (const drive of this.drives()) if (drive.medium?.readOnly === false) await drive.medium.flush();
@@ -118,8 +124,7 @@ export class MediaSet {
   /** Lets disks go on in overlays, all of them or none. The guest must stand still. @throws NestboxError */
   async moveToOverlays(overlays: readonly OverlayTarget[]): Promise<void> {
     const moves = overlays.map(({ slot, path }) => {
-      const drive = this.drives().find((candidate) => slotOf(candidate) === slot);
-      const disk = drive === undefined ? undefined : this.liveDisk(drive);
+      const disk = this.diskAt(slot);
       if (disk === undefined) throw new NestboxError('usage', `There is no disk at ${slot}`, { op: 'move disk' });
       return { disk, path, before: disk.current };
     });

@@ -10,12 +10,14 @@ import { KERNEL_ROM_BOOT_PATH, KERNEL_ROM_PORT, KERNEL_ROM_PORT_COUNT, KernelRom
 import { addDirectBootItems } from '../firmware/fw-cfg/pc-items.ts';
 import { pcMemoryMap } from '../firmware/loaders/memory-map.ts';
 import { guidBytes } from '../devices/platform/vm-generation-id.ts';
+import { nodeHostFiles } from '../host/files/node-host-files.ts';
 import { layOutMemory } from '../memory/layout.ts';
 import { PhysicalMemory } from '../memory/physical-memory.ts';
 import type { VmConfig } from '../protocol/vm-config.ts';
 import type { HandOverSpec, HandedOver, RestoreSpec, TakeStateSpec, TakenState, TextScreenMessage, VmExit, VmState, VmStats } from '../protocol/vm-messages.ts';
 import { debugLines, ferrLine } from './board-lines.ts';
 import { DirectBoot, type DirectBootFiles, readDirectBootFiles } from './direct-boot.ts';
+import { DiskMerger } from './disk-merger.ts';
 import { attachDisks } from './disks.ts';
 import { type BuiltInFirmware, bootPaths, createBuiltInFirmware } from './built-in-firmware.ts';
 import { type EngineChoice, chooseEngine, createVcpu } from './engine.ts';
@@ -88,6 +90,7 @@ class PcMachine implements Machine {
   private readonly life: MachineLife;
   private readonly resets: ResetLine;
   private readonly states: MachineStates;
+  readonly disks: DiskMerger;
   private readonly serial: SerialOutput;
   private readonly firmware: BuiltInFirmware | undefined;
   private readonly trace: { write(line: string): void; close(): void } | undefined;
@@ -134,6 +137,7 @@ class PcMachine implements Machine {
     this.config = config;
     this.log = log;
     this.media = media;
+    this.disks = new DiskMerger((slot) => media.diskAt(slot), nodeHostFiles);
     this.external = external;
     this.memory = memory;
     this.kernel = kernel === undefined ? undefined : new DirectBoot({ memory, files: kernel, vcpu: () => this.vcpu, beforeEntry: () => this.board.pm.enableAcpi() });

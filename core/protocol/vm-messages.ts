@@ -93,6 +93,17 @@ export interface TakenState {
   readonly thumbnail: Uint8Array;
 }
 
+/** Takes the second image out of the chain of a drive that the guest uses. */
+export interface MergeDiskSpec {
+  /** Names the work in `stateProgress`. */
+  readonly id: string;
+  readonly slot: string;
+  /** The whole chain of the drive, from the image that is written to down to the base. */
+  readonly links: readonly { readonly path: string; readonly format: 'raw' | 'qcow2' }[];
+  /** `pull`: the first takes over what the second holds. `commit`: the second takes over what the first holds, and its place. */
+  readonly way: 'pull' | 'commit';
+}
+
 /** How a running machine goes on in a second process as well: by `<folder>/<id>.handover`, which fills while both run. */
 export interface HandOverSpec {
   readonly folder: string;
@@ -133,6 +144,14 @@ export interface VmStateCommands {
   handOver(spec: HandOverSpec): Promise<HandedOver>;
   /** Resolves when all of the memory that handOver() promised is in the file; rejects when some of it never will be. */
   handedOver(): Promise<void>;
+  /**
+   * Resolves when the image that takes over holds everything; after `commit` both go on getting what the guest writes until
+   * finishMergeDisk(). When it fails or is cancelled, the disk is on its old chain.
+   */
+  mergeDisk(spec: MergeDiskSpec): Promise<void>;
+  /** After `commit`, when the library has the second image in the place of the first: that one is closed. */
+  finishMergeDisk(slot: string): Promise<void>;
+  cancelMergeDisk(): Promise<void>;
   /** Resolves when no guest memory is left in the files that the machine was started from. */
   memoryLoaded(): Promise<void>;
 }
@@ -183,7 +202,7 @@ export interface VmEvents extends VmStateEvents {
 
 /** Part of VmEvents. */
 export interface VmStateEvents {
-  /** Of takeState(): `id` is the state's. */
+  /** Of takeState() and mergeDisk(): `id` is the state's, or the work's. */
   stateProgress(id: string, fraction: number): void;
 }
 

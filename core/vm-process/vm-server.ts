@@ -11,7 +11,7 @@ import type { Machine, MachineState } from '../machine/machine.ts';
 import { CONSOLE_PURPOSE } from '../protocol/console-api.ts';
 import { connectRpc } from '../protocol/rpc.ts';
 import { type VmConfig, type VmConfigInput, vmConfigSchema } from '../protocol/vm-config.ts';
-import type { FrameMessage, HandOverSpec, HandedOver, RestoreSpec, TakeStateSpec, TakenState, TextScreenMessage, VmCommands, VmEvents, VmExit, VmStats } from '../protocol/vm-messages.ts';
+import type { FrameMessage, HandOverSpec, HandedOver, MergeDiskSpec, RestoreSpec, TakeStateSpec, TakenState, TextScreenMessage, VmCommands, VmEvents, VmExit, VmStats } from '../protocol/vm-messages.ts';
 import { ConsoleServer } from './console-server.ts';
 import { ScreenHub, type ScreenViewer } from './screen-hub.ts';
 import { SerialHistory } from './serial-history.ts';
@@ -217,6 +217,18 @@ export class VmServer implements VmCommands {
     await this.present.handedOver();
   }
 
+  async mergeDisk(spec: MergeDiskSpec): Promise<void> {
+    await this.present.disks.merge(spec, (fraction) => this.events.stateProgress(spec.id, fraction));
+  }
+
+  async finishMergeDisk(slot: string): Promise<void> {
+    await this.present.disks.finish(slot);
+  }
+
+  async cancelMergeDisk(): Promise<void> {
+    this.present.disks.cancel();
+  }
+
   async memoryLoaded(): Promise<void> {
     await this.present.memoryLoaded();
   }
@@ -232,7 +244,7 @@ export class VmServer implements VmCommands {
 const COMMANDS = [
   'start', 'pause', 'resume', 'reset', 'powerButton', 'powerOff', 'key', 'keyCombination', 'typeText', 'mouse', 'serialInput',
   'textScreen', 'screenshot', 'thumbnail', 'frame', 'insertMedium', 'ejectMedium', 'stats', 'stateHash', 'runUntil', 'saveState', 'loadState',
-  'startFromState', 'takeState', 'cancelTakeState', 'handOver', 'handedOver', 'memoryLoaded',
+  'startFromState', 'takeState', 'cancelTakeState', 'handOver', 'handedOver', 'mergeDisk', 'finishMergeDisk', 'cancelMergeDisk', 'memoryLoaded',
 ] as const satisfies readonly (keyof VmCommands)[];
 
 /** Only the commands may be called from outside. */

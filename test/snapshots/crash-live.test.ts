@@ -11,12 +11,15 @@ interface Step {
   readonly what: string;
   readonly prepare?: (world: LiveWorld) => Promise<unknown>;
   readonly work: (world: LiveWorld) => Promise<unknown>;
+  /** The snapshot that is deleted, and how many images the disk consists of afterwards. */
+  readonly gone?: string;
+  readonly images?: number;
 }
 
 const idOf = (world: LiveWorld, name: string): string => world.registry.snapshots(VM).find((row) => row.name === name)?.id ?? '';
 
-async function tree(world: LiveWorld): Promise<void> {
-  for (const [index, name] of ['a', 'b'].entries()) {
+async function tree(world: LiveWorld, names: readonly string[] = ['a', 'b']): Promise<void> {
+  for (const [index, name] of names.entries()) {
     await world.running.takeSnapshot(VM, { name });
     await world.vm?.count(index + 2);
   }
@@ -24,12 +27,25 @@ async function tree(world: LiveWorld): Promise<void> {
 
 const STEPS: readonly Step[] = [
   { what: 'take', work: (world) => world.running.takeSnapshot(VM, { name: 'new' }) },
-  { what: 'take on others', prepare: tree, work: (world) => world.running.takeSnapshot(VM, { name: 'new' }) },
+  { what: 'take on others', prepare: (world) => tree(world), work: (world) => world.running.takeSnapshot(VM, { name: 'new' }) },
   { what: 'fork', work: (world) => world.running.forkVm(VM, { name: 'Fork' }) },
-  { what: 'fork on others', prepare: tree, work: (world) => world.running.forkVm(VM, { name: 'Fork' }) },
+  { what: 'fork on others', prepare: (world) => tree(world), work: (world) => world.running.forkVm(VM, { name: 'Fork' }) },
   { what: 'saved state', work: (world) => world.running.saveVmState(VM) },
-  { what: 'saved state on others', prepare: tree, work: (world) => world.running.saveVmState(VM) },
-  { what: 'delete under a running machine', prepare: tree, work: (world) => world.running.deleteSnapshot(idOf(world, 'a')) },
+  { what: 'saved state on others', prepare: (world) => tree(world), work: (world) => world.running.saveVmState(VM) },
+  ...[
+    // The disk itself and a layer that another snapshot needs: nothing can go.
+    { gone: 'a', names: ['a', 'b'], images: 3 },
+    // Its layer and the one that the guest writes to: they are merged under the guest.
+    { gone: 'b', names: ['a', 'b'], images: 2 },
+    // The disk itself takes over from the layer that the guest writes to.
+    { gone: 'a', names: ['a'], images: 1 },
+  ].map(({ gone, names, images }) => ({
+    what: `delete ${gone} of ${names.join(' and ')}`,
+    prepare: (world: LiveWorld) => tree(world, names),
+    work: (world: LiveWorld) => world.running.deleteSnapshot(idOf(world, gone)),
+    gone,
+    images,
+  })),
 ];
 
 async function makeWorld(step: Step): Promise<LiveWorld> {
@@ -102,6 +118,14 @@ describe('a kill before every change while the machine runs', () => {
         const safe = vm?.safe ?? 0;
         if (!killed) {
           // The guest alone makes changes for ever: the operation is over.
+          world.files.onChange = undefined;
+          if (step.images !== undefined) {
+            expect(world.links(world.present(VM))).toHaveLength(step.images);
+            await world.vm?.count(1000);
+            await world.control.powerOff(VM);
+            await checkWorld(world, step.what);
+            expect(await world.onDisk(world.present(VM))).toBe(1000);
+          }
           world.registry.dispose();
           break;
         }
@@ -111,7 +135,7 @@ describe('a kill before every change while the machine runs', () => {
         const about = `${step.what}, ${how} at ${point}`;
         await checkWorld(world, about);
         const names = world.registry.snapshots(VM).filter((row) => row.kind !== 'saved').map((row) => row.name);
-        expect(names.filter((name) => name !== 'new' && !(step.what.startsWith('delete') && name === 'a')), about).toEqual(before.filter((name) => !(step.what.startsWith('delete') && name === 'a')));
+        expect(names.filter((name) => name !== 'new' && name !== step.gone), about).toEqual(before.filter((name) => name !== step.gone));
         // What the guest had flushed is in its disk, or in the saved state that it goes on from.
         expect(await world.onDisk(world.present(VM)), about).toBeGreaterThanOrEqual(safe);
         world.registry.dispose();

@@ -10,6 +10,7 @@ import { LiveDisk, switchToOverlay } from '../../core/block/live-disk.ts';
 import { openChain } from '../../core/block/image-chain.ts';
 import { createQcow2 } from '../../core/block/qcow2/create-qcow2.ts';
 import { type FilesChange, MemoryHostFiles } from '../../core/host/files/memory-host-files.ts';
+import { DiskMerger } from '../../core/machine/disk-merger.ts';
 import { LazyMemory } from '../../core/machine/state-restore.ts';
 import { type ForkedMachine, StateForker } from '../../core/machine/state-forker.ts';
 import { StateTaker } from '../../core/machine/state-taker.ts';
@@ -48,6 +49,7 @@ export class PlayedVm {
   readonly disk: LiveDisk;
   private readonly taker: StateTaker;
   private readonly forker: StateForker;
+  private readonly merger: DiskMerger;
   /** Last number that was written to the disk and flushed. */
   safe = 0;
   running = true;
@@ -87,6 +89,7 @@ export class PlayedVm {
     };
     this.taker = new StateTaker(machine);
     this.forker = new StateForker(machine);
+    this.merger = new DiskMerger(() => disk, files);
   }
 
   /** The guest counts: memory and disk get the number while nothing can come between. */
@@ -114,6 +117,9 @@ export class PlayedVm {
     handOver: (spec: Parameters<VmCommands['handOver']>[0]) => this.forker.handOver(spec),
     handedOver: () => this.forker.handedOver(),
     memoryLoaded: async () => undefined,
+    mergeDisk: (spec: Parameters<VmCommands['mergeDisk']>[0]) => this.merger.merge(spec, () => undefined),
+    finishMergeDisk: (slot: string) => this.merger.finish(slot),
+    cancelMergeDisk: async () => this.merger.cancel(),
   } as unknown as VmCommands;
 }
 

@@ -126,6 +126,11 @@ export class Qcow2Disk implements BlockDevice {
     });
   }
 
+  /** False for an image that was opened for reading only. */
+  get canThaw(): boolean {
+    return !this.image.io.file.readOnly;
+  }
+
   /** Undoes `freeze`. @throws NestboxError `busy` when somebody else reads the file by now */
   async thaw(): Promise<void> {
     if (this.image.io.file.readOnly) throw writeProtectedError('write disk');
@@ -187,6 +192,11 @@ export class Qcow2Disk implements BlockDevice {
       image.backing = backing;
     });
     return old;
+  }
+
+  /** Puts the disk on another one that reads the same as the one it was on; the image's header stays. */
+  attachBacking(backing: BlockDevice): void {
+    this.image.backing = backing;
   }
 
   /** Gives the disk below away: this one must be closed or put on another disk before it is read again. */

@@ -8,6 +8,7 @@ import { diskInfo } from '../../block/disk-tools.ts';
 import { mergeIntoChild, mergeIntoParent } from '../../block/merge-disks.ts';
 import type { HostFiles } from '../../host/files/host-file.ts';
 import { BACKING_CHAIN_MAX } from '../../protocol/vm-config.ts';
+import type { VmStateCommands } from '../../protocol/vm-messages.ts';
 import type { Registry } from '../../registry/registry.ts';
 import type { DriveRow, MediumRow } from '../../registry/rows.ts';
 import { newId } from './ids.ts';
@@ -22,6 +23,21 @@ export interface PlannedOverlay {
 }
 
 export type LayerUse = (mediumId: string) => boolean;
+
+/** A drive of a running machine, which can merge images under its guest. */
+export interface LiveDrive {
+  readonly slot: string;
+  readonly commands: Pick<VmStateCommands, 'mergeDisk' | 'finishMergeDisk'>;
+  /** Runs `work` with progress and cancelling passed on to the machine. @param id of the work */
+  readonly watched: (id: string, options: TidyOptions, work: () => Promise<void>) => Promise<void>;
+}
+
+export interface TidyOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((fraction: number) => void) | undefined;
+  /** The drive of the only running machine that writes to that image. */
+  readonly live?: ((mediumId: string) => LiveDrive | undefined) | undefined;
+}
 
 export class DiskLayers {
   private readonly registry: Registry;
@@ -129,10 +145,10 @@ export class DiskLayers {
 
   /**
    * Removes layers that neither a VM nor a snapshot refers to: those that nothing stands on go, those below one other image
-   * are merged with it. What is in use stays for later.
+   * are merged with it, by the machine itself when it runs on them. What is in use otherwise stays for later.
    * @returns how many had to stay for lack of space or because they are in use
    */
-  async tidy(inUse: LayerUse, options: { readonly signal?: AbortSignal | undefined; readonly onProgress?: ((fraction: number) => void) | undefined } = {}): Promise<number> {
+  async tidy(inUse: LayerUse, options: TidyOptions = {}): Promise<number> {
     const postponed = new Set<string>();
     for (;;) {
       const next = this.registry.media().find((row) => isLayer(row) && !postponed.has(row.id) && !this.isReferred(row.id) && this.overlaysOn(row.id).length <= 1)
@@ -140,8 +156,11 @@ export class DiskLayers {
       if (next === undefined) return postponed.size;
       const above = this.overlaysOn(next.id)[0];
       if (above === undefined) await this.drop(next);
-      else if (inUse(next.id) || inUse(above.id) || !isLayer(above) || (!isLayer(next) && this.overlaysOn(above.id).length > 0)) postponed.add(next.id);
-      else {
+      else if (!isLayer(above) || (!isLayer(next) && this.overlaysOn(above.id).length > 0)) postponed.add(next.id);
+      else if (inUse(next.id) || inUse(above.id)) {
+        const drive = this.overlaysOn(above.id).length === 0 ? options.live?.(above.id) : undefined;
+        if (drive === undefined || !(await this.mergeLive(next, above, drive, options))) postponed.add(next.id);
+      } else {
         try {
           await this.merge(next, above, options);
         } catch (error) {
@@ -159,14 +178,11 @@ export class DiskLayers {
   }
 
   /** Takes `gone` out of the chain below `above`, its only overlay, by the way that copies less. */
-  private async merge(gone: MediumRow, above: MediumRow, options: { readonly signal?: AbortSignal | undefined; readonly onProgress?: ((fraction: number) => void) | undefined }): Promise<void> {
+  private async merge(gone: MediumRow, above: MediumRow, options: TidyOptions): Promise<void> {
     const links = this.links(above.id);
     const onProgress = options.onProgress === undefined ? undefined : (done: number, total: number): void => options.onProgress?.(total === 0 ? 1 : done / total);
     const copy = { files: this.files, ...(options.signal === undefined ? {} : { signal: options.signal }), ...(onProgress === undefined ? {} : { onProgress }) };
-    const [upper, lower] = await Promise.all([this.files.status(above.path), this.files.status(gone.path)]);
-    // Down: a layer takes the name of the one above it, so whatever stands on that stays right. An image that was not made
-    // for a snapshot keeps its own name, and stays when the VM goes.
-    const down = !isLayer(gone) || lower.allocatedBytes > upper.allocatedBytes;
+    const down = await this.isDown(gone, above);
     const operation = this.registry.beginOperation('merge-disks', null, 'copying', { gone: gone.id, above: above.id, down });
     try {
       if (down) await mergeIntoParent(links, copy);
@@ -177,6 +193,44 @@ export class DiskLayers {
       throw error;
     }
     await this.finishMerge(operation, gone, above, down);
+  }
+
+  /**
+   * Down: a layer takes the name of the one above it, so whatever stands on that stays right. An image that was not made for
+   * a snapshot keeps its own name, and stays when the VM goes.
+   */
+  private async isDown(gone: MediumRow, above: MediumRow): Promise<boolean> {
+    if (!isLayer(gone)) return true;
+    const [upper, lower] = await Promise.all([this.files.status(above.path), this.files.status(gone.path)]);
+    return lower.allocatedBytes > upper.allocatedBytes;
+  }
+
+  /** The same by the machine that writes to `above`. @returns false when it has to wait */
+  private async mergeLive(gone: MediumRow, above: MediumRow, drive: LiveDrive, options: TidyOptions): Promise<boolean> {
+    const data = { gone: gone.id, above: above.id, down: await this.isDown(gone, above) };
+    const operation = this.registry.beginOperation('merge-disks', null, 'copying', data);
+    const id = newId();
+    try {
+      await drive.watched(id, options, () => drive.commands.mergeDisk({ id, slot: drive.slot, links: this.links(above.id), way: data.down ? 'commit' : 'pull' }));
+    } catch (error) {
+      await this.failedLive(operation, data);
+      if (!isNestboxError(error) || error.kind === 'cancelled') throw error;
+      return false;
+    }
+    await this.finishMerge(operation, gone, above, data.down);
+    // A machine that has ended meanwhile needs no word any more.
+    if (data.down) await drive.commands.finishMergeDisk(drive.slot).catch(() => undefined);
+    return true;
+  }
+
+  /** A machine that still runs is on its old chain; one that has ended may have come as far as the header. */
+  private async failedLive(operation: number, data: { readonly gone: string; readonly above: string; readonly down: boolean }): Promise<void> {
+    try {
+      await this.recoverMerge({ id: operation, step: 'copying' }, data);
+    } catch (error) {
+      if (!isNestboxError(error) || error.kind !== 'busy') throw error;
+      this.registry.endOperation(operation);
+    }
   }
 
   /** Everything after the copying; may be done again from the start. */

@@ -14,7 +14,7 @@ import type { MediumRow, SnapshotRow, VmRow } from '../../registry/rows.ts';
 import { StateStore } from '../../state-store/state-store.ts';
 import { mediaConfig } from '../drives.ts';
 import { withNewGeneration } from '../identity.ts';
-import { DiskLayers, type PlannedOverlay, isLayer } from './disk-layers.ts';
+import { DiskLayers, type LiveDrive, type PlannedOverlay, isLayer } from './disk-layers.ts';
 import { keepUnknownFiles } from './kept-files.ts';
 import { newId } from './ids.ts';
 import type { TakeData } from './journal.ts';
@@ -165,7 +165,34 @@ export class SnapshotService implements SnapshotOperations {
       if (this.control.commands(vm.id) === undefined) continue;
       for (const { mediumId } of vm.drives) if (mediumId !== null) for (const { id } of this.layers.chain(mediumId)) inUse.add(id);
     }
-    return this.layers.tidy((id) => inUse.has(id), options);
+    return this.layers.tidy((id) => inUse.has(id), { ...options, live: (id) => this.liveDrive(id) });
+  }
+
+  /** The drive of the only running machine that writes to an image. */
+  private liveDrive(mediumId: string): LiveDrive | undefined {
+    const found = this.registry.vms().flatMap((vm) => {
+      const commands = this.control.commands(vm.id);
+      return commands === undefined ? [] : vm.drives.filter((drive) => drive.mediumId === mediumId).map((drive) => ({ drive, commands }));
+    });
+    const [only] = found;
+    if (only === undefined || found.length > 1 || only.drive.readOnly) return undefined;
+    const { commands, drive } = only;
+    return {
+      slot: drive.slot,
+      commands,
+      watched: async (id, options, work) => {
+        const cancel = (): void => void commands.cancelMergeDisk().catch(() => undefined);
+        options.signal?.addEventListener('abort', cancel);
+        if (options.onProgress !== undefined) this.watchers.set(id, options.onProgress);
+        try {
+          if (options.signal?.aborted === true) throw new NestboxError('cancelled', 'Cancelled', { op: 'merge images' });
+          await work();
+        } finally {
+          options.signal?.removeEventListener('abort', cancel);
+          this.watchers.delete(id);
+        }
+      },
+    };
   }
 
   // --- nodes -----------------------------------------------------------------------------------------------------
@@ -355,7 +382,7 @@ export class SnapshotService implements SnapshotOperations {
 
   // --- delete ----------------------------------------------------------------------------------------------------
 
-  /** The children stay whole. Disks are merged now, or when the VM that uses them is off, or when there is space. */
+  /** The children stay whole. Disks are merged now, also under a guest that writes to them, or later: see DiskLayers.tidy. */
   deleteSnapshot(snapshotId: string, options: WorkOptions = {}): Promise<void> {
     const { vmId } = this.row(snapshotId);
     return this.change(vmId, async () => {
