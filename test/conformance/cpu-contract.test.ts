@@ -1,8 +1,9 @@
-// The CPU contract on every engine: accesses, interrupts, modes, state, dirty pages, debugging. Where this host's KVM
-// lacks a mode the hand-off to the interpreter is what is tested.
+// The CPU contract on every engine and in every mode of the JIT: accesses, interrupts, modes, state, dirty pages, debugging.
+// Where this host's KVM lacks a mode the hand-off to the software CPU is what is tested.
 
 import { afterEach, describe, expect, it } from 'vitest';
 import { engineSuites } from './engine-suites.ts';
+import { inEveryJitMode } from '../support/jit-modes.ts';
 import { TO_LONG, TO_PROTECTED } from './programs.ts';
 import { DEVICE_BASE, ORIGIN, ROM_BASE, Rig, VRAM_BASE, hostProbe } from './rig.ts';
 
@@ -10,6 +11,7 @@ const suites = await engineSuites();
 /** Seconds by which two readings of one clock may differ. */
 const SLACK = 0.002;
 
+inEveryJitMode(() => {
 describe.each(suites)('CPU contract: $title', ({ engine, skip, kernelControllers, runsOnKvm }) => {
   const rigs: Rig[] = [];
   const make = async (): Promise<Rig> => {
@@ -495,4 +497,5 @@ describe.each(suites)('CPU contract: $title', ({ engine, skip, kernelControllers
     for (let i = 0; i < 20_000 && rig.state().segments.cs.selector !== 0xf000; i++) rig.vcpu.run(1000);
     expect(rig.state().segments.cs.base).toBe(0xffff_0000n);
   });
+});
 });

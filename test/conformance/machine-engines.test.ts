@@ -1,11 +1,12 @@
 // Whole machines that change engines: saved under one, restored under the other, in both directions, with the same hash
-// where nothing has run in between.
+// where nothing has run in between; in every mode of the software CPU's JIT.
 
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Logger } from '../../core/base/logger.ts';
 import type { Machine } from '../../core/machine/machine.ts';
 import { createPcMachine } from '../../core/machine/pc-machine.ts';
 import { vmConfigSchema } from '../../core/protocol/vm-config.ts';
+import { inEveryJitMode, jitOptionsNow } from '../support/jit-modes.ts';
 import { NO_SHARED, ownCopy, shared } from '../support/guests.ts';
 import { temporaryFolder } from '../support/nestbox.ts';
 import { writeFileSync } from 'node:fs';
@@ -24,7 +25,7 @@ type Way = EngineName | 'kernel';
 
 async function machineOf(way: Way, floppy: string): Promise<Machine> {
   const engine = way === 'kernel' ? 'kvm' : way;
-  const config = vmConfigSchema.parse({ name: 'test', engine, ...(engine === 'kvm' ? { kvmIrqchip: way === 'kernel' ? 'kernel' : 'user' } : {}), kvmHandOff: 'when-needed', memoryMib: 8, media: [{ kind: 'floppy', path: floppy, snapshot: true }] });
+  const config = vmConfigSchema.parse({ name: 'test', engine, ...(engine === 'kvm' ? { kvmIrqchip: way === 'kernel' ? 'kernel' : 'user' } : {}), kvmHandOff: 'when-needed', ...jitOptionsNow(), memoryMib: 8, media: [{ kind: 'floppy', path: floppy, snapshot: true }] });
   const machine = await createPcMachine(config, log);
   machines.push(machine);
   return machine;
@@ -53,6 +54,7 @@ afterEach(async () => {
 
 const DIRECTIONS: readonly (readonly [Way, Way])[] = [['software', 'kvm'], ['kvm', 'software'], ['kvm', 'kernel'], ['software', 'kernel'], ['kernel', 'kernel']];
 
+inEveryJitMode(() => {
 describe(reason === undefined ? 'machines that change engines' : `machines that change engines (skipped: ${reason})`, () => {
   it.skipIf(reason !== undefined).each(DIRECTIONS.filter((pair) => offersIrqchip() || !pair.includes('kernel')))('a machine saved under %s goes on under %s', async (from, to) => {
     const floppy = echoFloppy();
@@ -140,4 +142,5 @@ describe(reason === undefined ? 'machines that change engines' : `machines that 
     }
     await expect(createPcMachine(vmConfigSchema.parse({ name: 'x', engine: 'kvm', clock: 'instructions' }), log)).rejects.toThrow(/instruction clock/);
   });
+});
 });

@@ -18,6 +18,7 @@ import { layOutMemory } from '../../core/memory/layout.ts';
 import { PhysicalMemory } from '../../core/memory/physical-memory.ts';
 import { RigControllers } from '../support/rig-controllers.ts';
 import { hostProcessorFlags } from '../../core/machine/host-services.ts';
+import { jitOptionsNow } from '../support/jit-modes.ts';
 
 export const ORIGIN = 0x7c00;
 export const ROM_BASE = 0xf_0000;
@@ -163,7 +164,7 @@ export class Rig {
   static async create(engine: EngineName, options: RigOptions = {}): Promise<Rig> {
     if (engine === 'software') {
       return new Rig(engine, TSC_HZ, false, (_rig, wasm, memory, own) =>
-        createSoftwareVcpu(wasm, memory, { ...own, jit: false, tscHz: TSC_HZ, processorCount: 1, ...(options.features === undefined ? {} : { features: options.features }) }),
+        createSoftwareVcpu(wasm, memory, { ...own, ...jitOptionsNow(), tscHz: TSC_HZ, processorCount: 1, ...(options.features === undefined ? {} : { features: options.features }) }),
       );
     }
     const device = await openKvm();
@@ -184,7 +185,7 @@ export class Rig {
         log: silent,
         readHostMs,
         readNs: () => rig.readNs(),
-        createSoftware: (inner) => createSoftwareVcpu(wasm, memory, { ...inner, jit: false, tscHz: known.tscHz, processorCount: 1, features }),
+        createSoftware: (inner) => createSoftwareVcpu(wasm, memory, { ...inner, ...jitOptionsNow(), tscHz: known.tscHz, processorCount: 1, features }),
       }),
     );
   }

@@ -7,6 +7,7 @@ import type { TestCase } from './oracle/cases.ts';
 import type { Encoded, Mode } from './oracle/encode.ts';
 import { HostCpu, hostOracleProblem } from './oracle/host.ts';
 import { InterpreterEngine } from './oracle/interpreter.ts';
+import { inEveryJitMode } from '../support/jit-modes.ts';
 import { CODE_START, DATA_AT, FLAT_DATA, FX_AT, GPR_AT, RECORD_BYTES, RFLAGS_AT, SEGMENTS_AT } from './oracle/records.ts';
 
 const WASM = new URL('../../dist/interp.wasm', import.meta.url);
@@ -31,6 +32,7 @@ const NOT_OFFERED: readonly (readonly [encoding: RegExp, name: string])[] = [
 
 const problem = hostOracleProblem() ?? (existsSync(WASM) ? undefined : 'dist/interp.wasm is not built');
 
+inEveryJitMode(() => {
 describe.skipIf(problem !== undefined)(`undefined encodings are undefined on the host${problem === undefined ? '' : ` (skipped: ${problem})`}`, () => {
   let host: HostCpu;
   let engine: InterpreterEngine;
@@ -104,4 +106,5 @@ describe.skipIf(problem !== undefined)(`undefined encodings are undefined on the
       return false;
     }
   }
+});
 });

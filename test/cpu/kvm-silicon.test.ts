@@ -1,11 +1,12 @@
 // Program code in long mode under our own page tables, on the processor itself: KVM runs privilege level 3 on silicon even
-// where it interprets everything else. What the interpreter makes of the same code must be the same: registers, flags,
-// SSE and x87 state, faults with their error codes and CR2, accessed and dirty bits.
+// where it interprets everything else. What the software CPU makes of the same code, in every mode of the JIT, must be the
+// same: registers, flags, SSE and x87 state, faults with their error codes and CR2, accessed and dirty bits.
 
 import { afterAll, describe, expect, it } from 'vitest';
 import type { CpuState, SegmentState } from '../../core/cpu/contract.ts';
 import { DEFAULT_FEATURES } from '../../core/cpu/isa/cpuid.ts';
 import { assemble } from '../../core/firmware/asm/assembler.ts';
+import { inEveryJitMode } from '../support/jit-modes.ts';
 import { DONE_PORT, Rig, hostProbe, whyNoKvm } from '../conformance/rig.ts';
 
 const PML4 = 0x1_0000;
@@ -188,6 +189,7 @@ function runCase(rig: Rig, base: CpuState, test: Case, seed: number): Outcome {
   };
 }
 
+inEveryJitMode(() => {
 describe(skip === undefined ? 'program code on silicon under KVM' : `program code on silicon under KVM (skipped: ${skip})`, () => {
   const rigs: Rig[] = [];
   afterAll(() => {
@@ -217,4 +219,5 @@ describe(skip === undefined ? 'program code on silicon under KVM' : `program cod
     expect(differences.slice(0, 8)).toEqual([]);
     expect(silicon.kvmRuns).toBeGreaterThanOrEqual(cases.length * rounds);
   });
+});
 });

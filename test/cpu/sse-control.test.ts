@@ -1,10 +1,11 @@
 // SSE under the control of CR0, CR4 and XCR0, which the host-CPU oracle cannot change: #UD, #NM, #XM, and the state
 // instructions at both privilege levels. Intel SDM volume 3 chapter 13, volume 1 chapter 13.
 
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { TestCase } from './oracle/cases.ts';
 import type { Encoded } from './oracle/encode.ts';
 import { InterpreterEngine } from './oracle/interpreter.ts';
+import { inEveryJitMode } from '../support/jit-modes.ts';
 import { DATA_AT, FLAT_DATA, FX_AT, GPR_AT, NO_FAULT, RECORD_BYTES, RFLAGS_AT, SEGMENTS_AT, type Result } from './oracle/records.ts';
 
 const WASM = new URL('../../dist/interp.wasm', import.meta.url);
@@ -38,11 +39,16 @@ const XSAVEOPT = '0fae33';
 const XGETBV = '0f01d0';
 const XSETBV = '0f01d1';
 
+inEveryJitMode(() => {
 describe('SSE and control registers', () => {
-  const engine = new InterpreterEngine(WASM);
+  let engine: InterpreterEngine;
   let patch: Uint8Array;
   let state: Uint8Array;
   let view: DataView;
+
+  beforeAll(() => {
+    engine = new InterpreterEngine(WASM);
+  });
 
   beforeEach(() => {
     patch = new Uint8Array(0);
@@ -192,4 +198,5 @@ describe('SSE and control registers', () => {
     new DataView(patch.buffer).setUint32(512, 2, true);
     expect(run(XRSTOR).vector).toBe(GP);
   });
+});
 });

@@ -5,7 +5,7 @@ import { assemble } from '../../core/firmware/asm/assembler.ts';
 import { EVENT, EXIT, offsetOf } from '../../core/cpu/isa/layout.ts';
 import { FEATURES } from '../../core/cpu/isa/generated/decoder.ts';
 import { TestMachine } from './system/machine.ts';
-import { inEveryJitMode } from './interpreter/jit-modes.ts';
+import { inEveryJitMode } from '../support/jit-modes.ts';
 
 const ORIGIN = 0x1000;
 /** Entry of the vector table for a handler inside the program. */

@@ -9,7 +9,7 @@ import { EXIT } from '../../core/cpu/isa/layout.ts';
 import { FEATURES } from '../../core/cpu/isa/generated/decoder.ts';
 import { TestMachine } from './system/machine.ts';
 import { buildRom, nameAddresses } from './system/rom.ts';
-import { inEveryJitMode } from './interpreter/jit-modes.ts';
+import { inEveryJitMode } from '../support/jit-modes.ts';
 
 inEveryJitMode(() => {
 describe('system ROMs print what the manuals say', () => {

@@ -5,7 +5,7 @@ import { assemble } from '../../core/firmware/asm/assembler.ts';
 import { EXIT, PAGE } from '../../core/cpu/isa/layout.ts';
 import { FEATURES } from '../../core/cpu/isa/generated/decoder.ts';
 import { TestMachine } from './system/machine.ts';
-import { inEveryJitMode } from './interpreter/jit-modes.ts';
+import { inEveryJitMode } from '../support/jit-modes.ts';
 
 const ORIGIN = 0x1000;
 /** 32-bit flat protected mode through a GDT inside the program. */

@@ -6,7 +6,7 @@ import { FEATURES } from '../../core/cpu/isa/generated/decoder.ts';
 import { TestMachine } from './system/machine.ts';
 import { qemuMissing, runOnQemu } from './system/qemu.ts';
 import { buildRom } from './system/rom.ts';
-import { inEveryJitMode } from './interpreter/jit-modes.ts';
+import { inEveryJitMode } from '../support/jit-modes.ts';
 
 const skipReason = qemuMissing();
 

@@ -1,6 +1,8 @@
-// SingleStepTests recorded from an 80286 (real mode) and an 8086, on the interpreter.
+// SingleStepTests recorded from an 80286 (real mode) and an 8086, in every mode of the JIT, which
+// leaves real mode alone.
 
 import { describe, expect, it } from 'vitest';
+import { inEveryJitMode } from '../support/jit-modes.ts';
 import { loadVectors, runVectors, type Suite } from './vectors/single-step.ts';
 
 const SUITES: readonly { suite: Suite; passed: number; forms: number }[] = [
@@ -8,6 +10,7 @@ const SUITES: readonly { suite: Suite; passed: number; forms: number }[] = [
   { suite: 'sst-8086', passed: 26_000, forms: 270 },
 ];
 
+inEveryJitMode(() => {
 describe.each(SUITES)('$suite', ({ suite, passed, forms }) => {
   const vectors = loadVectors(suite);
   it.skipIf(vectors === null)(
@@ -28,4 +31,5 @@ describe.each(SUITES)('$suite', ({ suite, passed, forms }) => {
       expect(report.forms.size).toBeGreaterThan(forms);
     },
   );
+});
 });

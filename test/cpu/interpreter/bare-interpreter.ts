@@ -11,7 +11,7 @@ import {
 import { DirectCompiler } from '../../../core/cpu/jit/direct-compiler.ts';
 import { JitEngine, type RegionCompiler } from '../../../core/cpu/jit/jit-engine.ts';
 import { RegisterFile } from '../../../core/cpu/software/vcpu-state.ts';
-import { jitThresholdNow } from './jit-modes.ts';
+import { jitThresholdNow } from '../../support/jit-modes.ts';
 import { layOutMemory } from '../../../core/memory/layout.ts';
 import { PhysicalMemory } from '../../../core/memory/physical-memory.ts';
 

@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { AREA, BLOCK, OP } from '../../../core/cpu/isa/layout.ts';
 import { type BareInterpreter, EXIT, bareInterpreter, enterFlat32, enterReal } from './bare-interpreter.ts';
-import { inEveryJitMode, jitThresholdNow } from './jit-modes.ts';
+import { inEveryJitMode, jitThresholdNow } from '../../support/jit-modes.ts';
 
 const count = (cpu: BareInterpreter): number => cpu.exports.currentInstructionCount();
 const reg = (cpu: BareInterpreter, index: number): number => Number(cpu.file.get64('GPR', index));

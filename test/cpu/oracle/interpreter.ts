@@ -6,6 +6,7 @@ import { offsetOf, PAGE } from '../../../core/cpu/isa/layout.ts';
 import type { OpcodeRow } from '../../../core/cpu/isa/opcode-row.ts';
 import { DirectCompiler } from '../../../core/cpu/jit/direct-compiler.ts';
 import { JitEngine, type JitExports } from '../../../core/cpu/jit/jit-engine.ts';
+import { jitThresholdNow } from '../../support/jit-modes.ts';
 import { layOutMemory } from '../../../core/memory/layout.ts';
 import type { TestCase } from './cases.ts';
 import type { Engine } from './oracle.ts';
@@ -102,8 +103,16 @@ export class InterpreterEngine implements Engine {
   /** Instructions that the next run() is for. */
   #steps = 1;
 
-  /** With `jit`, every case is compiled before it runs. */
-  constructor(wasm: URL | string, jit = false) {
+  /** Every second case is compiled; of cases with several instructions, the first half of them. */
+  readonly #mixed: boolean;
+  #cases = 0;
+
+  /**
+   * @param jitThreshold 0 interprets; with 1 every case is compiled before it runs, with more the half of it. As the mode of the
+   * test says when absent: a case is too short to become hot.
+   */
+  constructor(wasm: URL | string, jitThreshold = jitThresholdNow()) {
+    this.#mixed = jitThreshold > 1;
     const layout = layOutMemory({ ramBytes: RAM_BYTES, romBytes: 0x1000, vramBytes: 0x1000, vcpus: 1 });
     const memory = new WebAssembly.Memory({ initial: layout.totalBytes / 65536, maximum: 65536, shared: true });
     this.#bytes = new Uint8Array(memory.buffer);
@@ -137,9 +146,9 @@ export class InterpreterEngine implements Engine {
     for (const name of HOST_CALLS) env[name] = refuse(name);
     this.#exports = new WebAssembly.Instance(module, { env }).exports as unknown as Exports;
     this.#call('init');
-    if (jit) {
+    if (jitThreshold > 0) {
       const exports = this.#exports as unknown as JitExports;
-      this.#jit = new JitEngine({ memory, cpu: this.#cpu, exports, compiler: new DirectCompiler(memory), threshold: 1, mostInstructions: () => this.#steps });
+      this.#jit = new JitEngine({ memory, cpu: this.#cpu, exports, compiler: new DirectCompiler(memory), threshold: 1, mostInstructions: () => (this.#mixed ? Math.max(1, this.#steps >> 1) : this.#steps) });
     }
     this.#buildPageTables(layout.ramBase);
     this.#setControlState();
@@ -288,6 +297,7 @@ export class InterpreterEngine implements Engine {
 
     // --- The instructions.
     const steps = test.parts?.length ?? 1;
+    if (this.#mixed) this.#call('setJitThreshold', steps > 1 ? 1 : this.#cases++ & 1);
     let vector = this.#step(steps);
     // Every iteration of a repeated string instruction counts as an instruction.
     while (vector === NO_FAULT && test.encoded.rep && steps === 1 && view.getUint32(cpu + at('RIP'), true) === start) vector = this.#step(1);

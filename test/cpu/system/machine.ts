@@ -6,7 +6,7 @@ import { DirectCompiler } from '../../../core/cpu/jit/direct-compiler.ts';
 import { JitEngine, type JitExports } from '../../../core/cpu/jit/jit-engine.ts';
 import { layOutMemory } from '../../../core/memory/layout.ts';
 import { PhysicalMemory } from '../../../core/memory/physical-memory.ts';
-import { jitThresholdNow } from '../interpreter/jit-modes.ts';
+import { jitThresholdNow } from '../../support/jit-modes.ts';
 import { buildCpuid, CPUID_ENTRY_BYTES, type CpuFeature, DEFAULT_FEATURES, encodeCpuid, featureBits } from '../../../core/cpu/isa/cpuid.ts';
 import { EVENT, EXIT, offsetOf, PAGE } from '../../../core/cpu/isa/layout.ts';
 

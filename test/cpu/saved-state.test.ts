@@ -3,12 +3,13 @@
 
 import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { layOutMemory } from '../../memory/layout.ts';
-import { PhysicalMemory } from '../../memory/physical-memory.ts';
-import type { CpuState, Vcpu } from '../contract.ts';
-import { createSoftwareVcpu } from './software-vcpu.ts';
+import { layOutMemory } from '../../core/memory/layout.ts';
+import { PhysicalMemory } from '../../core/memory/physical-memory.ts';
+import type { CpuState, Vcpu } from '../../core/cpu/contract.ts';
+import { createSoftwareVcpu } from '../../core/cpu/software/software-vcpu.ts';
+import { inEveryJitMode, jitOptionsNow } from '../support/jit-modes.ts';
 
-const WASM = new URL('../../../dist/interp.wasm', import.meta.url);
+const WASM = new URL('../../dist/interp.wasm', import.meta.url);
 const CODE = 0x1000;
 const HANDLER = 0x1800;
 const COUNT = 0x600;
@@ -41,7 +42,7 @@ function guest(): Guest {
   memory.mapRam();
   const vcpu = createSoftwareVcpu(wasm, memory, {
     index: 0,
-    jit: false,
+    ...jitOptionsNow(),
     tscHz: 1e9,
     processorCount: 1,
     io: { portRead: () => 0xff, portWrite: () => undefined, mmioRead: () => 0xff, mmioWrite: () => undefined },
@@ -68,6 +69,7 @@ function outcome({ vcpu, ram }: Guest): unknown {
 }
 
 const built = existsSync(WASM);
+inEveryJitMode(() => {
 describe.skipIf(!built)(built ? 'a saved and restored processor' : 'a saved and restored processor (skipped: dist/interp.wasm is not built)', () => {
   it('takes every single-step trap that it would have taken', () => {
     const straight = guest();
@@ -91,4 +93,5 @@ describe.skipIf(!built)(built ? 'a saved and restored processor' : 'a saved and 
     const { vcpu } = guest();
     expect(() => vcpu.setState({ ...vcpu.getState(), pendingDebug: 0x2000 })).toThrow(/pendingDebug/);
   });
+});
 });
