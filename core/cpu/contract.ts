@@ -149,6 +149,11 @@ export interface Vcpu extends Disposable {
   raiseStartup(vector: number): void;
   /** Makes a running run() come back soon with `yield`. */
   requestYield(): void;
+  /**
+   * Does what requestYield() does when `ms` host milliseconds have passed; undefined calls that off, as far as it has not
+   * happened. Engines without it keep time themselves.
+   */
+  setAlarm?(ms: number | undefined): void;
   reset(): void;
   getState(): CpuState;
   /**

@@ -7,11 +7,15 @@ import { IoQueue } from './io-queue.ts';
 import { RunLoop } from './run-loop.ts';
 import { HostTime } from './virtual-clock.ts';
 
-/** @param perMs the guest's speed at a host time */
-function loopOver(perMs: (hostMs: number) => number, untilMs: number): { run: Promise<void>; lateMs: number[]; sliceMs: number[]; slices: () => number } {
+/** A processor's alarm rings this late. */
+const ALARM_LATE_MS = 0.06;
+
+/** @param perMs the guest's speed at a host time, looked at every tenth of a millisecond */
+function loopOver(perMs: (hostMs: number) => number, untilMs: number, hasAlarm = false): { run: Promise<void>; lateMs: number[]; sliceMs: number[]; slices: () => number } {
   let hostMs = 0;
   let retired = 0;
   let slices = 0;
+  let ringsMs = Infinity;
   const time = new HostTime(() => hostMs);
   const timers = new TimerQueue(() => time.nowNs());
   const io = new IoQueue({ nowNs: () => time.nowNs(), deterministic: false, wake: () => undefined });
@@ -20,11 +24,26 @@ function loopOver(perMs: (hostMs: number) => number, untilMs: number): { run: Pr
     requestYield: () => undefined,
     run: (budget: number): RunExit => {
       slices++;
-      retired += budget;
       // 5 microseconds of overhead a slice.
-      hostMs += budget / perMs(hostMs) + 0.005;
+      hostMs += 0.005;
+      if (!hasAlarm) {
+        retired += budget;
+        hostMs += budget / perMs(hostMs);
+        return 'budget';
+      }
+      for (let left = budget; left > 0; ) {
+        const ms = Math.min(left / perMs(hostMs), 0.1, Math.max(0, ringsMs - hostMs));
+        const ran = Math.min(left, Math.ceil(ms * perMs(hostMs)));
+        left -= ran;
+        retired += ran;
+        hostMs += ms;
+        if (hostMs < ringsMs) continue;
+        ringsMs = Infinity;
+        return 'yield';
+      }
       return 'budget';
     },
+    ...(hasAlarm ? { setAlarm: (ms: number | undefined) => (ringsMs = ms === undefined ? Infinity : hostMs + ms + ALARM_LATE_MS) } : {}),
   } as unknown as Vcpu;
   const loop = new RunLoop({ vcpu, timers, time, io, readHostMs: () => hostMs, interruptPending: () => false, onExit: () => true, beforeSlice: () => sliceMs.push(hostMs) });
   const sliceMs: number[] = [];
@@ -82,6 +101,19 @@ describe('slices', () => {
     const { run, lateMs } = loopOver((hostMs) => (hostMs % 43 < 3 ? 8_000_000 : 100_000), 3000);
     await run;
     expect(worst(lateMs.slice(20))).toBeLessThan(42);
+  });
+});
+
+describe('deadlines of a processor with an alarm', () => {
+  it.each([
+    ['gets a hundred times slower for 200 ms', (hostMs: number) => (hostMs % 400 < 200 ? 4_000_000 : 40_000)],
+    ['fills memory for 3 ms, eighty times as fast', (hostMs: number) => (hostMs % 43 < 3 ? 8_000_000 : 100_000)],
+    ['changes its speed all the time', (hostMs: number) => [8_000_000, 20_000, 500_000][Math.floor(hostMs / 1.7) % 3] ?? 1],
+  ])('are met within 100 microseconds when the guest %s', async (_name, perMs) => {
+    const { run, lateMs } = loopOver(perMs, 3000, true);
+    await run;
+    expect(lateMs.length).toBeGreaterThan(500);
+    expect(worst(lateMs)).toBeLessThan(0.1);
   });
 });
 

@@ -16,6 +16,9 @@ const SLICE_PIECES = 8;
 const LEAST_PIECE = 1 << 18;
 /** A piece this much slower than expected is looked into. */
 const SLOW_FACTOR = 2;
+/** A slice that goes wrong may be this long: deadlines that are farther away are for the next one. */
+const LONGEST_PIECE_MS = 100;
+const ALARM_EARLY_MS = 0.1;
 /** What ran less says nothing about the speed. */
 const LEAST_MEASURED = 2000;
 /** Idle waits end with the timer tick or after a second at the latest. */
@@ -163,7 +166,7 @@ export class RunLoop {
     this.options.beforeInstruction?.();
     const startMs = readHostMs();
     this.inSlice = true;
-    const exit = this.deterministic === undefined ? this.runPieces(budget, startMs) : vcpu.run(budget);
+    const exit = this.deterministic === undefined ? this.runUntilDeadline(budget, startMs) : vcpu.run(budget);
     this.inSlice = false;
     this.guestMs += readHostMs() - startMs;
     const ran = vcpu.instructionCount() - before;
@@ -180,6 +183,18 @@ export class RunLoop {
       default:
         return this.options.onExit(exit);
     }
+  }
+
+  /** Instructions alone may take a hundred times as long as they were thought to: a timer's deadline ends the slice by the clock, too. */
+  private runUntilDeadline(budget: number, startMs: number): RunExit {
+    const { vcpu, timers, time } = this.options;
+    const untilMs = (timers.nextDeadlineNs() - time.nowNs()) / 1e6;
+    const alarmed = untilMs <= LONGEST_PIECE_MS;
+    // Somewhat early, for a thread needs time to wake: what is left is a slice of its own, by the speed that this one showed.
+    if (alarmed) vcpu.setAlarm?.(untilMs > 2 * ALARM_EARLY_MS ? untilMs - ALARM_EARLY_MS : untilMs);
+    const exit = this.runPieces(budget, startMs);
+    if (alarmed) vcpu.setAlarm?.(undefined);
+    return exit;
   }
 
   /**

@@ -1,5 +1,5 @@
 // `npm run bench`: Nestbox, QEMU's software CPU (TCG) and v86 on the same guests, in turn, several times, with ratios.
-//   --only NAME[,NAME]  kernels32 kernels64 linux64 linux32 init login interpreter idle disk kvm snapshots window (default: all)
+//   --only NAME[,NAME]  kernels32 kernels64 linux64 linux32 init login interpreter latency idle disk kvm snapshots window (default: all)
 //   --runs N            runs of each engine (default 3)
 //   --time wall|cpu     elapsed time, or processor time of all threads of an engine for machines that are not alone
 //   --jit on|off        of Nestbox (default on)
@@ -18,6 +18,7 @@ import { busybox, busyboxInitrd } from '../support/initrd.ts';
 import { benchDisk, canBenchDisk } from './disk.ts';
 import { type EngineName, type Guest, type TimeKind, idleShare, timeMarks, timeToText, unavailable } from './engines.ts';
 import { type ExitCost, exitCost } from './exit-cost.ts';
+import { exitLatency } from './exit-latency.ts';
 import { LOGIN_PROMPT, guestSet, keep, loginGuest } from './guest-files.ts';
 import { linuxSetInit } from './linux-set.ts';
 import { Results } from './results.ts';
@@ -143,6 +144,7 @@ const SECTIONS: Readonly<Record<string, () => Promise<{ print(): void; record():
   init: () => untilText(`Debian cloud-amd64 kernel to "${INIT_TEXT}"`, 'boot', bareBoot(), ['nestbox', 'qemu'], INIT_TEXT),
   login: () => untilText('Debian 12 with systemd to its login prompt', 'boot', loginBoot(), ['nestbox', 'qemu'], LOGIN_PROMPT),
   interpreter,
+  latency: exitLatency,
   idle,
   disk: () => {
     if (!canBenchDisk()) throw new Skipped('fio or qemu-io is missing');

@@ -10,6 +10,7 @@ import { JitEngine } from '../jit/jit-engine.ts';
 import { WorkerCompiler } from '../jit/worker-compiler.ts';
 import { FEATURES } from '../isa/generated/decoder.ts';
 import { EVENT, EXIT, offsetOf } from '../isa/layout.ts';
+import { DeadlineAlarm } from './deadline-alarm.ts';
 import { EMPTY_CODE, EmptyCodeWatch } from './empty-code-watch.ts';
 import { FaultWatch } from './fault-watch.ts';
 import { type InterpreterExports, UNWOUND, instantiateInterpreter } from './interpreter-module.ts';
@@ -82,6 +83,8 @@ class SoftwareVcpu implements Vcpu {
   private readonly jit: JitEngine | undefined;
   private identity: CpuIdentity;
   private debug: DebugSettings | undefined;
+  /** Only machines that follow the host's clock need its thread. */
+  private alarm: DeadlineAlarm | undefined;
   /** Interrupts that were taken. */
   private acknowledged = 0;
   private readonly faultWatch: FaultWatch;
@@ -272,6 +275,11 @@ class SoftwareVcpu implements Vcpu {
     Atomics.or(this.events, 0, EVENT.YIELD);
   }
 
+  setAlarm(ms: number | undefined): void {
+    if (ms === undefined) this.alarm?.clear();
+    else (this.alarm ??= new DeadlineAlarm({ memory: this.memory.buffer, wordAt: this.events.byteOffset, bit: EVENT.YIELD })).set(ms);
+  }
+
   reset(): void {
     this.forgetFailure();
     const intr = Atomics.load(this.events, 0) & EVENT.INTR;
@@ -436,5 +444,6 @@ class SoftwareVcpu implements Vcpu {
   dispose(): void {
     // The memory and the instance go with the machine.
     this.jit?.dispose();
+    this.alarm?.dispose();
   }
 }
