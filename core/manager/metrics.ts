@@ -4,19 +4,22 @@ import type { VmMetrics } from '../protocol/library.ts';
 import type { VmStats } from '../protocol/vm-messages.ts';
 
 const SAMPLES_MAX = 600;
+/** Reports that come closer together (a machine that stood still answers several at once) say nothing by the second. */
+const INTERVAL_MIN_MS = 500;
 
 export class MetricsHistory {
   private readonly list: VmMetrics[] = [];
   private last: VmStats | undefined;
   private lastAtMs = 0;
 
-  /** @returns the new sample; undefined for the first report, which only sets the base */
+  /** @returns the new sample; undefined for the first report of a process, which only sets the base, and for one that comes too soon */
   add(stats: VmStats, atMs: number): VmMetrics | undefined {
     const { last } = this;
     const passedMs = atMs - this.lastAtMs;
+    if (last !== undefined && stats.cpuMs >= last.cpuMs && passedMs < INTERVAL_MIN_MS) return undefined;
     this.last = stats;
     this.lastAtMs = atMs;
-    if (last === undefined || passedMs <= 0) return undefined;
+    if (last === undefined || stats.cpuMs < last.cpuMs) return undefined;
     const rate = (now: number, before: number): number => (Math.max(0, now - before) * 1000) / passedMs;
     const sample: VmMetrics = {
       atMs: Math.round(atMs),

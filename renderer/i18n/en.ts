@@ -104,7 +104,7 @@ export const en = {
     devices: 'Device fields', registers: 'Registers', what: 'Field', before: 'Before', after: 'After', more_one: '{count} more', more_other: '{count} more',
   },
   activity: {
-    cpu: 'Processor', memory: 'Memory', disk: 'Disk', network: 'Network', read: 'Read', written: 'Written', noCard: 'No network card', noNetwork: 'Machines have no network card in this version, so there is nothing to measure.', now: 'now', noneTitle: 'Nothing measured yet', noneText: 'Start the machine to see what it does.', soon: 'The first figures come in a second.',
+    cpu: 'Processor', memory: 'Memory', disk: 'Disk', network: 'Network', read: 'Read', written: 'Written', noCard: 'None', noNetwork: 'Machines have no network card in this version, so there is nothing to measure.', now: 'now', noneTitle: 'Nothing measured yet', noneText: 'Start the machine to see what it does.', soon: 'The first figures come in a second.',
   },
   logs: {
     search: 'Search the log', level: 'Level', levels: { error: 'Errors only', warn: 'Warnings', info: 'Messages', debug: 'Everything' }, short: { error: 'error', warn: 'warn', info: 'info', debug: 'debug' }, noneTitle: 'The log is empty', noneText: 'What the machine reports while it runs appears here.',
@@ -118,6 +118,7 @@ export const en = {
     status: {
       ready: 'Hardware virtualization is ready.', 'no-device': 'There is no KVM on this computer.', 'no-permission': 'KVM is there, but you may not use it.', busy: 'Another hypervisor holds the processor’s virtualization.', unsupported: 'The KVM of this computer cannot be used.', failed: 'KVM could not be tried.',
     },
+    slowKvm: 'KVM is there, but the software processor is the better choice on this computer.',
     advice: 'What you can do', computer: 'Computer', processor: 'Processor', logical: 'Logical processors', memory: 'Memory', system: 'System', virtualMachine: 'Is itself a virtual machine', virtualization: 'Virtualization', extension: 'Extension',
     extensions: { vmx: 'Intel VT-x', svm: 'AMD-V', none: 'None', unknown: 'Not known' }, device: 'Device', modules: 'Modules', nested: 'Nested virtualization', maxVcpus: 'Processors per machine at most', exit: 'Time of one exit', details: 'What was tried', detailsHint: 'processor modes and capabilities', works: 'Works', interpreted: 'Works, slowly', fails: 'Does not work',
   },

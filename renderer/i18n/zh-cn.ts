@@ -106,7 +106,7 @@ export const zhCn: Translated<typeof en> = {
     devices: '设备字段', registers: '寄存器', what: '字段', before: '之前', after: '之后', more_other: '另有 {count} 项',
   },
   activity: {
-    cpu: '处理器', memory: '内存', disk: '磁盘', network: '网络', read: '读取', written: '写入', noCard: '没有网卡', noNetwork: '此版本的虚拟机还没有网卡，因此没有可测量的数据。', now: '现在', noneTitle: '还没有数据', noneText: '启动虚拟机后即可查看它的活动。', soon: '一秒后显示第一批数据。',
+    cpu: '处理器', memory: '内存', disk: '磁盘', network: '网络', read: '读取', written: '写入', noCard: '无', noNetwork: '此版本的虚拟机还没有网卡，因此没有可测量的数据。', now: '现在', noneTitle: '还没有数据', noneText: '启动虚拟机后即可查看它的活动。', soon: '一秒后显示第一批数据。',
   },
   logs: {
     search: '搜索日志', level: '级别', levels: { error: '仅错误', warn: '警告', info: '消息', debug: '全部' }, short: { error: '错误', warn: '警告', info: '消息', debug: '调试' }, noneTitle: '日志为空', noneText: '虚拟机运行时报告的内容会显示在这里。',
@@ -118,6 +118,7 @@ export const zhCn: Translated<typeof en> = {
   host: {
     text: '本机能为虚拟机提供什么。', auto: { kvm: '虚拟机使用 KVM 运行', software: '虚拟机使用软件处理器运行' },
     status: { ready: '硬件虚拟化已就绪。', 'no-device': '本机没有 KVM。', 'no-permission': '有 KVM，但你没有使用权限。', busy: '另一个虚拟机监控器占用了处理器的虚拟化功能。', unsupported: '本机的 KVM 不可用。', failed: '无法尝试 KVM。' },
+    slowKvm: 'KVM 可用，但在本机上软件处理器是更好的选择。',
     advice: '你可以做什么', computer: '计算机', processor: '处理器', logical: '逻辑处理器', memory: '内存', system: '系统', virtualMachine: '本身是虚拟机', virtualization: '虚拟化', extension: '扩展',
     extensions: { vmx: 'Intel VT-x', svm: 'AMD-V', none: '无', unknown: '未知' }, device: '设备', modules: '模块', nested: '嵌套虚拟化', maxVcpus: '每台虚拟机最多处理器数', exit: '一次退出的时间', details: '尝试结果', detailsHint: '处理器模式与能力', works: '可用', interpreted: '可用，但较慢', fails: '不可用',
   },
