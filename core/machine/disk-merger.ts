@@ -3,7 +3,7 @@
 import { NestboxError } from '../base/errors.ts';
 import type { LiveDisk } from '../block/live-disk.ts';
 import { type CommittedLive, commitLive, pullLive } from '../block/live-merge.ts';
-import { type HostFiles } from '../host/files/host-file.ts';
+import type { HostFiles } from '../host/files/host-file.ts';
 import type { MergeDiskSpec } from '../protocol/vm-messages.ts';
 
 export class DiskMerger {
@@ -27,7 +27,14 @@ export class DiskMerger {
     if (this.abort !== undefined || this.committed.has(slot)) throw new NestboxError('busy', 'Images are being merged already', { op: 'merge images' });
     const abort = new AbortController();
     this.abort = abort;
-    const options = { files: this.files, signal: abort.signal, onProgress: (done: number, total: number) => progress(total === 0 ? 1 : done / total) };
+    let told = -1;
+    // Each one goes through a channel: a step of the copy is too small for that.
+    const onProgress = (done: number, total: number): void => {
+      const percent = total === 0 ? 100 : Math.floor((done / total) * 100);
+      if (percent > told) progress(percent / 100);
+      told = percent;
+    };
+    const options = { files: this.files, signal: abort.signal, onProgress };
     try {
       if (way === 'pull') await pullLive(disk, links, options);
       else this.committed.set(slot, await commitLive(disk, links, options));
