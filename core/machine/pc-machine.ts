@@ -1,13 +1,11 @@
 // A whole PC: board, software CPU, firmware and media, with power, reset, input, screen and state.
 
 import { Emitter, type Event } from '../base/emitter.ts';
-import { NestboxError, messageOf } from '../base/errors.ts';
+import { NestboxError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { TimerQueue } from '../base/timer-queue.ts';
 import type { RunExit, Vcpu } from '../cpu/contract.ts';
 import type { Frame, Rect } from '../display/frame-source.ts';
-import { KERNEL_ROM_BOOT_PATH, KERNEL_ROM_PORT, KERNEL_ROM_PORT_COUNT, KernelRomPort, addKernelRom } from '../firmware/fw-cfg/kernel-rom.ts';
-import { addDirectBootItems } from '../firmware/fw-cfg/pc-items.ts';
 import { pcMemoryMap } from '../firmware/loaders/memory-map.ts';
 import { guidBytes } from '../devices/platform/vm-generation-id.ts';
 import { nodeHostFiles } from '../host/files/node-host-files.ts';
@@ -19,17 +17,19 @@ import { debugLines, ferrLine } from './board-lines.ts';
 import { DirectBoot, type DirectBootFiles, readDirectBootFiles } from './direct-boot.ts';
 import { DiskMerger } from './disk-merger.ts';
 import { attachDisks } from './disks.ts';
-import { type BuiltInFirmware, bootPaths, createBuiltInFirmware } from './built-in-firmware.ts';
+import type { BuiltInFirmware } from './built-in-firmware.ts';
 import { type EngineChoice, chooseEngine, createVcpu } from './engine.ts';
 import { guestFault, hex } from './fault-text.ts';
-import { type ExternalFirmware, type TableOptions, fillFwCfg, readFirmware } from './firmware-setup.ts';
+import { type ExternalFirmware, readFirmware } from './firmware-setup.ts';
 import { monotonicMs, newUuid, peakRssMib, processUsage, randomSeed, traceFile, wallClockMs } from './host-services.ts';
 import { IoQueue } from './io-queue.ts';
 import type { Machine, MachineState, MachineView, StateWatcher } from './machine.ts';
+import { setUpFirmware } from './machine-firmware.ts';
 import { MachineInput } from './machine-input.ts';
 import { MachineLife } from './machine-life.ts';
 import { hashState, loadMachineState, saveMachineState } from './machine-state.ts';
 import { MachineStates } from './machine-states.ts';
+import { MediaTrouble } from './media-trouble.ts';
 import { MediaSet } from './media-set.ts';
 import { PcBoard } from './pc-board.ts';
 import { fillCmos } from './pc-cmos.ts';
@@ -67,12 +67,9 @@ export async function createPcMachine(config: VmConfig, log: Logger): Promise<Ma
 class PcMachine implements Machine {
   private readonly config: VmConfig;
   private readonly log: Logger;
-  /** Set while the machine stands still for lack of space on the host, and not because somebody asked. */
-  private pausedByFullDisk = false;
-  private fullDiskPause: Promise<void> = Promise.resolve();
+  private readonly trouble: MediaTrouble;
   private readonly media: MediaSet;
   private readonly kernel: DirectBoot | undefined;
-  private readonly external: ExternalFirmware | undefined;
   private readonly memory: PhysicalMemory;
   private readonly timers: TimerQueue;
   private readonly time: TimeSource;
@@ -101,8 +98,7 @@ class PcMachine implements Machine {
   readonly onStateChanged: Event<VmState>;
   readonly onExit: Event<VmExit>;
   readonly onSerialOutput = this.serialEmitter.event;
-  private readonly diskFullEmitter = new Emitter<string | undefined>();
-  readonly onDiskFull = this.diskFullEmitter.event;
+  readonly onDiskFull: Event<string | undefined>;
 
   static async create(config: VmConfig, log: Logger, media: MediaSet, external: ExternalFirmware | undefined, kernel: DirectBootFiles | undefined, engine: EngineChoice): Promise<PcMachine> {
     const layout = layOutMemory({
@@ -138,7 +134,6 @@ class PcMachine implements Machine {
     this.log = log;
     this.media = media;
     this.disks = new DiskMerger((slot) => media.diskAt(slot), nodeHostFiles);
-    this.external = external;
     this.memory = memory;
     this.kernel = kernel === undefined ? undefined : new DirectBoot({ memory, files: kernel, vcpu: () => this.vcpu, beforeEntry: () => this.board.pm.enableAcpi() });
     const deterministic = config.clock === 'instructions';
@@ -178,9 +173,8 @@ class PcMachine implements Machine {
       },
       debugOutput: debugLines(log),
     });
-    media.onFailure = (error) => this.mediumFailed(error);
-    media.space.onFull = (error) => this.diskFull(error);
-    media.space.onSpace = () => void this.diskHasSpace();
+    this.trouble = new MediaTrouble({ media, io: this.io, life: this.life, log, start: () => this.start() });
+    this.onDiskFull = this.trouble.onDiskFull;
     this.drives = new RemovableDrives(media, attachDisks({ board: this.board, memory, media, clock: this.timers, io: this.io, log }));
     this.vcpu = this.cpuIfMade = createVcpu(engine, {
       index: 0,
@@ -226,7 +220,7 @@ class PcMachine implements Machine {
       beforeInstruction: this.trace === undefined ? undefined : () => this.trace?.write(this.vcpu.describeNext()),
     });
     this.input = new MachineInput(this.board, this.timers, () => this.loop.wake());
-    this.firmware = this.setUpFirmware();
+    this.firmware = setUpFirmware({ config, board: this.board, memory, media, io: this.io, clock: this.timers, log, uuid: this.uuid, vcpu: () => this.vcpu, kernel: this.kernel, external });
     this.resets = new ResetLine({ board: this.board, vcpu: this.vcpu, restoreRom: () => this.firmware?.restoreRom() });
     this.states = new MachineStates({
       memory,
@@ -241,52 +235,6 @@ class PcMachine implements Machine {
       deterministic,
       generation: () => generationOf(config, newUuid(undefined)),
     });
-  }
-
-  private tableOptions(): TableOptions {
-    return {
-      lowRamBytes: this.memory.lowRamBytes,
-      highRamBytes: this.memory.highRamBytes,
-      cpus: this.config.cpus,
-      ioApicId: 0,
-      cpuSignature: { eax: 0x000306a9, edx: 0x0f8bfbff },
-      cpuName: 'Nestbox Software CPU',
-      uuid: this.uuid,
-      version: '0.1.0',
-    };
-  }
-
-  private setUpFirmware(): BuiltInFirmware | undefined {
-    const { kernel, external } = this;
-    const bootOrder = bootPaths(this.media, this.config.bootOrder);
-    if (external !== undefined) {
-      this.memory.rom.set(external.rom);
-      if (kernel !== undefined) this.offerKernel(kernel, bootOrder);
-      fillFwCfg(this.board.fwCfg, this.tableOptions(), bootOrder);
-      return undefined;
-    }
-    const firmware = createBuiltInFirmware({
-      board: this.board,
-      memory: this.memory,
-      media: this.media,
-      io: this.io,
-      clock: this.timers,
-      log: this.log,
-      bootOrder: this.config.bootOrder,
-      tables: this.tableOptions(),
-      vcpu: () => this.vcpu,
-      startKernel: kernel === undefined ? undefined : () => kernel.request({ memoryMap: firmware.memoryMap, rsdpAddress: firmware.rsdpAddress }),
-    });
-    fillFwCfg(this.board.fwCfg, this.tableOptions(), bootOrder);
-    return firmware;
-  }
-
-  /** External firmware starts the kernel by our option ROM, or by itself when it is one for UEFI. */
-  private offerKernel(kernel: DirectBoot, bootOrder: string[]): void {
-    bootOrder.unshift(KERNEL_ROM_BOOT_PATH);
-    addKernelRom(this.board.fwCfg);
-    this.board.ports.register(KERNEL_ROM_PORT, KERNEL_ROM_PORT_COUNT, new KernelRomPort({ memory: this.memory, onBoot: (memoryMap) => kernel.request({ memoryMap }) }), 2);
-    addDirectBootItems(this.board.fwCfg, kernel.files);
   }
 
   /** Brings everything to its power-on state. */
@@ -319,14 +267,14 @@ class PcMachine implements Machine {
   }
 
   start(): void {
-    this.pausedByFullDisk = false;
+    this.trouble.forgetPause();
     this.io.unblock();
     this.life.start();
     this.media.space.retryLoudly();
   }
 
   async pause(): Promise<void> {
-    this.pausedByFullDisk = false;
+    this.trouble.forgetPause();
     await this.life.pause();
   }
 
@@ -345,31 +293,6 @@ class PcMachine implements Machine {
   async powerOff(): Promise<void> {
     await this.loop.stop();
     this.life.finish({ reason: 'host' });
-  }
-
-  /** The guest stands still until its write is done: a full disk of the host is not the guest's trouble. */
-  private diskFull(error: NestboxError): void {
-    this.log.log('warn', `${error.message}; the machine is paused and goes on when there is space`);
-    this.diskFullEmitter.fire(error.message);
-    this.io.block(error);
-    if (this.life.state !== 'running') return;
-    this.pausedByFullDisk = true;
-    this.fullDiskPause = this.life.pause();
-  }
-
-  private async diskHasSpace(): Promise<void> {
-    this.diskFullEmitter.fire(undefined);
-    this.io.unblock();
-    await this.fullDiskPause;
-    if (!this.pausedByFullDisk || this.life.state !== 'paused') return;
-    this.log.log('warn', 'There is space on the disk again; the machine goes on');
-    this.start();
-  }
-
-  /** An image that cannot be trusted any more ends the machine; other failures are the guest's to handle. */
-  private mediumFailed(error: unknown): void {
-    if (error instanceof NestboxError && error.kind === 'bad-input') this.life.fail(error);
-    else this.log.log('warn', messageOf(error));
   }
 
   private handleExit(exit: RunExit): boolean {

@@ -2,6 +2,7 @@
 // local APIC stand for the board's. They go there before KVM is entered and come back whenever anybody else needs them: the
 // interpreter, firmware, a pause, a saved state. So there is one state, in the board's form.
 
+import type { Logger } from '../../base/logger.ts';
 import type { CpuState } from '../contract.ts';
 import { type IoApicFields, type LocalApicFields, type PicChipFields, divisorOf, localApicFromKvm, picOutput, picsUnacknowledged } from './irqchip-state.ts';
 import { KernelApic, kernelApicOf } from './kernel-apic.ts';
@@ -40,6 +41,7 @@ export interface ControllerLoanOptions {
   readonly readNs: () => number;
   /** Of the guest's counter. */
   readonly tscHz: number;
+  readonly log: Logger;
 }
 
 const LVT_TIMER = 0x320;
@@ -59,6 +61,7 @@ export class ControllerLoan implements ControllerBorrower {
   private lent: ControllerState | undefined;
   /** The last idle wait found a one-shot timer run out, and its interrupt was looked for since. */
   private lookedAgain = false;
+  private refusalTold = false;
   /** Times that the controllers went to the kernel. */
   count = 0;
 
@@ -70,12 +73,15 @@ export class ControllerLoan implements ControllerBorrower {
   /** Before KVM is entered. */
   begin(): void {
     if (this.lent !== undefined) return;
-    const { board, irqchip, readNs } = this.options;
+    const { board, irqchip, log, readNs } = this.options;
     this.lent = board.lend(this);
     this.count++;
     irqchip.writePics(this.lent.pics);
     irqchip.writeIoApic(this.lent.ioApic);
-    this.apic.write(kernelApicOf(this.lent.localApic, readNs()));
+    const refused = this.apic.write(kernelApicOf(this.lent.localApic, readNs()));
+    if (refused === undefined || this.refusalTold) return;
+    this.refusalTold = true;
+    log.log('warn', `KVM refuses ${refused} of this machine; interrupts may go astray (--kvm-irqchip user avoids it)`);
   }
 
   giveBack(): void {

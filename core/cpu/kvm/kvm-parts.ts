@@ -32,7 +32,7 @@ export function makeKvmParts({ vcpu: options, timer, logRam, features, tscHz }: 
   const core = new KvmCore(vm, timer, options);
   let loan: ControllerLoan | undefined;
   if (vm.irqchip !== undefined && controllers !== undefined) {
-    loan = new ControllerLoan({ board: controllers, irqchip: vm.irqchip, core, readNs: options.readNs, tscHz });
+    loan = new ControllerLoan({ board: controllers, irqchip: vm.irqchip, core, readNs: options.readNs, tscHz, log: options.log });
     core.controllers = loan;
   }
   const khz = Math.round(tscHz / 1000);
