@@ -7,8 +7,8 @@ import { optimized } from './engine-switches.ts';
 import { buildModule, type RegionRequest } from './region-module.ts';
 import { stopwatchMs } from './stopwatch.ts';
 
-/** Regions of one module at most: a module's memory is only given back when all of its regions are gone. */
-const MOST_REGIONS = 16;
+/** Regions of one module at most: they become usable together, and its memory is only given back when all of them are gone. */
+const MOST_REGIONS = 4;
 
 const { pages, port } = workerData as { readonly pages: number; readonly port: MessagePort };
 const queue: RegionRequest[] = [];

@@ -14,6 +14,8 @@ const MOST_BLOCKS = 48;
 const MOST_OPS = 500;
 export const KEY_PARTIAL = 8;
 
+/** Bit of BLOCK.FLAGS: the block belongs to a region. */
+const MEMBER = 0x8000_0000;
 /** Targets of one indirect jump that are kept in a region, at most. */
 const MOST_TARGETS = 24;
 const PAGE_HASH_MASK = 0x3fff;
@@ -31,7 +33,11 @@ export function compilable(key: number): boolean {
   return (key & 3) === 2 || ((key & 3) === 1 && (key & 4) !== 0);
 }
 
-export function discover(copies: BlockCopies, view: DataView, finder: BlockFinder, cpu: number, head: number, cutAfter?: number): FoundRegion {
+/**
+ * @param coldBelow value of BLOCK.COUNTER under which a block is left out: compiling what hardly ever runs costs as much as what does
+ * @param cutAfter the region is the first instructions of its head, that many at most
+ */
+export function discover(copies: BlockCopies, view: DataView, finder: BlockFinder, cpu: number, head: number, coldBelow: number, cutAfter?: number): FoundRegion {
   const key = view.getUint32(head + BLOCK.KEY, true);
   if (cutAfter !== undefined) return { key, blocks: [firstOps(copies, view, head, cutAfter)], targets: [[]] };
   const page = view.getUint32(head + BLOCK.PHYS, true) & ~0xfff;
@@ -41,8 +47,10 @@ export function discover(copies: BlockCopies, view: DataView, finder: BlockFinde
   const jumps: (readonly number[])[] = [];
   let sources: Map<number, number[]> | undefined;
   let ops = 0;
+  // What runs in a region is not counted any more.
+  const isCold = (block: number): boolean => view.getInt32(block + BLOCK.COUNTER, true) < coldBelow && (view.getUint32(block + BLOCK.FLAGS, true) & MEMBER) === 0;
   const take = (address: number): void => {
-    if (address === 0 || seen.has(address)) return;
+    if (address === 0 || seen.has(address) || isCold(address)) return;
     seen.add(address);
     queue.push(address);
   };

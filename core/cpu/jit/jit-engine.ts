@@ -71,6 +71,13 @@ const PAGE_BYTES = 4096;
 const FLAT_CANDIDATES = [0, 2, 3];
 /** Tests with lower thresholds want everything compiled at once. */
 const LEAST_TO_POSTPONE = 16;
+/** Share of the threshold that a block must have been executed to be part of another's region. */
+const COLD_SHARE = 1 / 64;
+/**
+ * Regions that the compiler has at a time: enough to be busy until the next look, few enough that what gets very hot need not wait for
+ * what hardly did.
+ */
+const MOST_PENDING = 8;
 /** Tables of indirect targets. */
 const TABLES = 1024;
 const FLAT_END = 0x1_0000_0000n;
@@ -99,6 +106,8 @@ export class JitEngine {
   private readonly regionsOf = new Map<number, Set<Region>>();
   private readonly freeTables: number[] = [];
   private readonly postponed = new Set<number>();
+  /** Hot heads that the compiler has not been asked for. */
+  private readonly waiting: number[] = [];
   private nextId = 1;
   private generation = 0;
   private regions = 0;
@@ -123,15 +132,33 @@ export class JitEngine {
 
   /** The interpreter's hostNotify. */
   notify(kind: number, block: number): void {
-    if (kind === NOTIFY.HOT) this.request(block >>> 0);
+    if (kind === NOTIFY.HOT) this.hot(block >>> 0);
     else if (kind === NOTIFY.KILLED) this.killed(block >>> 0);
     else if (kind === NOTIFY.FLUSHED) this.flushed();
   }
 
+  private hot(head: number): void {
+    if (!compilable(this.view.getUint32(head + BLOCK.KEY, true))) return;
+    if (this.options.compiler.immediate) this.request(head);
+    else this.waiting.push(head);
+  }
+
+  /** Keeps the compiler busy with what has become hottest meanwhile. */
+  private requestHottest(): void {
+    const { view, waiting, pending } = this;
+    const heat = (head: number): number => view.getInt32(head + BLOCK.COUNTER, true);
+    while (waiting.length > 0 && pending.size < MOST_PENDING) {
+      let hottest = 0;
+      for (let i = 1; i < waiting.length; i++) if (heat(waiting[i] as number) > heat(waiting[hottest] as number)) hottest = i;
+      const [head = 0] = waiting.splice(hottest, 1);
+      if (view.getUint32(head + BLOCK.PHYS, true) !== DEAD) this.request(head);
+    }
+  }
+
   private request(head: number): void {
     const { view } = this;
-    if (!compilable(view.getUint32(head + BLOCK.KEY, true)) || this.postpone(head)) return;
-    const { key, blocks, targets } = discover(this.copies, view, this.options.exports, this.options.cpu, head, this.options.mostInstructions?.());
+    if (this.postpone(head)) return;
+    const { key, blocks, targets } = discover(this.copies, view, this.options.exports, this.options.cpu, head, COLD_SHARE * this.options.threshold - this.options.threshold, this.options.mostInstructions?.());
     const wide = (key & 3) === 2;
     const region: Region = { head, blocks: blocks.map((block) => block.address), generation: this.generation, index: 0, table: 0, dead: false };
     const id = this.nextId++;
@@ -183,6 +210,14 @@ export class JitEngine {
 
   /** Installs what has been compiled; to be called between runs. */
   poll(): void {
+    this.takeBatches();
+    if (this.waiting.length === 0) return;
+    this.requestHottest();
+    // Hands over what was requested.
+    this.takeBatches();
+  }
+
+  private takeBatches(): void {
     for (let batch = this.options.compiler.take(); batch !== undefined; batch = this.options.compiler.take()) this.install(batch);
   }
 
@@ -265,6 +300,7 @@ export class JitEngine {
   private flushed(): void {
     this.generation++;
     this.postponed.clear();
+    this.waiting.length = 0;
     for (const list of this.regionsOf.values()) for (const region of list) this.release(region);
     this.regionsOf.clear();
     this.cacheBytes = 0;

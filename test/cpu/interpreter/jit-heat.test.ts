@@ -11,8 +11,12 @@ const THRESHOLD = 100;
 
 /** Hears of regions and compiles nothing. */
 class Listener implements RegionCompiler {
-  readonly immediate = true;
   readonly heads: number[] = [];
+  readonly immediate: boolean;
+
+  constructor(immediate: boolean) {
+    this.immediate = immediate;
+  }
 
   submit({ blocks }: RegionRequest): void {
     this.heads.push(blocks[0]?.address ?? 0);
@@ -29,7 +33,7 @@ class Listener implements RegionCompiler {
 
 /** Regions that are requested while a loop of one block runs `rounds` times; the block before it begins the first round. */
 function requestsOf(rounds: number, body = ''): number {
-  const listener = new Listener();
+  const listener = new Listener(true);
   const cpu = bareInterpreter({ jitThreshold: THRESHOLD, compiler: listener });
   cpu.ram.set(assemble(`bits 32\norg ${ORIGIN}\n mov ecx, ${rounds}\n jmp again\nagain: ${body}\n dec ecx\n jnz again\n hlt`).bytes, ORIGIN);
   enterFlat32(cpu, ORIGIN);
@@ -52,4 +56,22 @@ describe('a block gets hot', () => {
     expect(requestsOf(THRESHOLD - 1, call)).toBe(0);
     expect(requestsOf(THRESHOLD, call)).toBeGreaterThan(0);
   });
+});
+
+it('asks a compiler that takes time for what has become hottest, a few regions at a time', () => {
+  const LOOPS = 20;
+  const listener = new Listener(false);
+  const cpu = bareInterpreter({ jitThreshold: THRESHOLD, compiler: listener });
+  const loops = Array.from({ length: LOOPS }, (_, i) => ` mov ecx, ${THRESHOLD + 10 * i}\n jmp again${i}\nagain${i}: dec ecx\n jnz again${i}\n`);
+  cpu.ram.set(assemble(`bits 32\norg ${ORIGIN}\n${loops.join('')} hlt`).bytes, ORIGIN);
+  enterFlat32(cpu, ORIGIN);
+  expect(cpu.run(1_000_000)).toBe(EXIT.HALTED);
+  cpu.jit?.poll();
+  // Blocks lie in the order in which they were decoded, which is that of the loops.
+  const { heads } = listener;
+  expect(heads.length).toBeGreaterThan(1);
+  expect(heads.length).toBeLessThan(LOOPS);
+  expect(heads).toEqual([...heads].sort((a, b) => b - a));
+  cpu.jit?.poll();
+  expect(listener.heads.length).toBe(heads.length);
 });
