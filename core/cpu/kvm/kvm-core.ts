@@ -312,6 +312,21 @@ export class KvmCore {
     if (this.unfinished) this.finish();
   }
 
+  /**
+   * Lets timers of the kernel's local APIC that have run out ask for their interrupts. KVM does it at the end of an entry, also of
+   * one that a signal cuts short before the guest runs; until then a one-shot that has run out looks like one long delivered.
+   */
+  collectTimers(): void {
+    this.settle();
+    this.prepareEntry(0);
+    this.timer.kick();
+    const result = this.file.run();
+    this.timer.drain();
+    this.regsFresh = this.sregsFresh = false;
+    if (result >= 0) this.serve();
+    this.settle();
+  }
+
   /** An interrupt that was acknowledged but has not reached the guest: takes it back. @returns its vector or -1 */
   takeBackInterrupt(): number {
     const { file } = this;

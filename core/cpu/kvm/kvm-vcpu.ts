@@ -205,8 +205,8 @@ class KvmVcpu implements Vcpu {
   /** @param brief do not lengthen the stay with the interpreter */
   private toSoftware(reason: string, brief = false): void {
     const { core, options } = this;
+    this.standStill();
     const state = core.getState(this.kvmCount);
-    this.loan?.giveBack();
     this.vm.collectDirty();
     if (!this.vm.logsRam) options.memory.markAllRamDirty();
     this.counter.compare(core);
@@ -317,7 +317,7 @@ class KvmVcpu implements Vcpu {
 
   standStill(): void {
     if (this.loan === undefined || !this.inKvm) return;
-    this.core.settle();
+    this.core.collectTimers();
     this.loan.giveBack();
   }
 

@@ -65,6 +65,11 @@ export class SliceTimer implements Disposable {
     this.libc.syscall(SYS.TIMER_SETTIME, this.timer, 0, this.exchange.address + SPEC_AT, 0);
   }
 
+  /** The next KVM_RUN ends before it enters the guest. */
+  kick(): void {
+    this.libc.syscall(SYS.TGKILL, process.pid, this.threadId, KICK_SIGNAL, 0);
+  }
+
   /** Stops the timer and eats a signal that came already. */
   disarm(): void {
     this.exchange.set64(SPEC_AT + 16, 0);
