@@ -21,7 +21,8 @@ export type EngineName = 'nestbox' | 'qemu' | 'v86';
 /** `wall`: elapsed time. `cpu`: processor time of all threads of the engine, for machines that do other things too. */
 export type TimeKind = 'wall' | 'cpu';
 
-const COMMAND = fileURLToPath(new URL('../../core/cli/main.ts', import.meta.url));
+/** As users start it: the bundle, which `npm run bench` has built. */
+const COMMAND = fileURLToPath(new URL('../../bin/nestbox.mjs', import.meta.url));
 const V86_CHILD = fileURLToPath(new URL('v86-child.ts', import.meta.url));
 const TITLES: Readonly<Record<EngineName, string>> = { nestbox: 'Nestbox', qemu: 'QEMU TCG', v86: 'v86' };
 
@@ -47,7 +48,7 @@ function argumentsOf(engine: EngineName, guest: Guest, extra: readonly string[])
   const direct = [...(initrd === undefined ? [] : ['initrd', initrd]), ...(commandLine === undefined ? [] : ['append', commandLine])];
   if (engine === 'nestbox') {
     const options = direct.map((word, index) => (index % 2 === 0 ? `--${word}` : word));
-    return [process.execPath, ['--disable-warning=ExperimentalWarning', COMMAND, 'run', '--engine', 'software', '--memory', `${memoryMib}`, '--kernel', kernel, ...options,
+    return [process.execPath, [COMMAND, 'run', '--engine', 'software', '--memory', `${memoryMib}`, '--kernel', kernel, ...options,
       ...(disk === undefined ? [] : ['--disk', `${disk.replaceAll(',', ',,')},format=raw,snapshot`]), '--serial', 'stdio', ...extra]];
   }
   if (engine === 'qemu') {

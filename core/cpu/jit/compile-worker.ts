@@ -3,7 +3,7 @@
 
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { CompiledBatch } from './jit-engine.ts';
-import { optimized } from './engine-switches.ts';
+import { compileRegions } from './engine-switches.ts';
 import { buildModule, type RegionRequest } from './region-module.ts';
 import { stopwatchMs } from './stopwatch.ts';
 
@@ -17,7 +17,7 @@ function compile(requests: readonly RegionRequest[]): CompiledBatch {
   const started = stopwatchMs();
   try {
     const { bytes, results } = buildModule(requests, pages);
-    const module = bytes === undefined ? undefined : optimized(bytes);
+    const module = bytes === undefined ? undefined : compileRegions(bytes);
     return { module, results, ms: stopwatchMs() - started, bytes: bytes?.length ?? 0 };
   } catch (error) {
     // One bad region must not take the others with it; alone it is given up and told about.

@@ -16,14 +16,20 @@ export function enableBranchHints(): void {
 }
 
 /**
- * Compiles without V8's first tier. The switch is process-wide, so it is set for this call alone: the interpreter's module, which
- * another thread may be compiling, is better off with both tiers.
+ * What regions do without: the first tier, and second copies of loops. Those cost a tenth of the compiler's time and gain nothing,
+ * because each round of a region's loop looks at the budget and at EVENTS.
  */
-export function optimized(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Module {
-  setFlagsFromString('--no-liftoff');
+const WITHOUT = ['liftoff', 'wasm-loop-peeling', 'wasm-loop-unrolling'] as const;
+
+/**
+ * Compiles a module of regions. The switches are process-wide, so they are set for this call alone: the interpreter's module, which
+ * another thread may be compiling, is better off with them.
+ */
+export function compileRegions(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Module {
+  for (const name of WITHOUT) setFlagsFromString(`--no-${name}`);
   try {
     return new WebAssembly.Module(bytes);
   } finally {
-    setFlagsFromString('--liftoff');
+    for (const name of WITHOUT) setFlagsFromString(`--${name}`);
   }
 }
