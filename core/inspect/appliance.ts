@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { NestboxError } from '../base/errors.ts';
 import { EXPORT_DESCRIPTION, exportedMachineSchema } from '../protocol/exported-machine.ts';
-import type { DriveSpec, FileHandle, HardwareConfig, NewVmSpec, Notice } from '../protocol/library.ts';
+import type { DriveSpec, Evidence, FileHandle, HardwareConfig, NewVmSpec, Notice } from '../protocol/library.ts';
 import { MEMORY_MIB_MAX } from '../protocol/limits.ts';
 import { type ByteSource, utf8 } from './byte-source.ts';
 import { parseOvf } from './ovf.ts';
@@ -18,7 +18,7 @@ export interface FoundAppliance {
   readonly formatName: string;
   readonly system: SystemEntry;
   readonly proposal: NewVmSpec;
-  readonly evidence: readonly string[];
+  readonly evidence: readonly Evidence[];
   readonly notices: readonly Notice[];
 }
 
@@ -58,7 +58,7 @@ function foreignMachine(text: string, entries: readonly TarEntry[], handle: File
   return {
     formatName: 'OVA',
     system,
-    evidence: [...(found.systemText === '' ? [] : [`OperatingSystemSection: ${found.systemText}`]), ...found.disks.map((disk) => `Disk: ${disk.member}`)],
+    evidence: [...(found.systemText === '' ? [] : [{ where: 'appliance', text: found.systemText } as const]), ...found.disks.map((disk) => ({ where: 'disk', text: disk.member }) as const)],
     notices,
     proposal: {
       name: found.name,

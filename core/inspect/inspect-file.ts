@@ -64,7 +64,7 @@ export async function inspectFile(options: InspectOptions): Promise<MediumInspec
   const title =
     match === undefined ? '' : match.version === undefined ? system.name : `${system.name} ${match.version}`;
   const architecture =
-    findings.architecture ?? architectureOf([...findings.volumeIds, fileName, ...(match?.evidence ?? [])]);
+    findings.architecture ?? architectureOf([...findings.volumeIds, fileName, ...(match?.evidence ?? []).map(({ path = '', text = '' }) => `${path} ${text}`)]);
   const notices = [...findings.notices];
   const foreign = architecture === 'other';
   if (foreign) notices.push(notice('other-architecture', 'It is made for another processor (not x86)'));

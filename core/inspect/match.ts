@@ -1,5 +1,6 @@
 // Finds the operating system of a medium: the first entry of the data file with a rule whose conditions all hold.
 
+import type { Evidence } from '../protocol/library.ts';
 import type { FileTree } from './file-tree.ts';
 import { latin1 } from './byte-source.ts';
 import { type Condition, knownSystems, type SystemEntry } from './systems.ts';
@@ -20,7 +21,7 @@ export interface MediumFacts {
 export interface SystemMatch {
   readonly system: SystemEntry;
   readonly version: string | undefined;
-  readonly evidence: readonly string[];
+  readonly evidence: readonly Evidence[];
 }
 
 const FILE_HEAD_BYTES = 16 * 1024;
@@ -55,7 +56,7 @@ class Heads {
 }
 
 interface Hit {
-  readonly evidence: string;
+  readonly evidence: Evidence;
   readonly version: string | undefined;
 }
 
@@ -90,26 +91,26 @@ async function holds(rule: readonly Condition[], facts: MediumFacts, heads: Head
 async function test(condition: Condition, facts: MediumFacts, heads: Heads): Promise<Hit | undefined> {
   if ('volume' in condition) {
     for (const id of facts.volumeIds) {
-      const hit = search('volume', condition.volume, id);
+      const hit = search({ where: 'volume' }, condition.volume, id);
       if (hit !== undefined) return hit;
     }
     return undefined;
   }
   if ('has' in condition)
-    return (await heads.has(condition.has)) ? { evidence: condition.has, version: undefined } : undefined;
-  if ('file' in condition) return search(condition.file, condition.matches, await heads.text(condition.file));
-  if ('publisher' in condition) return search('publisher', condition.publisher, facts.publisher);
-  if ('application' in condition) return search('application', condition.application, facts.application);
-  if ('system' in condition) return search('system', condition.system, facts.system);
-  if ('boot' in condition) return search('boot code', condition.boot, facts.bootText);
-  if ('oem' in condition) return search('OEM name', condition.oem, facts.oemName);
-  return search('kernel', condition.kernel, facts.kernelVersion);
+    return (await heads.has(condition.has)) ? { evidence: { where: 'file', path: condition.has }, version: undefined } : undefined;
+  if ('file' in condition) return search({ where: 'file', path: condition.file }, condition.matches, await heads.text(condition.file));
+  if ('publisher' in condition) return search({ where: 'publisher' }, condition.publisher, facts.publisher);
+  if ('application' in condition) return search({ where: 'application' }, condition.application, facts.application);
+  if ('system' in condition) return search({ where: 'system' }, condition.system, facts.system);
+  if ('boot' in condition) return search({ where: 'boot-code' }, condition.boot, facts.bootText);
+  if ('oem' in condition) return search({ where: 'oem-name' }, condition.oem, facts.oemName);
+  return search({ where: 'kernel' }, condition.kernel, facts.kernelVersion);
 }
 
-function search(where: string, pattern: string, text: string | undefined): Hit | undefined {
+function search(place: Evidence, pattern: string, text: string | undefined): Hit | undefined {
   if (text === undefined || text === '') return undefined;
   const found = new RegExp(pattern, 'im').exec(text);
   if (found === null) return undefined;
   const line = (text.slice(found.index).split(/[\r\n\0]/)[0] ?? '').trim().slice(0, EVIDENCE_CHARACTERS);
-  return { evidence: `${where}: ${line}`, version: found.groups?.version };
+  return { evidence: { ...place, text: line }, version: found.groups?.version };
 }

@@ -1,7 +1,7 @@
 // A window's channel to one running VM: screen, keyboard, mouse, serial port. It is a Port of its own, so that frames and
 // keys do not queue behind the manager's calls; how it travels (MessagePort, WebSocket) is the shell's business.
 
-import type { FrameMessage, TextScreenMessage, VmExit, VmState } from './vm-messages.ts';
+import type { FrameMessage, TextScreenMessage, VmExit, VmState, VmStats } from './vm-messages.ts';
 
 /** Names a window's channel among the channels of a VM process. */
 export const CONSOLE_PURPOSE = 'console';
@@ -14,8 +14,8 @@ export interface ConsoleStatus {
   readonly diskReads: number;
   readonly diskWrites: number;
   readonly netPackets: number;
-  /** Share of instructions that ran compiled, 0..1. */
-  readonly compiledShare: number;
+  /** What the software CPU's JIT has done since power-on; absent where the engine has none. */
+  readonly jit: VmStats['jit'] | undefined;
   /** The guest takes absolute pointer positions: no capture needed. */
   readonly absolutePointer: boolean;
   readonly keyboardLeds: { readonly numLock: boolean; readonly capsLock: boolean; readonly scrollLock: boolean };

@@ -140,6 +140,15 @@ export interface VmChange {
 
 export type InspectedKind = 'iso' | 'floppy' | 'disk' | 'kernel' | 'initrd' | 'appliance' | 'unusable';
 
+/** What a medium says of its system: where, and the words found there. */
+export interface Evidence {
+  readonly where: 'volume' | 'publisher' | 'application' | 'system' | 'boot-code' | 'oem-name' | 'kernel' | 'file' | 'appliance' | 'disk';
+  /** With `file`: path of the file on the medium. */
+  readonly path?: string;
+  /** Absent when the file's being there says it. */
+  readonly text?: string;
+}
+
 /** What the app found inside a dropped file, and what it proposes. */
 export interface MediumInspection {
   readonly file: FileHandle;
@@ -153,8 +162,8 @@ export interface MediumInspection {
   /** BIOS and/or UEFI boot entries seen. */
   readonly bootWays: readonly ('bios' | 'uefi')[];
   readonly os: { readonly id: string; readonly name: string; readonly version?: string; readonly architecture?: 'x86' | 'x86_64' | 'other' };
-  /** What led to that, for the curious: ".disk/info: Debian GNU/Linux 12". */
-  readonly evidence: readonly string[];
+  /** What led to that, for the curious. */
+  readonly evidence: readonly Evidence[];
   /** Why it cannot be used or what to expect: "made for another processor", "0 bytes". */
   readonly notices: readonly Notice[];
   /** Absent when it cannot be used. */

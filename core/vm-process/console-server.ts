@@ -166,7 +166,7 @@ export class ConsoleServer implements ConsoleApi, Disposable {
       diskReads: stats.diskReads,
       diskWrites: stats.diskWrites,
       netPackets: stats.netPackets,
-      compiledShare: stats.jit.compiledShare,
+      jit: stats.engine === 'software' ? stats.jit : undefined,
       absolutePointer: machine.takesPositions,
       keyboardLeds: machine.keyboardLeds,
     };

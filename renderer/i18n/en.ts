@@ -67,7 +67,7 @@ export const en = {
   },
   newVm: {
     title: 'New machine', text: 'Choose what you want to run; everything can be changed later.', dropHint: 'Have an installer or a disk? Drop it on this window, or choose it: Nestbox sets everything up for it.',
-    system: 'System', unknownSystem: 'Unknown system', evidence: 'How it was recognised', unusable: 'Nestbox found nothing in this file that a PC could start.', create: 'Create', createAndStart: 'Create and start', creating: 'Creating the machine', failed: 'The machine was not created',
+    system: 'System', unknownSystem: 'Unknown system', evidence: 'How it was recognised', where: { volume: 'Volume name: {text}', publisher: 'Publisher: {text}', application: 'Made with: {text}', system: 'System area: {text}', bootCode: 'Boot code: {text}', oemName: 'Formatted by: {text}', kernel: 'Kernel: {text}', file: '{path}: {text}', fileThere: 'File {path}', appliance: 'Appliance for {text}', disk: 'Disk {text}' }, unusable: 'Nestbox found nothing in this file that a PC could start.', create: 'Create', createAndStart: 'Create and start', creating: 'Creating the machine', failed: 'The machine was not created',
   },
   presets: { linux: 'Linux, 64 bit', linux32: 'Linux, 32 bit', windows: 'Windows', bsd: 'BSD', dos: 'DOS', other: 'Other system' },
   edit: {
@@ -144,7 +144,7 @@ export const en = {
   },
   keys: { menu: 'Send keys', single: 'Single keys', functions: 'Function keys', consoles: 'Linux consoles', sysrq: 'Magic SysRq' },
   status: {
-    line: 'Status', mips: '{mips} MIPS', compiled: '{share} of the instructions ran compiled', diskLamp: 'Disk: green reads, orange writes', netLamp: 'Network: this machine has no network card', numLock: 'Num Lock', capsLock: 'Caps Lock', scrollLock: 'Scroll Lock',
+    line: 'Status', mips: '{mips} MIPS', compiled: '{share} compiled', jit: ' · {blocks} blocks · {seconds} s compiling · {size} of code', jitHint: 'Share of the instructions that ran compiled, blocks of guest code found, time the compiler took beside the machine, compiled code', diskLamp: 'Disk: green reads, orange writes', netLamp: 'Network: this machine has no network card', numLock: 'Num Lock', capsLock: 'Caps Lock', scrollLock: 'Scroll Lock',
     short: { numLock: 'Num', capsLock: 'Caps', scrollLock: 'Scroll' }, captured: 'Mouse captured. Ctrl+Alt gives it back', keyboard: 'Keys go to the machine. Ctrl+Alt gives them back', absolute: 'Mouse follows yours', selectText: 'Click to type, drag to select text', clickToCapture: 'Click to capture the mouse',
   },
   serial: { title: 'Serial console of {name}', off: 'The machine is off.' },

@@ -1,11 +1,18 @@
 // Turns what the manager reports (notices, problems of fields, errors) into sentences of the window's language. A code
 // without a sentence shows the manager's own English one: better in the wrong language than lost.
 
-import type { FieldProblem, Notice } from '../../core/protocol/library.ts';
-import { sentence, type TextParams } from './i18n.svelte.ts';
+import type { Evidence, FieldProblem, Notice } from '../../core/protocol/library.ts';
+import { sentence, t, type TextParams } from './i18n.svelte.ts';
 
 export function noticeText(notice: Notice): string {
   return sentence('codes', notice.code, notice.params) ?? notice.text;
+}
+
+const PLACES = { volume: 'volume', publisher: 'publisher', application: 'application', system: 'system', 'boot-code': 'bootCode', 'oem-name': 'oemName', kernel: 'kernel', file: 'file', appliance: 'appliance', disk: 'disk' } as const;
+
+/** "Volume name: Debian 12.8.0" */
+export function evidenceText({ where, path = '', text }: Evidence): string {
+  return text === undefined ? t('newVm.where.fileThere', { path }) : t(`newVm.where.${PLACES[where]}`, { path, text });
 }
 
 export interface Trouble {

@@ -69,7 +69,7 @@ export const zhCn: Translated<typeof en> = {
   },
   newVm: {
     title: '新建虚拟机', text: '选择要运行的系统；所有设置以后都能更改。', dropHint: '有安装光盘或磁盘映像？拖到此窗口，或选择它：Nestbox 会为它准备好一切。',
-    system: '系统', unknownSystem: '未知系统', evidence: '如何识别', unusable: 'Nestbox 在此文件中没有找到 PC 能启动的内容。', create: '创建', createAndStart: '创建并启动', creating: '正在创建虚拟机', failed: '没有创建虚拟机',
+    system: '系统', unknownSystem: '未知系统', evidence: '如何识别', where: { volume: '卷标：{text}', publisher: '发布者：{text}', application: '制作程序：{text}', system: '系统区：{text}', bootCode: '引导代码：{text}', oemName: '格式化程序：{text}', kernel: '内核：{text}', file: '{path}：{text}', fileThere: '文件 {path}', appliance: '设备映像，系统：{text}', disk: '磁盘 {text}' }, unusable: 'Nestbox 在此文件中没有找到 PC 能启动的内容。', create: '创建', createAndStart: '创建并启动', creating: '正在创建虚拟机', failed: '没有创建虚拟机',
   },
   presets: { linux: 'Linux（64 位）', linux32: 'Linux（32 位）', windows: 'Windows', bsd: 'BSD', dos: 'DOS', other: '其他系统' },
   edit: {
@@ -144,7 +144,7 @@ export const zhCn: Translated<typeof en> = {
   },
   keys: { menu: '发送按键', single: '单个按键', functions: '功能键', consoles: 'Linux 控制台', sysrq: '魔术 SysRq' },
   status: {
-    line: '状态', mips: '{mips} MIPS', compiled: '{share} 的指令以编译方式运行', diskLamp: '磁盘：绿色读取，橙色写入', netLamp: '网络：此虚拟机没有网卡', numLock: '数字锁定', capsLock: '大写锁定', scrollLock: '滚动锁定',
+    line: '状态', mips: '{mips} MIPS', compiled: '已编译 {share}', jit: ' · {blocks} 个代码块 · 编译 {seconds} 秒 · 代码 {size}', jitHint: '以编译方式运行的指令比例、找到的客户机代码块数、编译器在旁运行的时间、已编译代码的大小', diskLamp: '磁盘：绿色读取，橙色写入', netLamp: '网络：此虚拟机没有网卡', numLock: '数字锁定', capsLock: '大写锁定', scrollLock: '滚动锁定',
     short: { numLock: 'Num', capsLock: 'Caps', scrollLock: 'Scroll' }, captured: '鼠标已捕获，按 Ctrl+Alt 取回', keyboard: '按键发送给虚拟机，按 Ctrl+Alt 取回', absolute: '鼠标跟随', selectText: '单击输入，拖动选择文字', clickToCapture: '单击捕获鼠标',
   },
   serial: { title: '“{name}”的串口控制台', off: '虚拟机已关闭。' },

@@ -29,7 +29,7 @@ export class FakeConsole implements ConsoleApi {
   }
 
   private now(): ConsoleStatus {
-    return { state: 'running', engine: 'software', mips: 180 + Math.random() * 60, diskReads: this.reads, diskWrites: Math.floor(this.reads / 9), netPackets: this.reads, compiledShare: 0.93, absolutePointer: false, keyboardLeds: { numLock: true, capsLock: false, scrollLock: false } };
+    return { state: 'running', engine: 'software', mips: 180 + Math.random() * 60, diskReads: this.reads, diskWrites: Math.floor(this.reads / 9), netPackets: this.reads, jit: { blocks: 64_200, compiles: 410, compileMs: 2740, cacheBytes: 1.9e6, compiledShare: 0.93 }, absolutePointer: false, keyboardLeds: { numLock: true, capsLock: false, scrollLock: false } };
   }
 
   private put(text: string): void {

@@ -99,7 +99,7 @@ export class FakeShell implements Shell {
     }
     return {
       file, fileName, sizeBytes: Number(size), kind: 'iso', formatName: 'ISO 9660 + Joliet + Rock Ridge', volumeId: 'Debian 12.8.0 amd64 n', bootable: true, bootWays: ['bios', 'uefi'], os: { id: 'debian', name: 'Debian GNU/Linux', version: '12.8', architecture: 'x86_64' },
-      evidence: ['.disk/info: Debian GNU/Linux 12.8.0 "Bookworm" - Official amd64 NETINST', 'Volume id: Debian 12.8.0 amd64 n', 'El Torito: BIOS and UEFI entries'], notices: [],
+      evidence: [{ where: 'file', path: '.disk/info', text: 'Debian GNU/Linux 12.8.0 "Bookworm" - Official amd64 NETINST' }, { where: 'volume', text: 'Debian 12.8.0 amd64 n' }], notices: [],
       proposal: { name: 'Debian 12', osId: 'debian', hardware: { memoryMib: 1024, cpus: 1, mode: 'paravirt', bootOrder: ['cdrom', 'disk', 'floppy'] }, drives: [{ kind: 'cdrom', source: 'file', file }, { kind: 'disk', source: 'new', sizeBytes: 20 * GIB }] },
     };
   }

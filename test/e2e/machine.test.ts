@@ -26,6 +26,7 @@ describe.skipIf(reason !== undefined)(`a machine from a dropped CD${reason === u
     window = await windowFrom(app, () => sheet.getByRole('button', { name: 'Create and start' }).click());
     await screenText(window, /all passed/);
     expect(await window.locator('[data-status=engine]').innerText()).not.toBe('');
+    await window.locator('[data-status=jit]', { hasText: /\d+\s?% compiled · [\d,]+ blocks · \d+\.\d s compiling · .+ of code/ }).waitFor();
   });
 
   it('takes keys by their place and shows what they do', async () => {

@@ -269,7 +269,7 @@ udf(GENISOIMAGE ? 'UDF' : 'UDF (skipped: no genisoimage)', () => {
   it('finds files that only the UDF part names so', async () => {
     const found = await inspect(windowsDisc('SOMETHING', { 'sources/install.esd': 'x', 'efi/boot/bootx64.efi': 'x' }));
     expect(found.os.id).toBe('windows-modern');
-    expect(found.evidence).toEqual(['sources/install.esd']);
+    expect(found.evidence).toEqual([{ where: 'file', path: 'sources/install.esd' }]);
   });
 });
 
