@@ -54,7 +54,22 @@ export class RegistryBackup {
 
   changed(): void {
     this.isChanged = true;
-    this.timer ??= setTimeout(() => this.make(), Math.max(DELAY_MS, this.madeMs + INTERVAL_MS - performance.now())).unref();
+    this.makeAfter(Math.max(DELAY_MS, this.madeMs + INTERVAL_MS - performance.now()));
+  }
+
+  /**
+   * The library's files have become others (a snapshot, a copy, a deletion): a machine that is started with an older registry would
+   * write to disks that newer layers stand on. The copy follows as soon as the running transaction has ended.
+   */
+  filesChanged(): void {
+    this.isChanged = true;
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    this.makeAfter(0);
+  }
+
+  private makeAfter(ms: number): void {
+    this.timer ??= setTimeout(() => this.make(), ms).unref();
   }
 
   /** A copy that cannot be made (no space, a damaged page) leaves the earlier one; the next change tries again. */

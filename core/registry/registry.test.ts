@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileS
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { MIGRATIONS } from './migrations.ts';
 import { Registry } from './registry.ts';
 import { storedConfigSchema } from './rows.ts';
@@ -122,6 +122,33 @@ describe('opening a registry', () => {
     writeFileSync(damaged, bytes);
     expect(() => new Registry(damaged)).toThrow(/is damaged.*backup/);
     expect(readFileSync(damaged).equals(bytes)).toBe(true);
+  });
+
+  it('is copied at once when the files of the library have become others', () => {
+    vi.useFakeTimers();
+    try {
+      withRegistry((registry) => {
+        registry.addVm({ id: 'v', name: 'first', config, drives: [] });
+        vi.advanceTimersByTime(10_000);
+        const copied = (): string[] => {
+          const copy = new Database(`${path}.backup-latest`, { readonly: true });
+          const names = copy.prepare('SELECT name FROM vms ORDER BY name').pluck().all() as string[];
+          copy.close();
+          return names;
+        };
+        expect(copied()).toEqual(['first']);
+        const operation = registry.beginOperation('clone', 'v', 'copy', {});
+        registry.transaction(() => {
+          registry.addVm({ id: 'w', name: 'second', config, drives: [] });
+          registry.endOperation(operation);
+        });
+        expect(copied()).toEqual(['first']);
+        vi.advanceTimersByTime(0);
+        expect(copied()).toEqual(['first', 'second']);
+      });
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('keeps a copy before it changes the schema of an older registry', () => {

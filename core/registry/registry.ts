@@ -310,6 +310,7 @@ export class Registry implements Disposable {
 
   endOperation(id: number): void {
     this.run('DELETE FROM operations WHERE id = ?', id);
+    this.backup.filesChanged();
   }
 
   /** What a crash left unfinished, oldest first. */
