@@ -56,7 +56,7 @@ report({ kind: 'ready', threadId: timer.threadId });
 const apic = new KernelApic(file, core.state);
 
 function getState(): { state: VcpuThreadState; externalVector: number } {
-  core.settle();
+  core.collectTimers();
   const externalVector = apic.takeBackInterrupt();
   return { state: { cpu: core.state.read(apic.activity(), 0), apic: apic.read(), tsc: core.state.readTsc() }, externalVector };
 }
