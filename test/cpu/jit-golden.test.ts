@@ -13,7 +13,7 @@ import { bareInterpreter, enterFlat32 } from './interpreter/bare-interpreter.ts'
 const FEATURES = { threads: true, simd: true, exceptions: true, tail_call: true, sat_float_to_int: true };
 const FOLDER = new URL('./golden/', import.meta.url);
 const ORIGIN = 0x1000;
-const THRESHOLD = 8;
+const THRESHOLD = 32;
 
 /** Keeps what it is asked for and compiles nothing. */
 class Collector implements RegionCompiler {

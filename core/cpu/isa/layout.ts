@@ -274,7 +274,7 @@ export const BLOCK = {
   OPS: 16, // u16, op records that count as instructions
   BYTES: 18, // u16, length of the code
   FLAGS: 20, // u32, free
-  COUNTER: 24, // i32, counts executions by the interpreter, from minus the JIT's threshold on: at 0 the block is hot
+  COUNTER: 24, // i32, counts instructions that the interpreter ran of it, from minus the JIT's threshold on: from 0 on the block is hot
   JIT: 28, // u32, index of compiled code, for the JIT
 } as const;
 

@@ -45,11 +45,11 @@ const NOTIFY_FERR = 1;
 /** The page map has ABSENT for a page that is needed now. */
 const NOTIFY_ABSENT = 64;
 /**
- * Executions after which a block is compiled. Compiling a region costs as much as interpreting some 100,000 instructions, and
- * programs that end soon (a shell's, a boot's) run most of their code a few hundred times. A boot to /init is fastest with 8,192 to
- * 16,384 (docs/performance.md).
+ * Instructions executed of a block after which it is compiled. Compiling a region costs as much as interpreting some 100,000 of
+ * them, and programs that end soon (a shell's, a boot's) run most of their code a few hundred times. A boot is fastest with
+ * 30,000 to 80,000 (docs/performance.md).
  */
-const JIT_THRESHOLD = 8192;
+const JIT_THRESHOLD = 49_152;
 /** The last pages of the vCPU's area hold its CPUID table. */
 const CPUID_TABLE_BYTES = 0x2000;
 const SEGMENT_INDEX = { es: 0, cs: 1, ss: 2, ds: 3, fs: 4, gs: 5, ldtr: 6, tr: 7 } as const;

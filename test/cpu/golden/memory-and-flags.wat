@@ -156,9 +156,9 @@
     i32.or
     if  ;; label = @1
       i32.const 0
-      i32.const 17826016
+      i32.const 17826144
       i32.store offset=16778640 align=1
-      i32.const 17826048
+      i32.const 17826176
       return
     end
     block  ;; label = @1
@@ -183,84 +183,82 @@
           i32.load offset=16778632 align=1
           local.set 21
           loop  ;; label = @4
+            local.get 3
             local.get 1
+            i32.const 2
+            i32.shl
+            i32.add
+            local.set 32
+            local.get 32
+            local.set 29
+            local.get 29
+            i32.const 7
+            i32.shr_u
+            i32.const 65504
+            i32.and
+            local.get 20
+            i32.add
+            local.tee 27
+            i64.load
+            local.get 29
+            i32.const 3
+            i32.add
+            i32.const -4096
+            i32.and
+            i64.extend_i32_u
+            i64.eq
+            if (result i32)  ;; label = @5
+              local.get 27
+              i32.load offset=24
+            else
+              local.get 32
+              i64.extend_i32_u
+              i32.const 3
+              i32.const 4
+              i32.const 17826176
+              i32.const 17826144
+              local.get 21
+              call 1
+              local.tee 26
+              i32.eqz
+              br_if 2 (;@3;)
+              local.get 26
+              local.get 29
+              i32.sub
+            end
+            local.get 29
+            i32.add
+            local.set 26
+            local.get 26
+            i32.load align=1
+            local.set 0
+            local.get 0
             local.set 24
-            i32.const 1
+            i32.const 5
             local.set 25
             local.get 24
             local.get 25
-            i32.sub
-            local.set 1
-            local.get 24
-            local.get 25
-            i32.eq
-            i32.eqz
+            i32.lt_u
             if  ;; label = @5
               local.get 21
-              i32.const 2
+              i32.const 3
               i32.sub
               local.set 21
-              local.get 3
               local.get 1
-              i32.const 2
-              i32.shl
-              i32.add
-              local.set 32
-              local.get 32
-              local.set 29
-              local.get 29
-              i32.const 7
-              i32.shr_u
-              i32.const 65504
-              i32.and
-              local.get 20
-              i32.add
-              local.tee 27
-              i64.load
-              local.get 29
-              i32.const 3
-              i32.add
-              i32.const -4096
-              i32.and
-              i64.extend_i32_u
-              i64.eq
-              if (result i32)  ;; label = @6
-                local.get 27
-                i32.load offset=24
-              else
-                i32.const 10
-                local.set 22
-                local.get 32
-                i64.extend_i32_u
-                i32.const 3
-                i32.const 4
-                i32.const 17826176
-                i32.const 17826144
-                local.get 21
-                call 1
-                local.tee 26
-                i32.eqz
-                br_if 3 (;@3;)
-                local.get 26
-                local.get 29
-                i32.sub
-              end
-              local.get 29
-              i32.add
-              local.set 26
-              local.get 26
-              i32.load align=1
-              local.set 0
-              local.get 0
               local.set 24
-              i32.const 5
+              i32.const 1
               local.set 25
               local.get 24
               local.get 25
-              i32.lt_u
+              i32.sub
+              local.set 1
+              local.get 24
+              local.get 25
+              i32.eq
+              i32.eqz
               if  ;; label = @6
                 local.get 21
-                i32.const 3
+                i32.const 2
                 i32.sub
                 local.set 21
                 block  ;; label = @7
@@ -277,7 +275,7 @@
                   i32.const 10
                   local.set 22
                   local.get 16
-                  i32.const 21
+                  i32.const 10
                   i32.add
                   local.set 17
                   br 6 (;@1;)
@@ -287,26 +285,26 @@
                 br 2 (;@4;)
               else
                 local.get 21
-                i32.const 3
+                i32.const 2
                 i32.sub
                 local.set 21
                 i32.const 10
                 local.set 22
                 local.get 16
-                i32.const 18
+                i32.const 26
                 i32.add
                 local.set 17
                 br 5 (;@1;)
               end
             else
               local.get 21
-              i32.const 2
+              i32.const 3
               i32.sub
               local.set 21
               i32.const 10
               local.set 22
               local.get 16
-              i32.const 26
+              i32.const 18
               i32.add
               local.set 17
               br 4 (;@1;)

@@ -1,4 +1,4 @@
-// When the JIT hears of a block: after as many executions as the threshold says, looked up or reached by a direct link.
+// When the JIT hears of a block: after as many of its instructions as the threshold says, looked up or reached by a direct link.
 
 import { describe, expect, it } from 'vitest';
 import { assemble } from '../../../core/firmware/asm/assembler.ts';
@@ -31,7 +31,7 @@ class Listener implements RegionCompiler {
   }
 }
 
-/** Regions that are requested while a loop of one block runs `rounds` times; the block before it begins the first round. */
+/** Regions that are requested while a loop of one block (two instructions, and the body's) runs `rounds` times. */
 function requestsOf(rounds: number, body = ''): number {
   const listener = new Listener(true);
   const cpu = bareInterpreter({ jitThreshold: THRESHOLD, compiler: listener });
@@ -43,17 +43,19 @@ function requestsOf(rounds: number, body = ''): number {
 
 describe('a block gets hot', () => {
   it.each([
-    [THRESHOLD - 1, 0],
-    [THRESHOLD, 1],
-    [THRESHOLD * 50, 1],
-  ])('in a loop that is linked to itself: %i rounds, %i regions', (rounds, regions) => {
-    expect(requestsOf(rounds)).toBe(regions);
+    [49, '', 0],
+    [50, '', 1],
+    [5000, '', 1],
+    [9, 'nop\n'.repeat(8), 0],
+    [10, 'nop\n'.repeat(8), 1],
+  ])('in a loop that is linked to itself: %i rounds, body %j, %i regions', (rounds, body, regions) => {
+    expect(requestsOf(rounds, body)).toBe(regions);
   });
 
   it('where every round is looked up', () => {
-    // A return ends each round: `again` and what follows the call are two blocks, the function is the third.
+    // A return ends each round: `again` (one instruction), the function (one), and what follows the call (one, then two).
     const call = 'call function\n jmp behind\nfunction: ret\nbehind:';
-    expect(requestsOf(THRESHOLD - 1, call)).toBe(0);
+    expect(requestsOf(49, call)).toBe(0);
     expect(requestsOf(THRESHOLD, call)).toBeGreaterThan(0);
   });
 });

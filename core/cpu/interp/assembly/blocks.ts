@@ -32,7 +32,7 @@ const PAGE_HASH_MASK: u32 = 0x3fff;
 /** Why run() returns, valid when nextBlock() gave 0. */
 export let exitReason: i32 = 0;
 let poolNext: usize = 0;
-/** Executions after which the host hears of a block (0: never). Direct links count too (follow() in branch.ts). */
+/** Instructions executed of a block after which the host hears of it (0: never). Direct links count too (follow() in branch.ts). */
 let jitThreshold: u32 = 0;
 /** Instructions that compiled regions have retired. */
 export let jitRetired: f64 = 0;
@@ -166,9 +166,10 @@ function enter(single: bool): usize {
       if (!staged) block = stage(block, 1);
     } else if (!staged) {
       if (get32(CAME_FROM) != 0) noteSource(block + BLOCK_HEADER_BYTES + <usize>ops * OP_BYTES);
-      const count = load<i32>(block, BLOCK_COUNTER) + 1;
+      const before = load<i32>(block, BLOCK_COUNTER);
+      const count = before + <i32>ops;
       store<i32>(block, count, BLOCK_COUNTER);
-      if (count == 0 && jitThreshold != 0 && (key & KEY_PARTIAL) == 0) hostNotify(NOTIFY_HOT, <u32>block, 0);
+      if (count >= 0 && before < 0 && jitThreshold != 0 && (key & KEY_PARTIAL) == 0) hostNotify(NOTIFY_HOT, <u32>block, 0);
       const compiled = load<u32>(block, BLOCK_JIT);
       if (compiled != 0 && !interpret && left >= <i32>(load<u32>(block, BLOCK_FLAGS) & NEED_MASK)) {
         if (linear == rip && (get32(JIT_CONTEXT) & CONTEXT_UNFIT) == 0) noteTarget(rip, <u32>(phys >> 12), compiled, load<u32>(block, BLOCK_FLAGS) & NEED_MASK);

@@ -50,9 +50,11 @@ function follow(op: usize, slot: usize, target: u64, uncounted: u32): usize {
   const link = <usize>load<u32>(op + slot);
   if (link != 0 && load<i32>(cpu, EVENTS) == 0) {
     const left = <i32>(get32(BUDGET) - ((<u32>op - get32(BLOCK_RUNNING)) >> 5) + uncounted);
-    const count = load<i32>(link, BLOCK_COUNTER) + 1;
-    // What gets hot is looked up, so that the JIT hears of it.
-    if (left >= <i32>load<u16>(link, BLOCK_OPS) && count != 0) {
+    const ops = <i32>load<u16>(link, BLOCK_OPS);
+    const before = load<i32>(link, BLOCK_COUNTER);
+    const count = before + ops;
+    // What gets hot (the sign changes) is looked up, so that the JIT hears of it.
+    if (left >= ops && (before ^ count) >= 0) {
       store<i32>(link, count, BLOCK_COUNTER);
       set32(BUDGET, <u32>left);
       set32(BLOCK_RUNNING, <u32>link);
