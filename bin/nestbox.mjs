@@ -31,18 +31,22 @@ if (missing('dist/interp.wasm') || missing('dist/nestbox-demo.img') || (process.
   if (build.status !== 0) process.exit(build.status ?? 1);
 }
 
+/** Whether something under a folder was written after a time. Asking file by file takes a third of what a recursive listing does. */
+function isAnyNewer(folder, timeMs) {
+  // A folder's own time tells of files that came or went.
+  if (statSync(folder).mtimeMs > timeMs) return true;
+  return readdirSync(folder, { withFileTypes: true }).some((entry) => {
+    const path = `${folder}/${entry.name}`;
+    if (entry.isDirectory()) return isAnyNewer(path, timeMs);
+    return /\.(ts|json)$/.test(entry.name) && !entry.name.endsWith('.test.ts') && statSync(path).mtimeMs > timeMs;
+  });
+}
+
 /** Whether dist/cli was built from the sources that are there; an installation may have none. */
 function isBundleFresh() {
-  const core = join(root, 'core');
   const built = statSync(join(root, 'dist/cli.hash'), { throwIfNoEntry: false })?.mtimeMs;
   if (built === undefined || missing('dist/cli/main.js')) return false;
-  if (!existsSync(core)) return true;
-  // A folder's time tells of files that came or went.
-  for (const entry of [{ parentPath: root, name: 'core', isDirectory: () => true }, ...readdirSync(core, { recursive: true, withFileTypes: true })]) {
-    if (!entry.isDirectory() && (!/\.(ts|json)$/.test(entry.name) || entry.name.endsWith('.test.ts'))) continue;
-    if (statSync(join(entry.parentPath, entry.name)).mtimeMs > built) return false;
-  }
-  return true;
+  return missing('core') || !isAnyNewer(join(root, 'core'), built);
 }
 
 // The same folder as core/host/compile-cache.ts, which cannot be loaded before Node 24 runs.
