@@ -42,6 +42,11 @@ export function isNestboxError(value: unknown): value is NestboxError {
   return value instanceof NestboxError;
 }
 
+/** At the places where long work can be cancelled. @param op the work. @throws NestboxError `cancelled` */
+export function throwIfCancelled(signal: { readonly aborted: boolean } | undefined, op: string): void {
+  if (signal?.aborted === true) throw new NestboxError('cancelled', 'Cancelled', { op });
+}
+
 /** The message of anything that was thrown, for a log or a user. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);

@@ -1,6 +1,6 @@
 // Copies the content of one disk to another, leaving out what is zero, with progress and cancelling.
 
-import { NestboxError } from '../base/errors.ts';
+import { throwIfCancelled } from '../base/errors.ts';
 import type { BlockDevice } from './block-device.ts';
 import { ForeignDisk } from './foreign/block-map-disk.ts';
 import { Qcow2Disk } from './qcow2/qcow2-disk.ts';
@@ -31,7 +31,7 @@ export async function copyDisk(source: BlockDevice, target: BlockDevice, options
   const buffer = new Uint8Array(Math.max(CHUNK_BYTES, grain));
   let told = -1;
   for (let at = 0; at < total;) {
-    if (options.signal?.aborted === true) throw new NestboxError('cancelled', 'Cancelled', { op: 'copy disk' });
+    throwIfCancelled(options.signal, 'copy disk');
     const percent = Math.floor((at / total) * 100);
     if (percent !== told) options.onProgress?.(at, total);
     told = percent;

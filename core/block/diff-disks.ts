@@ -2,7 +2,7 @@
 // and when asked, only those whose bytes are really different.
 
 import { resolve } from 'node:path';
-import { NestboxError } from '../base/errors.ts';
+import { throwIfCancelled } from '../base/errors.ts';
 import type { HostFiles } from '../host/files/host-file.ts';
 import type { BlockDevice } from './block-device.ts';
 import { type ChainLink, openChain } from './image-chain.ts';
@@ -71,17 +71,13 @@ function commonLinks(a: readonly ChainLink[], b: readonly ChainLink[]): number {
   return count;
 }
 
-function checkCancelled(options: DiffOptions): void {
-  if (options.signal?.aborted === true) throw new NestboxError('cancelled', 'Cancelled', { op: 'compare disks' });
-}
-
 /** What the upper `layers` images of a chain hold themselves. */
 async function collect(top: BlockDevice, layers: number, into: DiskExtent[], options: DiffOptions): Promise<void> {
   let disk: BlockDevice | undefined = top;
   for (let layer = 0; layer < layers && disk !== undefined; layer++) {
     const below: BlockDevice | undefined = disk instanceof Qcow2Disk ? disk.backing : undefined;
     for (let at = 0; at < disk.sizeBytes;) {
-      checkCancelled(options);
+      throwIfCancelled(options.signal, 'compare disks');
       const { own, length } = await ownExtent(disk, at, disk.sizeBytes - at);
       if (own) into.push({ offset: at, length });
       at += length;
@@ -118,7 +114,7 @@ async function onlyDifferent(
   for (const { offset, length } of extents) {
     const end = offset + length;
     for (let at = offset; at < Math.min(end, shared);) {
-      checkCancelled(options);
+      throwIfCancelled(options.signal, 'compare disks');
       const count = Math.min(CHUNK_BYTES, end - at, shared - at);
       await first.read(at, left.subarray(0, count));
       await second.read(at, right.subarray(0, count));

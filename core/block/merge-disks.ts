@@ -2,7 +2,7 @@
 // below (also while a guest uses it), or the image below takes over what the one above holds. Whatever is interrupted can
 // be done again from the start: the disk that stays reads the same at every moment.
 
-import { NestboxError } from '../base/errors.ts';
+import { NestboxError, throwIfCancelled } from '../base/errors.ts';
 import type { HostFiles } from '../host/files/host-file.ts';
 import { nodeHostFiles } from '../host/files/node-host-files.ts';
 import { BorrowedDisk } from './borrowed-disk.ts';
@@ -18,10 +18,6 @@ import { zeroRange } from './qcow2/zero-clusters.ts';
 import type { RawDisk } from './raw-disk.ts';
 
 const CHUNK_BYTES = 2 ** 20;
-
-function checkCancelled(options: CopyOptions): void {
-  if (options.signal?.aborted === true) throw new NestboxError('cancelled', 'Cancelled', { op: 'merge images' });
-}
 
 /** What the disk itself holds there, as far as one answer goes; a raw disk holds everything. */
 export async function ownExtent(
@@ -43,7 +39,7 @@ export async function pullFromBacking(disk: Qcow2Disk, options: CopyOptions = {}
   const total = disk.sizeBytes;
   const buffer = new Uint8Array(CHUNK_BYTES);
   for (let at = 0; at < total;) {
-    checkCancelled(options);
+    throwIfCancelled(options.signal, 'merge images');
     options.onProgress?.(at, total);
     const limit = Math.min(total - at, CHUNK_BYTES);
     // Looking and copying are one step: a guest's write in between must not be undone.
@@ -176,7 +172,7 @@ export async function commitOwn(
   const buffer = new Uint8Array(CHUNK_BYTES);
   const step = options.step ?? ((work) => work());
   for (let at = 0; at < total;) {
-    checkCancelled(options);
+    throwIfCancelled(options.signal, 'merge images');
     options.onProgress?.(at, total);
     await step(async () => {
       const { own, length } = await overlay.ownExtentAt(at, total - at);

@@ -5,7 +5,7 @@ import { createWriteStream } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { NestboxError } from '../base/errors.ts';
+import { NestboxError, throwIfCancelled } from '../base/errors.ts';
 import { copyDisk } from '../block/copy-disk.ts';
 import { type DiskImage, openDisk } from '../block/open-disk.ts';
 import { createQcow2 } from '../block/qcow2/create-qcow2.ts';
@@ -129,7 +129,7 @@ async function* archive(description: string, disks: readonly Packed[], task: Tas
     const { sizeBytes } = file.identity();
     yield tarHeader(member, sizeBytes, now);
     for (let at = 0; at < sizeBytes; at += CHUNK_BYTES) {
-      if (task.signal.aborted) throw new NestboxError('cancelled', 'Cancelled', { op: 'export machine' });
+      throwIfCancelled(task.signal, 'export machine');
       const chunk = new Uint8Array(Math.min(CHUNK_BYTES, sizeBytes - at));
       await file.read(at, chunk);
       yield chunk;

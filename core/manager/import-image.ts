@@ -3,7 +3,7 @@
 // extents of a VMDK descriptor in its own folder.
 
 import { createHash } from 'node:crypto';
-import { NestboxError } from '../base/errors.ts';
+import { NestboxError, throwIfCancelled } from '../base/errors.ts';
 import type { BlockDevice } from '../block/block-device.ts';
 import { copyDisk } from '../block/copy-disk.ts';
 import { type ImageFormat, asDisk, makeFile, readFormat } from '../block/disk-files.ts';
@@ -84,7 +84,7 @@ async function checkDigest(whole: HostFile, entries: readonly TarEntry[], entry:
   const hash = createHash(`sha${line[1] ?? ''}`);
   const chunk = new Uint8Array(HASH_CHUNK_BYTES);
   for (let at = 0; at < entry.sizeBytes; at += HASH_CHUNK_BYTES) {
-    if (options.signal?.aborted === true) throw new NestboxError('cancelled', 'Cancelled', { op: 'import disk' });
+    throwIfCancelled(options.signal, 'import disk');
     const part = chunk.subarray(0, Math.min(HASH_CHUNK_BYTES, entry.sizeBytes - at));
     await whole.read(entry.offset + at, part);
     hash.update(part);

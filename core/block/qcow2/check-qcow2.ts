@@ -2,14 +2,14 @@
 // repair-refcounts.ts.
 
 import { setImmediate } from 'node:timers/promises';
-import { NestboxError } from '../../base/errors.ts';
+import { NestboxError, throwIfCancelled } from '../../base/errors.ts';
 import type { HostFile } from '../../host/files/host-file.ts';
 import { ClusterCounts } from './cluster-counts.ts';
 import { type Qcow2Header, readHeader } from './header.ts';
 import { ImageIo } from './image-io.ts';
 import * as Q from './layout.ts';
 import { getRefcount } from './refcount-entries.ts';
-import { lowerCounts, rebuildRefcounts, throwIfCancelled } from './repair-refcounts.ts';
+import { lowerCounts, rebuildRefcounts } from './repair-refcounts.ts';
 import { readSnapshotTable } from './snapshot-table.ts';
 
 export type RepairMode = 'leaks' | 'all';
@@ -141,7 +141,7 @@ class Checker {
 
   /** Before each table: the place to be cancelled. */
   private async step(part: keyof typeof PARTS, done: number, total: number): Promise<void> {
-    throwIfCancelled(this.options.signal);
+    throwIfCancelled(this.options.signal, 'check image');
     const [start, end] = PARTS[part];
     await this.progress(start + ((end - start) * done) / total);
   }
@@ -310,7 +310,7 @@ class Checker {
     const seen = new Set<number>();
     const tables = this.activeL1.byteLength / 8;
     for (let index = 0; index < tables; index++) {
-      if (fix) throwIfCancelled(this.options.signal);
+      if (fix) throwIfCancelled(this.options.signal, 'check image');
       else await this.step('flags', index, tables);
       const high = this.activeL1.getUint32(index * 8);
       const place = Q.entryOffset(high, this.activeL1.getUint32(index * 8 + 4));

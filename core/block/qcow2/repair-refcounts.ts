@@ -1,17 +1,12 @@
 // Puts refcounts of a qcow2 image right: too high ones in place, anything worse by building new ones at the end of the file
 // and switching to them in one write.
 
-import { NestboxError } from '../../base/errors.ts';
+import { NestboxError, throwIfCancelled } from '../../base/errors.ts';
 import { ClusterCounts } from './cluster-counts.ts';
 import type { Qcow2Header } from './header.ts';
 import type { ImageIo } from './image-io.ts';
 import * as Q from './layout.ts';
 import { maxRefcount, setRefcount } from './refcount-entries.ts';
-
-/** @throws NestboxError `cancelled` */
-export function throwIfCancelled(signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true) throw new NestboxError('cancelled', 'Cancelled', { op: 'check image' });
-}
 
 /** Only counts that are too high change, so a crash half-way leaves leaks at worst. */
 export async function lowerCounts(
@@ -33,7 +28,7 @@ export async function lowerCounts(
     const block = Math.floor(cluster / perBlock);
     if (block !== current) {
       await write();
-      throwIfCancelled(signal);
+      throwIfCancelled(signal, 'check image');
       current = block;
       view = Q.viewOf(new Uint8Array(header.clusterBytes));
       await io.read(Q.readU64(table, block * 8), new Uint8Array(view.buffer));
@@ -97,7 +92,7 @@ export async function rebuildRefcounts(
   let place = first + tableClusters;
   for (const block of blocks) {
     // Nothing refers to the new ones yet.
-    throwIfCancelled(signal);
+    throwIfCancelled(signal, 'check image');
     const view = Q.viewOf(new Uint8Array(clusterBytes));
     for (let index = 0; index < perBlock; index++) {
       const count = users.get(block * perBlock + index);

@@ -3,7 +3,7 @@
 // stable storage. Operations run one after another.
 
 import { join } from 'node:path';
-import { NestboxError } from '../../base/errors.ts';
+import { NestboxError, throwIfCancelled } from '../../base/errors.ts';
 import type { HostFiles } from '../../host/files/host-file.ts';
 import { nodeHostFiles } from '../../host/files/node-host-files.ts';
 import type { SnapshotDifference, SnapshotNode } from '../../protocol/snapshots.ts';
@@ -185,7 +185,7 @@ export class SnapshotService implements SnapshotOperations {
         options.signal?.addEventListener('abort', cancel);
         if (options.onProgress !== undefined) this.watchers.set(id, options.onProgress);
         try {
-          if (options.signal?.aborted === true) throw new NestboxError('cancelled', 'Cancelled', { op: 'merge images' });
+          throwIfCancelled(options.signal, 'merge images');
           await work();
         } finally {
           options.signal?.removeEventListener('abort', cancel);
@@ -319,7 +319,7 @@ export class SnapshotService implements SnapshotOperations {
     options.signal?.addEventListener('abort', cancel);
     if (options.onProgress !== undefined) this.watchers.set(spec.stateId, options.onProgress);
     try {
-      if (options.signal?.aborted === true) throw new NestboxError('cancelled', 'Cancelled', { op: 'save state' });
+      throwIfCancelled(options.signal, 'save state');
       return await commands.takeState({
         folder: this.store.folder,
         id: spec.stateId,

@@ -2,7 +2,7 @@
 // same disks. Memory of a running VM goes through a handover file (core/state-store/handover.ts).
 
 import { randomUUID } from 'node:crypto';
-import { NestboxError } from '../../base/errors.ts';
+import { NestboxError, throwIfCancelled } from '../../base/errors.ts';
 import type { HostFiles } from '../../host/files/host-file.ts';
 import type { VmCommands } from '../../protocol/vm-messages.ts';
 import type { Registry } from '../../registry/registry.ts';
@@ -110,7 +110,7 @@ export class VmForker {
     options.signal?.addEventListener('abort', cancel);
     this.pins.pin(stateId);
     try {
-      if (options.signal?.aborted === true) throw new NestboxError('cancelled', 'Cancelled', { op: 'fork' });
+      throwIfCancelled(options.signal, 'fork');
       await commands.handOver({ folder: this.store.folder, id: stateId, overlays: fork.own.map(({ slot, path }) => ({ slot, path })) });
     } catch (error) {
       this.pins.unpin(stateId);
