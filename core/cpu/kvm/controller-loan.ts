@@ -4,7 +4,10 @@
 
 import type { Logger } from '../../base/logger.ts';
 import type { CpuState } from '../contract.ts';
-import { type IoApicFields, type LocalApicFields, type PicChipFields, divisorOf, localApicFromKvm, picOutput, picsUnacknowledged } from './irqchip-state.ts';
+import {
+  APIC_CURRENT_COUNT, APIC_DIVIDE, APIC_INITIAL_COUNT, APIC_IRR, APIC_LVT, APIC_PPR, type IoApicFields, type LocalApicFields, type PicChipFields, TIMER_MODE_SHIFT, TSC_DEADLINE,
+  divisorOf, localApicFromKvm, picOutput, picsUnacknowledged, timeOfTsc, tscDeadlineNs,
+} from './irqchip-state.ts';
 import { KernelApic, kernelApicOf } from './kernel-apic.ts';
 import type { KernelIrqchip } from './kernel-irqchip.ts';
 import type { KvmCore } from './kvm-core.ts';
@@ -44,15 +47,7 @@ export interface ControllerLoanOptions {
   readonly log: Logger;
 }
 
-const LVT_TIMER = 0x320;
-const INITIAL_COUNT = 0x380;
-const CURRENT_COUNT = 0x390;
-const DIVIDE = 0x3e0;
-const PRIORITY = 0xa0;
-const REQUESTS = 0x200;
 const LVT_MASKED = 0x1_0000;
-const TIMER_MODE_SHIFT = 17;
-const TSC_DEADLINE = 2;
 
 export class ControllerLoan implements ControllerBorrower {
   private readonly options: ControllerLoanOptions;
@@ -99,7 +94,7 @@ export class ControllerLoan implements ControllerBorrower {
   }
 
   private tscToNs(tsc: number, nowNs: number): number {
-    return nowNs + Math.ceil((tsc - this.options.core.state.readTsc()) * (1e9 / this.options.tscHz));
+    return timeOfTsc(tsc, this.options.core.state.readTsc(), nowNs, this.options.tscHz);
   }
 
   setLine(gsi: number, level: boolean): void {
@@ -123,18 +118,17 @@ export class ControllerLoan implements ControllerBorrower {
     const { board, core, readNs } = this.options;
     const { page, extras } = this.apic.read();
     const view = new DataView(page.buffer);
-    const entry = view.getUint32(LVT_TIMER, true);
+    const entry = view.getUint32(APIC_LVT, true);
     const nowNs = readNs();
     if (core.interruptsOpen() && requests(view)) board.wakeAt(nowNs);
     else if ((entry & LVT_MASKED) !== 0) board.wakeAt(undefined);
     else if (((entry >>> TIMER_MODE_SHIFT) & 3) === TSC_DEADLINE) {
-      const deadline = extras.deadlineHigh * 2 ** 32 + extras.deadlineLow;
-      board.wakeAt(deadline === 0 || deadline >= 2 ** 53 ? undefined : Math.max(nowNs, this.tscToNs(deadline, nowNs)));
+      board.wakeAt(tscDeadlineNs(extras, nowNs, (tsc) => this.tscToNs(tsc, nowNs)));
     } else {
-      const count = view.getUint32(CURRENT_COUNT, true);
-      const ranOut = count === 0 && view.getUint32(INITIAL_COUNT, true) !== 0;
+      const count = view.getUint32(APIC_CURRENT_COUNT, true);
+      const ranOut = count === 0 && view.getUint32(APIC_INITIAL_COUNT, true) !== 0;
       // It may have run out just now, with its interrupt to be found at the next entry; there is no other way to see that.
-      if (count > 0) board.wakeAt(nowNs + count * divisorOf(view.getUint32(DIVIDE, true)));
+      if (count > 0) board.wakeAt(nowNs + count * divisorOf(view.getUint32(APIC_DIVIDE, true)));
       else board.wakeAt(ranOut && !this.lookedAgain ? nowNs : undefined);
       this.lookedAgain = ranOut && !this.lookedAgain;
       return;
@@ -146,8 +140,8 @@ export class ControllerLoan implements ControllerBorrower {
 /** An interrupt that the processor would take: the end of its time came before the kernel had looked. */
 function requests(page: DataView): boolean {
   for (let word = 7; word >= 0; word--) {
-    const bits = page.getUint32(REQUESTS + word * 16, true);
-    if (bits !== 0) return (word * 32 + 31 - Math.clz32(bits)) >> 4 > page.getUint32(PRIORITY, true) >> 4;
+    const bits = page.getUint32(APIC_IRR + word * 16, true);
+    if (bits !== 0) return (word * 32 + 31 - Math.clz32(bits)) >> 4 > page.getUint32(APIC_PPR, true) >> 4;
   }
   return false;
 }

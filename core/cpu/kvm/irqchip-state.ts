@@ -196,27 +196,27 @@ export function ioApicFromKvm(bytes: Uint8Array, lines: number): IoApicFields {
 const APIC_ID = 0x20;
 const APIC_VERSION = 0x30;
 const APIC_TPR = 0x80;
-const APIC_PPR = 0xa0;
+export const APIC_PPR = 0xa0;
 const APIC_LDR = 0xd0;
 const APIC_DFR = 0xe0;
 const APIC_SVR = 0xf0;
-const APIC_ISR = 0x100;
+export const APIC_ISR = 0x100;
 const APIC_TMR = 0x180;
-const APIC_IRR = 0x200;
+export const APIC_IRR = 0x200;
 const APIC_ESR = 0x280;
 const APIC_ICR = 0x300;
 const APIC_ICR2 = 0x310;
-const APIC_LVT = 0x320;
-const APIC_INITIAL_COUNT = 0x380;
-const APIC_CURRENT_COUNT = 0x390;
-const APIC_DIVIDE = 0x3e0;
+export const APIC_LVT = 0x320;
+export const APIC_INITIAL_COUNT = 0x380;
+export const APIC_CURRENT_COUNT = 0x390;
+export const APIC_DIVIDE = 0x3e0;
 export const LAPIC_STATE_BYTES = 0x400;
 const LVT_COUNT = 6;
 const VERSION_VALUE = 0x0005_0014;
 const BASE_X2APIC = 0x400;
-const TIMER_MODE_SHIFT = 17;
+export const TIMER_MODE_SHIFT = 17;
 const PERIODIC = 1;
-const TSC_DEADLINE = 2;
+export const TSC_DEADLINE = 2;
 
 /** Everything of a local APIC that lies outside its register page. */
 export interface LocalApicExtras {
@@ -265,6 +265,18 @@ export function localApicToKvm(fields: LocalApicFields, nowNs: number): Uint8Arr
   return bytes;
 }
 
+/** Virtual time at which a time-stamp counter that stood at `counter` at `nowNs` reaches a value. */
+export function timeOfTsc(tsc: number, counter: number, nowNs: number, tscHz: number): number {
+  return nowNs + Math.ceil((tsc - counter) * (1e9 / tscHz));
+}
+
+/** Virtual time of the timer's TSC deadline, now when it is over; undefined when none is set. */
+export function tscDeadlineNs(extras: LocalApicExtras, nowNs: number, tscToNs: (tsc: number) => number): number | undefined {
+  const deadline = extras.deadlineHigh * 2 ** 32 + extras.deadlineLow;
+  // A counter never gets to 2^53 in the life of a machine.
+  return deadline === 0 || deadline >= 2 ** 53 ? undefined : Math.max(nowNs, tscToNs(deadline));
+}
+
 /**
  * @param before for what KVM does not keep: errors that were not read yet, lines of the two pins
  * @param lint0 level of the 8259 pair's output now
@@ -281,7 +293,7 @@ export function localApicFromKvm(bytes: Uint8Array, extras: LocalApicExtras, now
   const initial = deadlineMode ? 0 : get(APIC_INITIAL_COUNT);
   const remaining = deadlineMode ? 0 : get(APIC_CURRENT_COUNT);
   const running = initial > 0 && remaining > 0;
-  const deadline = deadlineMode ? extras.deadlineHigh * 2 ** 32 + extras.deadlineLow : 0;
+  const deadlineNs = deadlineMode ? tscDeadlineNs(extras, nowNs, tscToNs) : undefined;
   const untouched = !running && initial === 0 && !before.timer.running && before.timer.mode === mode && before.timer.divide === divide && !deadlineMode;
   return {
     baseLow: extras.baseLow,
@@ -312,8 +324,7 @@ export function localApicFromKvm(bytes: Uint8Array, extras: LocalApicExtras, now
       owed: 0,
       deadlineLow: deadlineMode ? extras.deadlineLow : 0,
       deadlineHigh: deadlineMode ? extras.deadlineHigh : 0,
-      // A counter never gets to 2^53 in the life of a machine.
-      timerDeadline: running ? nowNs + remaining * divisorOf(divide) : deadline > 0 && deadline < 2 ** 53 ? Math.max(nowNs, tscToNs(deadline)) : null,
+      timerDeadline: running ? nowNs + remaining * divisorOf(divide) : (deadlineNs ?? null),
     },
   };
 }

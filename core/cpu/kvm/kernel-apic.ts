@@ -2,15 +2,13 @@
 // message, which is the kernel's to know then. Belongs to the vCPU's thread; the guest must stand still.
 
 import type { CpuState } from '../contract.ts';
-import { EVENTS, KVM, MP_STATE } from './ioctl.ts';
-import { LAPIC_STATE_BYTES, type LocalApicExtras, type LocalApicFields, localApicToKvm } from './irqchip-state.ts';
+import { KVM, MP_STATE } from './ioctl.ts';
+import { APIC_IRR, APIC_ISR, LAPIC_STATE_BYTES, type LocalApicExtras, type LocalApicFields, localApicToKvm } from './irqchip-state.ts';
 import type { KvmState } from './kvm-state.ts';
 import { AT, type VcpuFile } from './vcpu-file.ts';
 
 const MSR_APIC_BASE = 0x1b;
 const MSR_TSC_DEADLINE = 0x6e0;
-const APIC_ISR = 0x100;
-const APIC_IRR = 0x200;
 
 export interface KernelApicState {
   /** The register page. */
@@ -84,12 +82,8 @@ export class KernelApic {
   takeBackInterrupt(): number {
     const { file } = this;
     const { view } = file;
-    file.call(KVM.GET_VCPU_EVENTS, AT.EVENTS, 'read pending events');
-    if (view.getUint8(AT.EVENTS + EVENTS.INTERRUPT_INJECTED) === 0 || view.getUint8(AT.EVENTS + EVENTS.INTERRUPT_SOFT) !== 0) return -1;
-    const vector = view.getUint8(AT.EVENTS + EVENTS.INTERRUPT_NR);
-    view.setUint8(AT.EVENTS + EVENTS.INTERRUPT_INJECTED, 0);
-    view.setUint32(AT.EVENTS + EVENTS.FLAGS, 0, true);
-    file.call(KVM.SET_VCPU_EVENTS, AT.EVENTS, 'take back an interrupt');
+    const vector = file.takeInjectedInterrupt();
+    if (vector < 0) return -1;
     file.call(KVM.GET_LAPIC, AT.LAPIC, 'read the local APIC');
     const bitOf = (registers: number): { readonly at: number; readonly mask: number } => ({ at: AT.LAPIC + registers + (vector >> 5) * 16, mask: 1 << (vector & 31) });
     const inService = bitOf(APIC_ISR);

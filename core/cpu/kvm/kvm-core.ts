@@ -4,7 +4,7 @@
 
 import { NestboxError } from '../../base/errors.ts';
 import type { CpuState, VcpuOptions } from '../contract.ts';
-import { EVENTS, EXIT_REASON, KVM, RUN } from './ioctl.ts';
+import { EXIT_REASON, KVM, RUN } from './ioctl.ts';
 import { KvmState, type Refusal } from './kvm-state.ts';
 import { ERRNO } from './libc.ts';
 import type { SliceTimer } from './slice-timer.ts';
@@ -329,17 +329,9 @@ export class KvmCore {
 
   /** An interrupt that was acknowledged but has not reached the guest: takes it back. @returns its vector or -1 */
   takeBackInterrupt(): number {
-    const { file } = this;
     if (!this.mayHoldInterrupt) return -1;
     this.injected = this.mayHoldInterrupt = false;
-    file.call(KVM.GET_VCPU_EVENTS, AT.EVENTS, 'read pending events');
-    const at = AT.EVENTS;
-    if (file.view.getUint8(at + EVENTS.INTERRUPT_INJECTED) === 0 || file.view.getUint8(at + EVENTS.INTERRUPT_SOFT) !== 0) return -1;
-    const vector = file.view.getUint8(at + EVENTS.INTERRUPT_NR);
-    file.view.setUint8(at + EVENTS.INTERRUPT_INJECTED, 0);
-    file.view.setUint32(at + EVENTS.FLAGS, 0, true);
-    file.call(KVM.SET_VCPU_EVENTS, at, 'take back an interrupt');
-    return vector;
+    return this.file.takeInjectedInterrupt();
   }
 
   // --- state -----------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import { NestboxError } from '../../base/errors.ts';
 import type { PhysicalMemory } from '../../memory/physical-memory.ts';
 import type { CpuState, VcpuIo, VcpuMsrs } from '../contract.ts';
 import { type CpuFeature, buildCpuid } from '../isa/cpuid.ts';
-import { type IoApicFields, type LocalApicFields, type PicChipFields, localApicFromKvm, picOutput, picsUnacknowledged } from './irqchip-state.ts';
+import { type IoApicFields, type LocalApicFields, type PicChipFields, localApicFromKvm, picOutput, picsUnacknowledged, timeOfTsc } from './irqchip-state.ts';
 import { kernelApicOf } from './kernel-apic.ts';
 import type { KernelIrqchip } from './kernel-irqchip.ts';
 import type { KvmDevice } from './kvm-device.ts';
@@ -239,7 +239,7 @@ export class KvmSmp implements Disposable {
     return {
       cpus: read.map(({ cpu }) => cpu),
       localApics: read.map(({ apic, tsc }, index) =>
-        localApicFromKvm(apic.page, apic.extras, nowNs, before.localApics[index] as LocalApicFields, index === 0 && intr, (ticks) => nowNs + Math.ceil((ticks - tsc) * (1e9 / this.options.tscHz))),
+        localApicFromKvm(apic.page, apic.extras, nowNs, before.localApics[index] as LocalApicFields, index === 0 && intr, (ticks) => timeOfTsc(ticks, tsc, nowNs, this.options.tscHz)),
       ),
       pics,
       ioApic: this.irqchip.readIoApic(),

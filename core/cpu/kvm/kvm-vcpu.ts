@@ -125,9 +125,14 @@ class KvmVcpu implements Vcpu {
 
   // --- running ---------------------------------------------------------------------------------------------------
 
+  /** Instructions that the interpreter has run since it got the guest. */
+  private get stayed(): number {
+    return this.software.instructionCount() - this.softwareSince;
+  }
+
   run(maxInstructions: number): RunExit {
     if (this.inKvm && !this.mayUseKvm()) this.toSoftware('debugging, A20 or INIT');
-    if (!this.inKvm && !this.lostGuests.isOnTrial(this.software.instructionCount() - this.softwareSince) && (this.briefStay || this.software.instructionCount() - this.softwareSince >= this.backOff.instructions)) this.toKvm();
+    if (!this.inKvm && !this.lostGuests.isOnTrial(this.stayed) && (this.briefStay || this.stayed >= this.backOff.instructions)) this.toKvm();
     if (!this.inKvm) return this.software.run(this.briefStay ? Math.min(maxInstructions, BRIEF_STAY) : maxInstructions);
     return this.runKvm(maxInstructions);
   }
@@ -254,7 +259,7 @@ class KvmVcpu implements Vcpu {
       return;
     }
     this.counter.set(core, this.vm);
-    this.interpreted += software.instructionCount() - this.softwareSince;
+    this.interpreted += this.stayed;
     // The interpreter may have changed page tables that KVM holds copies of.
     if ((state.cr0 & CR0_PG) !== 0n) this.vm.forgetTranslations();
     this.counter.note();
@@ -323,7 +328,7 @@ class KvmVcpu implements Vcpu {
 
   reset(): void {
     this.standStill();
-    if (!this.inKvm) this.interpreted += this.software.instructionCount() - this.softwareSince;
+    if (!this.inKvm) this.interpreted += this.stayed;
     this.inKvm = false;
     this.core.nmiWanted = false;
     this.pendingVector = -1;
@@ -431,7 +436,7 @@ class KvmVcpu implements Vcpu {
 
   stats(): EngineStats {
     const software = this.software.stats();
-    const instructions = this.interpreted + (this.inKvm ? 0 : this.software.instructionCount() - this.softwareSince);
+    const instructions = this.interpreted + (this.inKvm ? 0 : this.stayed);
     const own = { interpreted: instructions, kvmMicroseconds: Math.round(this.kvmNs / 1000), controllerLoans: this.loan?.count ?? 0 };
     return { instructions, exits: { ...software.exits, ...this.core.exits, ...own, ...this.handOffs.counts() }, jit: software.jit };
   }

@@ -5,7 +5,7 @@
 import type { Disposable } from '../../base/disposable.ts';
 import { NestboxError } from '../../base/errors.ts';
 import { Exchange } from './exchange.ts';
-import { type CapabilityName, KVM, RUN } from './ioctl.ts';
+import { type CapabilityName, EVENTS, KVM, RUN } from './ioctl.ts';
 import { ERRNO, type Libc, MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, MAP_SHARED, PROT_READ_WRITE } from './libc.ts';
 
 /** Where each structure lies in the exchange memory. */
@@ -74,6 +74,18 @@ export class VcpuFile implements Disposable {
   /** True when kvm_run is read in place. */
   get isMappedInside(): boolean {
     return this.elsewhere === undefined;
+  }
+
+  /** Takes away a hardware interrupt that was acknowledged but has not reached the guest. @returns its vector, or -1 */
+  takeInjectedInterrupt(): number {
+    const { view } = this;
+    this.call(KVM.GET_VCPU_EVENTS, AT.EVENTS, 'read pending events');
+    if (view.getUint8(AT.EVENTS + EVENTS.INTERRUPT_INJECTED) === 0 || view.getUint8(AT.EVENTS + EVENTS.INTERRUPT_SOFT) !== 0) return -1;
+    const vector = view.getUint8(AT.EVENTS + EVENTS.INTERRUPT_NR);
+    view.setUint8(AT.EVENTS + EVENTS.INTERRUPT_INJECTED, 0);
+    view.setUint32(AT.EVENTS + EVENTS.FLAGS, 0, true);
+    this.call(KVM.SET_VCPU_EVENTS, AT.EVENTS, 'take back an interrupt');
+    return vector;
   }
 
   /** KVM_RUN. @returns 0, or -errno */
