@@ -3,11 +3,11 @@
 // as CommonJS, as the sandbox wants it. Native packages and Electron stay outside.
 // Does nothing when no source has changed (content hash in dist/app.hash). Usage: node build/build-app.ts [--force]
 
-import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
+import { inputHash } from './input-hash.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const out = join(root, 'dist/app');
@@ -24,13 +24,6 @@ const programUrls = {
 };
 
 const hashFile = join(root, 'dist/app.hash');
-
-function inputHash(): string {
-  const hash = createHash('sha256');
-  const sources = globSync(['core/**/*.{ts,json}', 'electron/**/*.{ts,json,png}'], { cwd: root, exclude: ['core/cpu/interp/assembly/**', '**/*.test.ts', 'electron/testing/**'] });
-  for (const path of [...sources, 'build/build-app.ts', 'package-lock.json', 'dist/interp.hash', 'dist/nestbox-demo.img'].sort()) hash.update(path).update('\0').update(readFileSync(join(root, path))).update('\0');
-  return hash.digest('hex');
-}
 
 async function build(): Promise<void> {
   rmSync(out, { recursive: true, force: true });
@@ -59,7 +52,8 @@ function checkProgramUrls(): void {
   }
 }
 
-const wanted = inputHash();
+const sources = globSync(['core/**/*.{ts,json}', 'electron/**/*.{ts,json,png}'], { cwd: root, exclude: ['core/cpu/interp/assembly/**', '**/*.test.ts', 'electron/testing/**'] });
+const wanted = inputHash(root, [...sources, 'build/build-app.ts', 'package-lock.json', 'dist/interp.hash', 'dist/nestbox-demo.img']);
 const have = existsSync(hashFile) ? readFileSync(hashFile, 'utf8') : '';
 if (process.argv.includes('--force') || have !== wanted || !existsSync(out)) {
   const started = performance.now();

@@ -2,11 +2,11 @@
 // no source is newer: hundreds of modules to find, read and strip of types become a few. Native packages stay outside.
 // Does nothing when no source has changed (content hash in dist/cli.hash). Usage: node build/build-cli.ts [--force]
 
-import { createHash } from 'node:crypto';
 import { existsSync, globSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
+import { inputHash } from './input-hash.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const out = join(root, 'dist/cli');
@@ -34,13 +34,6 @@ const fileUrls = {
   },
 };
 
-function inputHash(): string {
-  const hash = createHash('sha256');
-  const sources = globSync('core/**/*.{ts,json}', { cwd: root, exclude: ['core/cpu/interp/assembly/**', '**/*.test.ts'] });
-  for (const path of [...sources, 'build/build-cli.ts', 'package-lock.json'].sort()) hash.update(path).update('\0').update(readFileSync(join(root, path))).update('\0');
-  return hash.digest('hex');
-}
-
 async function build(): Promise<void> {
   rmSync(out, { recursive: true, force: true });
   const bundle = await rolldown({ input: Object.fromEntries(Object.entries(ENTRIES).map(([name, path]) => [name, join(root, path)])), external: ['better-sqlite3', 'koffi', /^node:/], platform: 'node', plugins: [fileUrls] });
@@ -48,7 +41,8 @@ async function build(): Promise<void> {
   await bundle.close();
 }
 
-const wanted = inputHash();
+const sources = globSync('core/**/*.{ts,json}', { cwd: root, exclude: ['core/cpu/interp/assembly/**', '**/*.test.ts'] });
+const wanted = inputHash(root, [...sources, 'build/build-cli.ts', 'package-lock.json']);
 if (process.argv.includes('--force') || !existsSync(hashFile) || readFileSync(hashFile, 'utf8') !== wanted || !existsSync(join(out, 'main.js'))) {
   const started = performance.now();
   rmSync(hashFile, { force: true });

@@ -2,10 +2,10 @@
 // dist/renderer.hash), or when there is no window to build.
 
 import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { inputHash } from './input-hash.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const config = join(root, 'vite.config.ts');
@@ -20,21 +20,14 @@ function filesIn(path: string): string[] {
   try {
     return readdirSync(full, { withFileTypes: true, recursive: true })
       .filter((entry) => entry.isFile() && !entry.name.endsWith('.test.ts'))
-      .map((entry) => join(entry.parentPath, entry.name))
-      .sort();
+      .map((entry) => join(entry.parentPath, entry.name));
   } catch {
     return [full];
   }
 }
 
-function inputHash(): string {
-  const hash = createHash('sha256');
-  for (const file of INPUTS.flatMap(filesIn)) hash.update(file.slice(root.length)).update('\0').update(readFileSync(file)).update('\0');
-  return hash.digest('hex');
-}
-
 if (existsSync(config)) {
-  const hash = inputHash();
+  const hash = inputHash(root, INPUTS.flatMap(filesIn).map((file) => file.slice(root.length)));
   const force = process.argv.includes('--force');
   if (force || !existsSync(page) || !existsSync(hashFile) || readFileSync(hashFile, 'utf8') !== hash) {
     const started = Date.now();

@@ -3,9 +3,9 @@
 // `--force` builds anyway, `--slow` optimises for minutes; V8 optimises the module itself, so it gains little.
 
 import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { inputHash } from './input-hash.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const assembly = `${root}core/cpu/interp/assembly/`;
@@ -50,14 +50,7 @@ function inputs(): string[] {
     ),
     `${root}node_modules/assemblyscript/package.json`,
   ];
-  return files.sort();
-}
-
-function inputHash(): string {
-  const hash = createHash('sha256').update(FLAGS.join(' '));
-  for (const file of inputs())
-    hash.update(file.slice(root.length)).update('\0').update(readFileSync(file)).update('\0');
-  return hash.digest('hex');
+  return files;
 }
 
 function run(script: string, ...args: string[]): void {
@@ -68,7 +61,7 @@ function run(script: string, ...args: string[]): void {
   }
 }
 
-const hash = inputHash();
+const hash = inputHash(root, inputs().map((file) => file.slice(root.length)), FLAGS.join(' '));
 const generated =
   ['layout.ts', 'decode-tables.ts', 'dispatch.ts', 'handlers.ts', 'subs.ts'].every((name) =>
     existsSync(`${assembly}generated/${name}`),
