@@ -47,7 +47,7 @@ export const vmConfigSchema = z.strictObject({
   kvmHandOff: z.enum(['when-faster', 'when-needed']).optional(),
   /** KVM: whose interrupt controllers; absent = the kernel's where it offers them and has every mode, else ours. */
   kvmIrqchip: z.enum(['kernel', 'user']).optional(),
-  /** Look-ups after which a block is compiled at once instead of in the background; for tests and for finding differences. */
+  /** Instructions executed of a block after which it is compiled at once instead of in the background; for tests and for finding differences. */
   jitThreshold: z.int().min(1).max(1_000_000).optional(),
   memoryMib: z.int().min(MEMORY_MIB_MIN).max(MEMORY_MIB_MAX).default(256),
   cpus: z.int().min(1).max(CPUS_MAX).default(1),

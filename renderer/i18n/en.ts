@@ -67,7 +67,7 @@ export const en = {
   },
   newVm: {
     title: 'New machine', text: 'Choose what you want to run; everything can be changed later.', dropHint: 'Have an installer or a disk? Drop it on this window, or choose it: Nestbox sets everything up for it.',
-    system: 'System', unknownSystem: 'Unknown system', evidence: 'How it was recognised', where: { volume: 'Volume name: {text}', publisher: 'Publisher: {text}', application: 'Made with: {text}', system: 'System area: {text}', bootCode: 'Boot code: {text}', oemName: 'Formatted by: {text}', kernel: 'Kernel: {text}', file: '{path}: {text}', fileThere: 'File {path}', appliance: 'Appliance for {text}', disk: 'Disk {text}' }, unusable: 'Nestbox found nothing in this file that a PC could start.', create: 'Create', createAndStart: 'Create and start', creating: 'Creating the machine', failed: 'The machine was not created',
+    system: 'System', unknownSystem: 'Unknown system', evidence: 'How it was recognised', where: { volume: 'Volume name: {text}', publisher: 'Publisher: {text}', application: 'Made with: {text}', system: 'System area: {text}', 'boot-code': 'Boot code: {text}', 'oem-name': 'Formatted by: {text}', kernel: 'Kernel: {text}', file: '{path}: {text}', fileThere: 'File {path}', appliance: 'Appliance for {text}', disk: 'Disk {text}' }, unusable: 'Nestbox found nothing in this file that a PC could start.', create: 'Create', createAndStart: 'Create and start', creating: 'Creating the machine', failed: 'The machine was not created',
   },
   presets: { linux: 'Linux, 64 bit', linux32: 'Linux, 32 bit', windows: 'Windows', bsd: 'BSD', dos: 'DOS', other: 'Other system' },
   edit: {

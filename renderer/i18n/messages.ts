@@ -8,11 +8,9 @@ export function noticeText(notice: Notice): string {
   return sentence('codes', notice.code, notice.params) ?? notice.text;
 }
 
-const PLACES = { volume: 'volume', publisher: 'publisher', application: 'application', system: 'system', 'boot-code': 'bootCode', 'oem-name': 'oemName', kernel: 'kernel', file: 'file', appliance: 'appliance', disk: 'disk' } as const;
-
 /** "Volume name: Debian 12.8.0" */
 export function evidenceText({ where, path = '', text }: Evidence): string {
-  return text === undefined ? t('newVm.where.fileThere', { path }) : t(`newVm.where.${PLACES[where]}`, { path, text });
+  return text === undefined ? t('newVm.where.fileThere', { path }) : t(`newVm.where.${where}`, { path, text });
 }
 
 export interface Trouble {

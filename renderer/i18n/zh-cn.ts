@@ -69,7 +69,7 @@ export const zhCn: Translated<typeof en> = {
   },
   newVm: {
     title: '新建虚拟机', text: '选择要运行的系统；所有设置以后都能更改。', dropHint: '有安装光盘或磁盘映像？拖到此窗口，或选择它：Nestbox 会为它准备好一切。',
-    system: '系统', unknownSystem: '未知系统', evidence: '如何识别', where: { volume: '卷标：{text}', publisher: '发布者：{text}', application: '制作程序：{text}', system: '系统区：{text}', bootCode: '引导代码：{text}', oemName: '格式化程序：{text}', kernel: '内核：{text}', file: '{path}：{text}', fileThere: '文件 {path}', appliance: '设备映像，系统：{text}', disk: '磁盘 {text}' }, unusable: 'Nestbox 在此文件中没有找到 PC 能启动的内容。', create: '创建', createAndStart: '创建并启动', creating: '正在创建虚拟机', failed: '没有创建虚拟机',
+    system: '系统', unknownSystem: '未知系统', evidence: '如何识别', where: { volume: '卷标：{text}', publisher: '发布者：{text}', application: '制作程序：{text}', system: '系统区：{text}', 'boot-code': '引导代码：{text}', 'oem-name': '格式化程序：{text}', kernel: '内核：{text}', file: '{path}：{text}', fileThere: '文件 {path}', appliance: '设备映像，系统：{text}', disk: '磁盘 {text}' }, unusable: 'Nestbox 在此文件中没有找到 PC 能启动的内容。', create: '创建', createAndStart: '创建并启动', creating: '正在创建虚拟机', failed: '没有创建虚拟机',
   },
   presets: { linux: 'Linux（64 位）', linux32: 'Linux（32 位）', windows: 'Windows', bsd: 'BSD', dos: 'DOS', other: '其他系统' },
   edit: {

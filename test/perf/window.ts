@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Page } from 'playwright';
 import { type App, missing, screenText, seedLibrary, startApp, windowFrom } from '../e2e/app.ts';
+import { median } from './timing.ts';
 
 const { values } = parseArgs({ options: { json: { type: 'string' }, keys: { type: 'string', default: '120' }, machines: { type: 'string', default: '200' } } });
 
@@ -31,7 +32,6 @@ interface Start {
 }
 
 const STARTS = 3;
-const median = (values: readonly number[]): number => spread(values).median;
 
 /** From the start of the host until the list is there and takes a click. @param bare Chromium is there already */
 async function usableList(root: string, bare: boolean): Promise<{ readonly app: App; readonly start: Start }> {

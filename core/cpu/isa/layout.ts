@@ -273,7 +273,7 @@ export const BLOCK = {
   PAGE_NEXT: 12, // u32, next block of the same PAGE_HASH chain
   OPS: 16, // u16, op records that count as instructions
   BYTES: 18, // u16, length of the code
-  FLAGS: 20, // u32, free
+  FLAGS: 20, // u32: bit 31 the block belongs to a region; below, of a region's head, the most that is retired between two looks at the budget
   COUNTER: 24, // i32, counts instructions that the interpreter ran of it, from minus the JIT's threshold on: from 0 on the block is hot
   JIT: 28, // u32, index of compiled code, for the JIT
 } as const;

@@ -8,7 +8,6 @@ import { RBP, RSP, type RegionCode } from './region-code.ts';
 import type { Translations } from './translation.ts';
 import { W } from './wasm-encoder.ts';
 
-
 const full = (c: RegionCode, size: number): boolean => size === (c.wide ? 3 : 2);
 
 /** Pushes RSP + delta. */

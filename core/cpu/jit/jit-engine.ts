@@ -71,7 +71,7 @@ const PAGE_BYTES = 4096;
 const FLAT_CANDIDATES = [0, 2, 3];
 /** Tests with lower thresholds want everything compiled at once. */
 const LEAST_TO_POSTPONE = 16;
-/** Share of the threshold that a block must have been executed to be part of another's region. */
+/** Share of the threshold that must have been executed of a block for it to be part of another's region. */
 const COLD_SHARE = 1 / 64;
 /**
  * Regions that the compiler has at a time: enough to be busy until the next look, few enough that what gets very hot need not wait for

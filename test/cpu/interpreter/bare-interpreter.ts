@@ -29,7 +29,7 @@ export interface BareInterpreter {
 }
 
 export interface BareOptions {
-  /** Look-ups after which a block is compiled, at once and synchronously; 0 leaves the JIT out. As jit-modes.ts says when absent. */
+  /** Instructions executed of a block after which it is compiled, at once and synchronously; 0 leaves the JIT out. As jit-modes.ts says when absent. */
   readonly jitThreshold?: number;
   /** Takes the place of the one that compiles at once. */
   readonly compiler?: RegionCompiler;
