@@ -14,8 +14,12 @@ import { NO_QEMU, hasQemu } from '../support/screens.ts';
 
 const LIMIT_MS = Number(process.env.NESTBOX_NESTED_LIMIT_MS ?? 3_300_000);
 
-/** Node 24 crashed at its start on `max` of QEMU 7.2; without the newest parts it runs. */
-const CPU = 'max,+svm,-pku,-la57,-avx,-avx2,-f16c';
+/**
+ * Node 24 crashed at its start on `max` of QEMU 7.2; without the newest parts it runs. XSAVE is left out because that QEMU does not
+ * intercept XSETBV for KVM: a guest's XCR0 is forgotten at the next exit, and Linux ends a program at its first signal, whose
+ * frame cannot be restored.
+ */
+const CPU = 'max,+svm,-pku,-la57,-avx,-avx2,-f16c,-mpx,-xsave,-xsaveopt,-xsavec,-xsaves,-xgetbv1';
 
 const SCRIPT = `
 import { readHostInfo } from '/nest/core/host/host-info.ts';
@@ -48,7 +52,7 @@ let typed = false;
 await run('echo', { memoryMib: 8, media: [{ kind: 'floppy', path: '/nest/files/echo.img', snapshot: true }] }, (screen) => /\\[a\\]/.test(screen), 120, async (machine, screen) => {
   if (!typed && /^>$/m.test(screen)) { typed = true; await machine.typeText('a'); }
 });
-await run('linux', { memoryMib: 192, directBoot: { kernel: '/nest/files/vmlinuz', initrd: '/nest/files/initrd', commandLine: 'console=ttyS0 earlyprintk=ttyS0 panic=-1' } }, (_screen, serial) => /inner guest is up/.test(serial), 2400);
+await run('linux', { memoryMib: 192, directBoot: { kernel: '/nest/files/vmlinuz', initrd: '/nest/files/initrd', commandLine: 'console=ttyS0 panic=-1' } }, (_screen, serial) => /inner guest is up/.test(serial), 2400);
 say('done', true);
 process.exit(0);
 `;
@@ -95,5 +99,11 @@ describe(title, () => {
     expect(reports.get('kvm'), text.slice(-3000)).toMatchObject({ status: 'ready', virtualization: 'svm' });
     expect(reports.get('echo')).toMatchObject({ ok: true, engine: 'kvm' });
     expect(reports.get('linux')).toMatchObject({ ok: true, engine: 'kvm' });
+    // The guest stays in KVM but for the trials of the watch over lost guests, which such a slow processor looks like.
+    const exits = reports.get('linux')?.exits as Record<string, number>;
+    const reasons = Object.keys(exits).filter((name) => name.startsWith('handOff: '));
+    expect(reasons.filter((name) => name !== 'handOff: found at a few places only')).toEqual([]);
+    expect(exits.kvmRuns).toBeGreaterThan(10_000);
+    expect(exits.controllerLoans).toBeGreaterThan(0);
   });
 });

@@ -20,6 +20,8 @@ export type CoreExit = 'slice' | 'yield' | 'halted' | 'shutdown' | 'debug' | 'un
 export interface KvmCoreOptions extends Pick<VcpuOptions, 'index' | 'io' | 'interrupts' | 'msrs'> {
   /** Monotonic host milliseconds with fractions. */
   readonly readHostMs: () => number;
+  /** What a way out of the guest and back takes; absent: next to nothing. */
+  readonly entryNs?: number;
   /** Another thread wants this vCPU to stop; asked before each entry into the guest. */
   readonly mustStop?: () => boolean;
 }
@@ -36,6 +38,8 @@ export interface KernelControllers {
 
 /** Time after which a look is taken whether the guest has halted; it doubles while the guest is busy. */
 const FIRST_LOOK_NS = 50_000;
+/** A look costs an entry: not before the guest had this many times as long. */
+const ENTRIES_BEFORE_LOOK = 2;
 const LONGEST_LOOK_NS = 4_000_000;
 
 type Piece = 1 | 2 | 4;
@@ -62,12 +66,14 @@ export class KvmCore {
   detail = '';
   /** Set when the kernel's interrupt controllers are used and halts shall end a run. */
   controllers: KernelControllers | undefined;
-  private lookNs = FIRST_LOOK_NS;
+  private readonly firstLookNs: number;
+  private lookNs: number;
   readonly exits: Record<string, number> = { kvmPort: 0, kvmMmio: 0, kvmMsr: 0, kvmHalt: 0, kvmWindow: 0, kvmInterrupted: 0, kvmRuns: 0 };
 
   constructor(vm: VcpuMaker, timer: SliceTimer, options: KvmCoreOptions, mapInside = true) {
     this.timer = timer;
     this.options = options;
+    this.firstLookNs = this.lookNs = Math.min(LONGEST_LOOK_NS, Math.max(FIRST_LOOK_NS, (options.entryNs ?? 0) * ENTRIES_BEFORE_LOOK));
     this.file = new VcpuFile(vm, options.index, mapInside);
     timer.attach(this.file);
     this.state = new KvmState(this.file, vm.device.check('xcrs') > 0);
@@ -108,7 +114,7 @@ export class KvmCore {
           timer.drain();
           this.exits.kvmInterrupted = (this.exits.kvmInterrupted ?? 0) + 1;
           if (controllers?.isIdle === true) {
-            this.lookNs = FIRST_LOOK_NS;
+            this.lookNs = this.firstLookNs;
             return 'halted';
           }
           const leftNs = (deadlineMs - options.readHostMs()) * 1e6;

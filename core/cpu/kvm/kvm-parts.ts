@@ -29,7 +29,7 @@ export interface KvmPartsOptions {
 export function makeKvmParts({ vcpu: options, timer, logRam, features, tscHz }: KvmPartsOptions): KvmParts {
   const { controllers } = options;
   const vm = new KvmVm(options.device, options.memory, logRam, controllers === undefined ? undefined : 'full');
-  const core = new KvmCore(vm, timer, options);
+  const core = new KvmCore(vm, timer, { ...options, entryNs: options.probe.exitMicroseconds * 1000 });
   let loan: ControllerLoan | undefined;
   if (vm.irqchip !== undefined && controllers !== undefined) {
     loan = new ControllerLoan({ board: controllers, irqchip: vm.irqchip, core, readNs: options.readNs, tscHz, log: options.log });

@@ -23,6 +23,8 @@ import { SliceTimer } from './slice-timer.ts';
 const NS_PER_COUNT = 10;
 /** A busy host needs some time to enter the guest at all. */
 const SHORTEST_SLICE_NS = 50_000;
+/** Where entering the guest takes long (nested virtualization), it also stays this many times as long at least. */
+const ENTRIES_IN_SLICE = 5;
 const LONGEST_SLICE_NS = 20e6;
 /** On KVMs that interpret kernel code, a look after this time whether the guest is still in program code. */
 const WATCHED_SLICE_NS = 200_000;
@@ -43,6 +45,7 @@ class KvmVcpu implements Vcpu {
   private readonly file: RegisterFile;
   private readonly timer: SliceTimer;
   private readonly full: boolean;
+  private readonly shortestNs: number;
   private readonly backOff = new BackOff();
   private readonly counter: CounterSync;
   private readonly lostGuests = new LostGuests({ read: (target) => this.readLinear(nextLinear(this.core), target), readFaults: () => this.software.stats().exits.faults ?? 0 });
@@ -73,6 +76,7 @@ class KvmVcpu implements Vcpu {
     this.options = options;
     this.index = options.index;
     this.full = isFullKvm(options.probe);
+    this.shortestNs = Math.max(SHORTEST_SLICE_NS, options.probe.exitMicroseconds * 1000 * ENTRIES_IN_SLICE);
     this.timer = new SliceTimer(options.device.libc);
     this.counter = new CounterSync({ clock: options.clock, readHostMs: options.readHostMs, readNs: options.readNs, setsTsc: options.probe.setsTsc });
     this.software = options.createSoftware({
@@ -168,7 +172,7 @@ class KvmVcpu implements Vcpu {
       this.vm.updateMap();
     }
     this.counter.follow(core, this.vm);
-    const wantedNs = Math.min(Math.max(maxInstructions * NS_PER_COUNT, SHORTEST_SLICE_NS), LONGEST_SLICE_NS);
+    const wantedNs = Math.min(Math.max(maxInstructions * NS_PER_COUNT, this.shortestNs), LONGEST_SLICE_NS);
     const watched = !this.full && options.policy === 'when-faster';
     const start = options.readHostMs();
     const exit = core.run(watched ? Math.min(wantedNs, WATCHED_SLICE_NS) : wantedNs);
