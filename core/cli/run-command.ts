@@ -23,6 +23,7 @@ export function addRunCommand(program: Command, finish: (code: number) => void):
     .option('--cpus <N>', 'number of virtual CPUs', '1')
     .option('--machine <pc>', 'board', 'pc')
     .option('--mode <full|paravirt>', 'full: only devices of a real PC; paravirt (not landed yet): virtio devices and hypervisor interfaces too')
+    .option('--personality <none|kvm>', "hypervisor that the guest sees: none, or KVM's CPUID leaves and clock", 'none')
     .option('--firmware <bios|PATH>', "built-in BIOS, or an image such as SeaBIOS' bios-256k.bin or OVMF.fd", 'bios')
     .option('--cdrom <PATH>', 'CD or DVD image (repeatable)', collect, [])
     .option('--floppy <PATH>', 'floppy image (repeatable)', collect, [])

@@ -17,6 +17,7 @@ export interface RunFlags {
   cpus: string;
   machine: string;
   mode?: string;
+  personality?: string;
   firmware: string;
   cdrom: string[];
   floppy: string[];
@@ -105,6 +106,12 @@ function modeOf(text: string): 'full' {
   throw new NestboxError('unsupported', '--mode paravirt: virtio devices and hypervisor interfaces have not landed yet; use --mode full', { op: 'read options' });
 }
 
+function personalityOf(flags: RunFlags): 'none' | 'kvm' {
+  const personality = choice('personality', flags.personality ?? 'none', ['none', 'kvm']);
+  if (personality !== 'none' && flags.mode === 'full') bad(`--personality ${personality}: --mode full shows the guest a real PC only`);
+  return personality;
+}
+
 export function configOf(flags: RunFlags): VmConfigInput {
   if (flags.initrd !== undefined && flags.kernel === undefined) bad('--initrd needs --kernel');
   if (flags.append !== undefined && flags.kernel === undefined) bad('--append needs --kernel');
@@ -121,6 +128,7 @@ export function configOf(flags: RunFlags): VmConfigInput {
     cpus: integer('cpus', flags.cpus, 1, CPUS_MAX, ''),
     machine: choice('machine', flags.machine, ['pc']),
     ...(flags.mode === undefined ? {} : { mode: modeOf(flags.mode) }),
+    personality: personalityOf(flags),
     firmware: flags.firmware,
     media: mediaOf(flags),
     ...(flags.kernel === undefined

@@ -31,8 +31,11 @@ export interface VcpuMsrs {
 export interface VcpuClock {
   /** TSC ticks since power-on, an integer below 2^53. */
   readTsc(): number;
-  /** The engine's counter stands at `ticks` now: one that cannot be set, or drifts against virtual time. */
-  counterIs?(ticks: number): void;
+  /**
+   * The engine's counter stood at `ticks` at virtual time `atNs`: one that cannot be set, or drifts against virtual time.
+   * @param jumped it ran on while the machine stood still
+   */
+  counterIs?(ticks: number, atNs: number, jumped: boolean): void;
 }
 
 export interface VcpuOptions {
@@ -137,6 +140,8 @@ export interface Vcpu extends Disposable {
   readonly index: number;
   /** Asks for pages that the page map calls ABSENT; other engines need all memory filled before they run. */
   readonly fillsAbsentPages?: boolean;
+  /** Ticks a second of the guest's counter, where the engine cannot keep to the rate that CPUID tells. */
+  readonly counterHz?: number | undefined;
   /** Runs at most `maxInstructions` (1..2^30) and says why it came back. */
   run(maxInstructions: number): RunExit;
   /** Instructions retired since power-on; exact also inside an I/O callback. */

@@ -4,6 +4,7 @@ import { NestboxError, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Vcpu, VcpuOptions } from '../cpu/contract.ts';
 import { type CpuFeature, DEFAULT_FEATURES } from '../cpu/isa/cpuid.ts';
+import { kvmLeaves } from '../cpu/isa/kvm-leaves.ts';
 import { isFullKvm } from '../cpu/kvm/engine-modes.ts';
 import type { BoardControllers } from '../cpu/kvm/controller-loan.ts';
 import { irqchipOffer } from '../cpu/kvm/kernel-irqchip.ts';
@@ -103,7 +104,8 @@ export interface EngineOptions extends VcpuOptions {
 export function createVcpu(choice: EngineChoice, options: EngineOptions): Vcpu {
   const { wasm, memory, config } = options;
   const makeSoftware = (own: VcpuOptions, features?: readonly CpuFeature[]): Vcpu =>
-    createSoftwareVcpu(wasm, memory, { ...own, jit: config.jit, ...(config.jitThreshold === undefined ? {} : { jitThreshold: config.jitThreshold }), tscHz: choice.tscHz, processorCount: config.cpus, ...(features === undefined ? {} : { features }) });
+    createSoftwareVcpu(wasm, memory, { ...own, jit: config.jit, ...(config.jitThreshold === undefined ? {} : { jitThreshold: config.jitThreshold }), tscHz: choice.tscHz, processorCount: config.cpus, hypervisorLeaves, ...(features === undefined ? {} : { features }) });
+  const hypervisorLeaves = config.personality === 'kvm' ? kvmLeaves() : [];
   if (choice.kind === 'software') return makeSoftware(options);
   return createKvmVcpu({
     ...options,
@@ -113,6 +115,7 @@ export function createVcpu(choice: EngineChoice, options: EngineOptions): Vcpu {
     controllers: choice.kernelControllers ? options.controllers : undefined,
     processorCount: config.cpus,
     features: choice.features,
+    hypervisorLeaves,
     tscHz: choice.tscHz,
     tolerated: choice.tolerated,
     readHostMs: monotonicMs,

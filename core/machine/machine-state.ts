@@ -51,6 +51,7 @@ function configurationOf(parts: StateParts): MachineState['configuration'] {
     cpus: parts.config.cpus,
     firmware: parts.config.firmware,
     clock: parts.config.clock,
+    ...(parts.config.personality === 'none' ? {} : { personality: parts.config.personality }),
   };
 }
 
@@ -64,14 +65,16 @@ export async function saveMachineState(parts: StateParts): Promise<MachineState>
 /** The same without memory. */
 export async function saveMachineFields(parts: StateParts): Promise<MachineFields> {
   await parts.io.drain();
+  const cpu = parts.vcpu.getState();
+  const tscOffset = parts.tsc.offsetFor(cpu.identity?.tscHz ?? TSC_HZ);
   return {
     format: 'nestbox-machine',
     version: 1,
     configuration: configurationOf(parts),
     timeNs: parts.time.nowNs(),
-    ...(parts.tsc.offset === 0 ? {} : { tscOffset: parts.tsc.offset }),
+    ...(tscOffset === 0 ? {} : { tscOffset }),
     random: parts.random.state,
-    cpus: [parts.vcpu.getState()],
+    cpus: [cpu],
     devices: Object.fromEntries(parts.devices.map((device) => [device.id, device.save()])),
   };
 }
@@ -126,6 +129,7 @@ function apply(parts: StateParts, { timeNs, tscOffset }: { readonly timeNs: numb
   parts.time.restore(timeNs);
   parts.tsc.hz = cpu.identity?.tscHz ?? TSC_HZ;
   parts.tsc.offset = tscOffset ?? 0;
+  if (parts.vcpu.counterHz !== undefined) parts.tsc.changeRate(parts.vcpu.counterHz);
   for (const device of parts.devices) {
     const state = devices[device.id];
     if (state !== undefined) device.load(state);

@@ -123,7 +123,11 @@ export class MachineStates {
     if (spec.live !== true) this.taker.startedFrom(spec.id);
     this.options.processorChanged();
     const savedAtMs = (state.machine as { readonly savedAtMs?: number }).savedAtMs;
-    if (!deterministic && savedAtMs !== undefined) board.rtc.advance(wallClockMs() - savedAtMs);
+    if (!deterministic && savedAtMs !== undefined) {
+      const awayMs = wallClockMs() - savedAtMs;
+      board.rtc.advance(awayMs);
+      board.kvmClock?.advance(awayMs);
+    }
     if (spec.newGeneration && !deterministic) {
       parts().random.state = new MachineRandom(randomSeed()).state;
       board.generationId.change(this.options.generation());

@@ -23,6 +23,7 @@ import { Dma8237 } from '../devices/platform/dma-8237.ts';
 import { GatedLine } from '../devices/platform/gated-line.ts';
 import { Hpet } from '../devices/platform/hpet.ts';
 import { IoApic } from '../devices/platform/io-apic.ts';
+import { type GuestCounter, KvmClock } from '../devices/platform/kvm-clock.ts';
 import { Pic8259 } from '../devices/platform/pic-8259.ts';
 import { Pit8254 } from '../devices/platform/pit-8254.ts';
 import { Port92 } from '../devices/platform/port-92.ts';
@@ -50,6 +51,8 @@ export interface PcBoardOptions {
   readonly epochMsAtPowerOn: number;
   /** Virtual time at which the TSC reaches a value, for the local APIC's deadline mode. */
   readonly tscToNs: (tsc: number) => number;
+  /** The guest's time-stamp counter for the paravirtual clock; undefined = a board without one. */
+  readonly paravirtualCounter: GuestCounter | undefined;
   readonly floppyDrives: number;
   /** Expansion ROM of the display adapter, for external firmware. */
   readonly vgaRom: Uint8Array | undefined;
@@ -92,6 +95,7 @@ export class PcBoard {
   readonly pm: Piix4Pm;
   readonly fwCfg: FwCfg;
   readonly generationId: VmGenerationId;
+  readonly kvmClock: KvmClock | undefined;
   readonly controllers: InterruptControllers;
   readonly irqs: InterruptWiring;
   /** Every device with state, in the order in which it is reset, saved and loaded. */
@@ -206,6 +210,8 @@ export class PcBoard {
     );
     this.fwCfg = this.add(new FwCfg({ memory, log }));
     this.generationId = this.add(new VmGenerationId({ generation: options.generation, onChanged: () => this.pm.raiseGpe(GENERATION_GPE) }));
+    const counter = options.paravirtualCounter;
+    this.kvmClock = counter === undefined ? undefined : this.add(new KvmClock({ id: 'kvm-clock0', clock, counter, memory, isRam: (address, length) => memory.isRam(address, length), epochMsAtPowerOn: options.epochMsAtPowerOn }));
     const debug = this.add(
       new DebugPorts({
         onDebugByte: options.debugOutput,

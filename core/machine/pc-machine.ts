@@ -154,6 +154,7 @@ class PcMachine implements Machine {
       log,
       epochMsAtPowerOn: config.rtcEpochMs ?? (deterministic ? FIXED_EPOCH_MS : wallClockMs()),
       tscToNs: (tsc) => this.tsc.toNs(tsc),
+      paravirtualCounter: config.personality === 'kvm' ? this.tsc : undefined,
       floppyDrives: media.floppies.length,
       vgaRom: external?.vgaRom,
       debugExit: config.debugExit,
@@ -173,6 +174,7 @@ class PcMachine implements Machine {
       },
       debugOutput: debugLines(log),
     });
+    this.tsc.onChanged = (jumped) => this.board.kvmClock?.counterChanged(jumped);
     this.trouble = new MediaTrouble({ media, io: this.io, life: this.life, log, start: () => this.start() });
     this.onDiskFull = this.trouble.onDiskFull;
     this.drives = new RemovableDrives(media, attachDisks({ board: this.board, memory, media, clock: this.timers, io: this.io, log }));
@@ -192,10 +194,10 @@ class PcMachine implements Machine {
       interrupts: this.board.localApic,
       controllers: this.board.controllers,
       msrs: {
-        read: (index, out) => this.board.localApic.readMsr(index, out),
-        write: (index, low, high) => this.board.localApic.writeMsr(index, low, high),
+        read: (index, out) => this.board.localApic.readMsr(index, out) || this.board.kvmClock?.readMsr(index, out) === true,
+        write: (index, low, high) => this.board.localApic.writeMsr(index, low, high) || this.board.kvmClock?.writeMsr(index, low, high) === true,
       },
-      clock: { readTsc: () => this.tsc.now(), counterIs: (ticks) => this.tsc.set(ticks) },
+      clock: { readTsc: () => this.tsc.now(), counterIs: (ticks, atNs, jumped) => this.tsc.set(ticks, atNs, jumped) },
       random32: () => this.random.next32(),
       onFerr: ferrLine(this.board),
     });
@@ -256,6 +258,7 @@ class PcMachine implements Machine {
   }
 
   private beforeSlice(): void {
+    this.board.kvmClock?.refresh();
     if (this.resets.performIfWanted()) this.loop.forgetHalt();
     if (this.kernel?.performIfWanted() === true) this.loop.forgetHalt();
   }

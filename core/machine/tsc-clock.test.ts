@@ -20,7 +20,7 @@ describe('TscClock', () => {
   it('follows a counter that an engine has: deadlines in its ticks come when it gets there', () => {
     const { clock, go } = clockAt(2_500_000_000);
     go(1000);
-    clock.set(30_000_000_000_000);
+    clock.set(30_000_000_000_000, 1000, false);
     expect(clock.now()).toBe(30_000_000_000_000);
     const deadline = clock.now() + 2500;
     expect(clock.toNs(deadline)).toBe(2000);

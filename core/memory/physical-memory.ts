@@ -152,6 +152,11 @@ export class PhysicalMemory implements DmaMemory {
     return -1;
   }
 
+  /** Whether all of guest physical [address, address + length) is RAM. */
+  isRam(address: number, length: number): boolean {
+    return this.ramLeft(address) >= length;
+  }
+
   /** Bytes from `address` to the end of its RAM range; 0 outside RAM. */
   private ramLeft(address: number): number {
     if (address < this.lowRamBytes) return this.lowRamBytes - address;

@@ -53,6 +53,8 @@ export const vmConfigSchema = z.strictObject({
   cpus: z.int().min(1).max(CPUS_MAX).default(1),
   machine: z.enum(['pc']).default('pc'),
   mode: z.enum(['full', 'paravirt']).default('paravirt'),
+  /** Which hypervisor the guest sees: none, or KVM's CPUID leaves and clock. */
+  personality: z.enum(['none', 'kvm']).default('none'),
   /** `bios` = built in, `demo` is never stored; else the path of a firmware image. */
   firmware: z.union([z.literal('bios'), path]).default('bios'),
   media: z.array(mediumSchema).max(16).default([]),

@@ -63,6 +63,24 @@ for (const guest of GUESTS) {
 
 const cloud = debianKernel('cloud-amd64');
 const tools = busybox('amd64');
+describe.skipIf(cloud === undefined || tools === undefined)(cloud !== undefined && tools !== undefined ? 'the KVM personality' : `the KVM personality (${NO_PACKAGES})`, () => {
+  it('is found by a stock kernel, which takes its clock and needs no calibration', async () => {
+    // The date comes from the clock page, seconds from the counter: both within the minute that a boot may take.
+    const before = Math.floor(Date.now() / 1000);
+    const result = await run(cloud ?? '', busyboxInitrd(tools ?? new Uint8Array(), 'dmesg | grep -i -e "hypervisor" -e "clock" -e "calibrat"; echo NOW $(date +%s); poweroff -f'), 'console=ttyS0 panic=-1', [UNTIL_OFF], [
+      '--engine', 'software', '--personality', 'kvm', '--serial', 'stdio',
+    ]);
+    expect(result, result.stderr).toMatchObject({ code: 0 });
+    expect(result.stdout).toContain('Hypervisor detected: KVM');
+    expect(result.stdout).toContain('clocksource: Switched to clocksource kvm-clock');
+    expect(result.stdout).toMatch(/kvm-clock: using sched offset of \d+ cycles/);
+    expect(result.stdout).toContain('tsc: Detected 1000.000 MHz processor');
+    expect(result.stdout).not.toMatch(/calibration using|Fast TSC calibration/);
+    const now = Number(/NOW (\d+)/.exec(result.stdout)?.[1]);
+    expect(now).toBeGreaterThanOrEqual(before);
+    expect(now).toBeLessThanOrEqual(Math.ceil(Date.now() / 1000));
+  }, 9 * MINUTES);
+});
 const drivers = ['drivers/acpi/button.ko', 'drivers/input/evdev.ko'].map((name) => debianModule('cloud-amd64', name));
 const ready = cloud !== undefined && tools !== undefined && !drivers.includes(undefined);
 describe.skipIf(!ready)(ready ? 'power button' : `power button (${NO_PACKAGES})`, () => {

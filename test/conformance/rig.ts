@@ -149,7 +149,7 @@ export class Rig {
           return true;
         },
       },
-      clock: { readTsc: () => this.readTsc(), counterIs: (ticks) => (this.tscOffset = Math.floor(ticks - this.nominalTsc())) },
+      clock: { readTsc: () => this.readTsc(), counterIs: (ticks, atNs) => (this.tscOffset = Math.floor(ticks - atNs * (this.tscHz / 1e9))) },
       random32: () => 4,
     });
     memory.addListener({
@@ -180,6 +180,7 @@ export class Rig {
         controllers: rig.controllers?.board,
         processorCount: 1,
         features,
+        hypervisorLeaves: [],
         tscHz: known.tscHz,
         tolerated: toleratedFeatures(features, isFullKvm(known) ? [] : hostProcessorFlags()),
         log: silent,

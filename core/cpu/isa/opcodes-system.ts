@@ -51,6 +51,8 @@ export const SYSTEM_ROWS: readonly OpcodeRow[] = [
   two(0x00, 'ltr', 'Ew', 'LTR', { reg: 3 }),
   two(0x00, 'verr', 'Ew', 'VERR', { reg: 4, ...ZERO }),
   two(0x00, 'verw', 'Ew', 'VERW', { reg: 5, ...ZERO }),
+  two(0x01, 'vmcall', '', 'VMCALL', exact(0, 1)),
+  two(0x01, 'vmmcall', '', 'VMCALL', exact(3, 1)),
   two(0x01, 'monitor', '', 'MONITOR', { ...exact(1, 0), feature: 'monitor' }),
   two(0x01, 'mwait', '', 'MWAIT', { ...exact(1, 1), feature: 'monitor', ...ENDS }),
   two(0x01, 'clac', '', 'CLAC', { ...exact(1, 2), prefix: 'np', feature: 'smap' }),

@@ -46,7 +46,6 @@ export const SIZE = {
   IRQFD: 32,
   ROUTING_HEADER: 8,
   ROUTING_ENTRY: 48,
-  CLOCK: 48,
   DEVICE_ATTR: 24,
 } as const;
 
@@ -70,8 +69,6 @@ export const KVM = {
   IRQFD: iow(0x76, SIZE.IRQFD),
   CREATE_PIT2: iow(0x77, SIZE.PIT_CONFIG),
   IOEVENTFD: iow(0x79, SIZE.IOEVENTFD),
-  SET_CLOCK: iow(0x7b, SIZE.CLOCK),
-  GET_CLOCK: ior(0x7c, SIZE.CLOCK),
   RUN: io(0x80),
   GET_REGS: ior(0x81, SIZE.REGS),
   SET_REGS: iow(0x82, SIZE.REGS),

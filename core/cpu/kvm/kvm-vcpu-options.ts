@@ -3,7 +3,7 @@
 import type { Logger } from '../../base/logger.ts';
 import type { PhysicalMemory } from '../../memory/physical-memory.ts';
 import type { Vcpu, VcpuOptions } from '../contract.ts';
-import type { CpuFeature } from '../isa/cpuid.ts';
+import type { CpuFeature, CpuidEntry } from '../isa/cpuid.ts';
 import type { BoardControllers } from './controller-loan.ts';
 import type { HandOffPolicy } from './engine-modes.ts';
 import type { KvmDevice } from './kvm-device.ts';
@@ -16,6 +16,8 @@ export interface KvmVcpuOptions extends VcpuOptions {
   readonly policy: HandOffPolicy;
   readonly processorCount: number;
   readonly features: readonly CpuFeature[];
+  /** CPUID from 40000000h on. */
+  readonly hypervisorLeaves: readonly CpuidEntry[];
   /** Ticks a second of the guest's TSC, as CPUID tells. */
   readonly tscHz: number;
   /** CPU features that a restored machine may bring along. */

@@ -107,6 +107,10 @@ class KvmVcpu implements Vcpu {
     return this.parts.core;
   }
 
+  get counterHz(): number {
+    return this.parts.counterHz;
+  }
+
   private get loan(): ControllerLoan | undefined {
     return this.parts.loan;
   }
@@ -171,7 +175,7 @@ class KvmVcpu implements Vcpu {
       this.mapRevision = options.memory.mapRevision;
       this.vm.updateMap();
     }
-    this.counter.follow(core, this.vm);
+    this.counter.follow(core);
     const wantedNs = Math.min(Math.max(maxInstructions * NS_PER_COUNT, this.shortestNs), LONGEST_SLICE_NS);
     const watched = !this.full && options.policy === 'when-faster';
     const start = options.readHostMs();
@@ -262,7 +266,7 @@ class KvmVcpu implements Vcpu {
       this.softwareSince = software.instructionCount();
       return;
     }
-    this.counter.set(core, this.vm);
+    this.counter.set(core);
     this.interpreted += this.stayed;
     // The interpreter may have changed page tables that KVM holds copies of.
     if ((state.cr0 & CR0_PG) !== 0n) this.vm.forgetTranslations();

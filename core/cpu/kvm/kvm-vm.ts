@@ -13,7 +13,6 @@ const PAGE_BYTES = 4096;
 const ENABLE_CAP_AT = 0;
 const REGION_AT = 128;
 const DIRTY_LOG_AT = 192;
-const CLOCK_AT = 256;
 const FILTER_AT = 512;
 const FILTER_BITMAP_AT = 1024;
 const BITMAP_AT = 4096;
@@ -83,19 +82,6 @@ export class KvmVm implements Disposable {
     const result = this.device.libc.ioctl(this.descriptor, request, argument);
     if (result < 0 && !optional) throw new NestboxError('io', `KVM cannot ${what} (error ${-result})`, { op: what, context: { errno: -result } });
     return result;
-  }
-
-  /** Sets the clock behind kvmclock, in nanoseconds: the kernel runs it on while the machine stands still. */
-  setClock(nowNs: number): void {
-    this.exchange.clear(CLOCK_AT, SIZE.CLOCK);
-    this.exchange.set64(CLOCK_AT, nowNs);
-    this.call(KVM.SET_CLOCK, this.exchange.address + CLOCK_AT, 'set the clock', true);
-  }
-
-  /** Nanoseconds of that clock. */
-  readClock(): number {
-    this.call(KVM.GET_CLOCK, this.exchange.address + CLOCK_AT, 'read the clock');
-    return this.exchange.get64(CLOCK_AT);
   }
 
   /** Platform MSRs, and those that KVM does not know, leave the guest with an exit. */

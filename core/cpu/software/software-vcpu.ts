@@ -3,7 +3,7 @@
 
 import type { PhysicalMemory } from '../../memory/physical-memory.ts';
 import type { CpuIdentity, CpuState, DebugSettings, EngineStats, FaultReport, RunExit, Vcpu, VcpuOptions } from '../contract.ts';
-import { CPUID_ENTRY_BYTES, type CpuFeature, DEFAULT_FEATURES, buildCpuid, encodeCpuid, featureBits } from '../isa/cpuid.ts';
+import { CPUID_ENTRY_BYTES, type CpuFeature, type CpuidEntry, DEFAULT_FEATURES, buildCpuid, encodeCpuid, featureBits } from '../isa/cpuid.ts';
 import { disassemble } from '../isa/disassembler.ts';
 import { DirectCompiler } from '../jit/direct-compiler.ts';
 import { JitEngine } from '../jit/jit-engine.ts';
@@ -25,6 +25,8 @@ export interface SoftwareVcpuOptions extends VcpuOptions {
   readonly tscHz: number;
   readonly processorCount: number;
   readonly features?: readonly CpuFeature[];
+  /** CPUID from 40000000h on. */
+  readonly hypervisorLeaves?: readonly CpuidEntry[];
   readonly brand?: string;
 }
 
@@ -164,6 +166,7 @@ class SoftwareVcpu implements Vcpu {
       features,
       tscHz: this.identity.tscHz,
       ...(options.brand === undefined ? {} : { brand: options.brand }),
+      ...(options.hypervisorLeaves === undefined ? {} : { hypervisorLeaves: options.hypervisorLeaves }),
     });
     if (entries.length * CPUID_ENTRY_BYTES > CPUID_TABLE_BYTES) throw new RangeError('CPUID table too long');
     new Uint32Array(memory.buffer, table, entries.length * 6).set(encodeCpuid(entries));

@@ -23,6 +23,7 @@ import { DebugPorts } from './debug-ports.ts';
 import { Dma8237 } from './dma-8237.ts';
 import { Hpet } from './hpet.ts';
 import { IoApic } from './io-apic.ts';
+import { KvmClock, MSR_KVM_SYSTEM_TIME_NEW, MSR_KVM_WALL_CLOCK_NEW } from './kvm-clock.ts';
 import { Pic8259 } from './pic-8259.ts';
 import { Pit8254 } from './pit-8254.ts';
 import { Port92 } from './port-92.ts';
@@ -404,6 +405,23 @@ const RIGS: Record<string, (world: World) => Parts> = {
       actions: [call(41, 0x4541_4552), call(41, 0x5342_4152), call(41, 0x4c45_5252), call(39, 1), call(39, 4), call(40, 0), call(10, 0), (random) => device.point(random.below(100) / 99, 0.5, random.below(3) - 1, random.below(8))],
     };
   },
+  'kvm-clock': (world) => {
+    const counter = { hz: 1e9, offset: 0, ticksAt: (nowNs: number) => Math.floor(nowNs * (counter.hz / 1e9)) + counter.offset };
+    const memory: DmaMemory = { ...fakeMemory(), write: (address, source) => world.observed.push(`page ${address} ${source.join(' ')}`), write32: (address, value) => world.observed.push(`word ${address} ${value}`) };
+    const device = new KvmClock({ id: 'kvm-clock0', clock: world.clock, counter, memory, isRam: (address, length) => address + length <= 0x20000, epochMsAtPowerOn: 1_700_000_000_123 });
+    const out = new Uint32Array(2);
+    return {
+      device,
+      portNumbers: [],
+      mmioRange: [0, 4096],
+      actions: [
+        (random) => world.observed.push(`wrmsr ${device.writeMsr(random.pick([MSR_KVM_SYSTEM_TIME_NEW, MSR_KVM_WALL_CLOCK_NEW, 0x10]), random.pick([0, 1, 0x1001, 0x1f001, 0x1fff1, 0x1003, 0x2000, random.next()]), random.below(40) === 0 ? 1 : 0)}`),
+        (random) => world.observed.push(device.readMsr(random.pick([MSR_KVM_SYSTEM_TIME_NEW, MSR_KVM_WALL_CLOCK_NEW, 0x11]), out) ? `msr ${out[0]} ${out[1]}` : '#GP'),
+        () => device.counterChanged(false),
+        () => device.refresh(),
+      ],
+    };
+  },
   'debug-ports': (world) => {
     const device = new DebugPorts({
       onDebugByte: world.note('debug'),
@@ -428,6 +446,7 @@ const KEPT_BY_RESET: Record<string, readonly string[]> = {
   'local-apic': ['lint0', 'lint1'],
   uart: ['modemInputs', 'msr'],
   'vm-generation-id': ['generation'],
+  'kvm-clock': ['epochMs'],
 };
 
 function step(rig: Rig, random: Random): void {

@@ -35,6 +35,11 @@ function find(leaf: u32, subleaf: u32): bool {
   return known;
 }
 
+/** Whether the hypervisor's leaves are KVM's. */
+export function cpuidShowsKvm(): bool {
+  return find(0x40000000, 0) && cpuidEbx == 0x4b4d564b;
+}
+
 /** Largest leaf of the range that `leaf` lies in, or 0 when the range does not exist. */
 function rangeMaximum(leaf: u32): u32 {
   const start = leaf & 0xffff_0000;

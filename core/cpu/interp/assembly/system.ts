@@ -15,7 +15,7 @@ import * as SUB from './generated/subs';
 import {
   clearTaskSwitched, loadLocalTable, loadMachineStatus, loadTableRegister, loadTaskRegister, readControl, requireLevel0, writeControl,
 } from './control';
-import { cpuid, cpuidEax, cpuidEbx, cpuidEcx, cpuidEdx } from './cpuid';
+import { cpuid, cpuidEax, cpuidEbx, cpuidEcx, cpuidEdx, cpuidShowsKvm } from './cpuid';
 import { readDebug, writeDebug } from './debug';
 import { ACTIVITY_HALTED, ACTIVITY_MWAIT } from './interrupt';
 import { load8, load16, load32, load64, probeWrite, store16, store32, store64 } from './memory';
@@ -300,6 +300,7 @@ export function executeSystem(op: usize): void {
     case SUB.SUB_SYSENTER: sysenter(); break;
     case SUB.SUB_SYSEXIT: sysexit(opSize(op) == 3); break;
     case SUB.SUB_SWAPGS: swapgs(); break;
+    case SUB.SUB_VMCALL: hypercall(); break;
     case SUB.SUB_FSGSBASE: segmentBase(op); break;
     case SUB.SUB_RDRAND: random(op); break;
     case SUB.SUB_MONITOR: monitor(op); break;
@@ -310,6 +311,17 @@ export function executeSystem(op: usize): void {
     case SUB.SUB_WBINVD: requireLevel0(); break;
     default: raise(VECTOR_UD);
   }
+}
+
+/** Of KVM's calls none is offered: they say so, as Linux' Documentation/virt/kvm/x86/hypercalls.rst has it, instead of faulting. */
+const KVM_ENOSYS: i64 = -1000;
+const KVM_EPERM: i64 = -1;
+
+function hypercall(): void {
+  if (!cpuidShowsKvm()) raise(VECTOR_UD);
+  const answer = get32(CPL) == 0 ? KVM_ENOSYS : KVM_EPERM;
+  if (is64()) setReg64(RAX, <u64>answer);
+  else setReg32(RAX, <u32>answer);
 }
 
 /** Operand of VERR and VERW: #UD outside protected mode comes before faults of the operand. */
