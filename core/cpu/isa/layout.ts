@@ -259,8 +259,10 @@ export const AREA = {
   POOL_END: 0x410_0000,
   /** 262144 u32: first block of a hash chain by physical address. */
   BLOCK_HASH: 0x410_0000,
-  /** Where indirect jumps of compiled code find compiled code: JIT_TARGET entries by RIP. Free behind, up to 72 MiB. */
+  /** Where indirect jumps of compiled code find compiled code: JIT_TARGET entries by RIP, then the JIT's tables (4 MiB). */
   JIT: 0x420_0000,
+  /** 16384 u32: the block that was looked up last, by a hash of RIP; what is found has still to be compared. Free behind, up to 72 MiB. */
+  RECENT: 0x470_0000,
 } as const;
 
 // --- A block: this header, then its op records, then an END record. A block's address is that of its header. SUB of the END
@@ -268,7 +270,7 @@ export const AREA = {
 export const BLOCK = {
   HEADER_BYTES: 32,
   PHYS: 0, // u32, guest physical address of the first byte, bits 0-31; 0xffffffff in a dead block
-  KEY: 4, // u32: bits 0-2 CODE_MODE, 3 page partly beyond CS limit, 4 real or V86 mode, bits 8-31 guest physical address bits 32-55
+  KEY: 4, // u32: bits 0-2 CODE_MODE, 3 page partly beyond CS limit, 4 real or V86 mode, 5 dead block, bits 8-31 guest physical address bits 32-55
   HASH_NEXT: 8, // u32, next block with the same hash
   PAGE_NEXT: 12, // u32, next block of the same PAGE_HASH chain
   OPS: 16, // u16, op records that count as instructions

@@ -201,6 +201,53 @@ describe('changed code', () => {
   });
 });
 
+describe('code of another page', () => {
+  /** mov ecx,300; L: call 5000h; cmp ecx,150; jne M; (change); M: dec ecx; jnz L; hlt */
+  const caller = (change: readonly number[]): number[] => [
+    0xb9, 0x2c, 1, 0, 0, 0xe8, 0xf6, 0x3f, 0, 0, 0x81, 0xf9, 150, 0, 0, 0, 0x75, change.length, ...change, 0x49, 0x75, -(16 + change.length) & 0xff, 0xf4,
+  ];
+  /** inc eax; ret */
+  const FIRST = [0x40, 0xc3];
+  /** inc ebx; ret */
+  const SECOND = [0x43, 0xc3];
+
+  it('is found anew when the page is mapped to other memory', () => {
+    // mov dword [11014h],6003h; invlpg [5000h]
+    const cpu = flat(caller([0xc7, 0x05, 0x14, 0x10, 1, 0, 0x03, 0x60, 0, 0, 0x0f, 0x01, 0x3d, 0, 0x50, 0, 0]));
+    cpu.ram.set(FIRST, 0x5000);
+    cpu.ram.set(SECOND, 0x6000);
+    const tables = new DataView(cpu.ram.buffer, cpu.ram.byteOffset);
+    tables.setUint32(0x10000, 0x11003, true);
+    for (let page = 0; page < 1024; page++) tables.setUint32(0x11000 + page * 4, page * 4096 + 3, true);
+    cpu.file.set64('CR3', 0x10000n);
+    cpu.file.set64('CR0', cpu.file.get64('CR0') | 0x8000_0000n);
+    cpu.exports.refreshDerived();
+    cpu.exports.pageMapChanged();
+    expect(cpu.run(10_000)).toBe(EXIT.HALTED);
+    expect([reg(cpu, 0), reg(cpu, 3)]).toEqual([151, 149]);
+    expect(cpu.faults).toEqual([]);
+  });
+
+  it('is found anew when it was written', () => {
+    // mov byte [5000h],43h
+    const cpu = flat(caller([0xc6, 0x05, 0, 0x50, 0, 0, 0x43]));
+    cpu.ram.set(FIRST, 0x5000);
+    expect(cpu.run(10_000)).toBe(EXIT.HALTED);
+    expect([reg(cpu, 0), reg(cpu, 3)]).toEqual([151, 149]);
+  });
+
+  it('stops at exactly the asked instruction', () => {
+    for (const budget of [3, 5, 8, 9, 10, 11, 600, 601, 1009]) {
+      const cpu = flat(caller([]));
+      cpu.ram.set(FIRST, 0x5000);
+      expect(cpu.run(budget)).toBe(EXIT.BUDGET);
+      expect(count(cpu)).toBe(budget);
+      // A round is seven instructions, the third of them INC.
+      expect(reg(cpu, 0)).toBe(Math.floor((budget - 1 + 5) / 7));
+    }
+  });
+});
+
 describe('page ends', () => {
   it('an instruction over a page end sees changes of both pages', () => {
     // 1ffdh: mov eax,imm32 (three bytes in the next page); ret

@@ -6,11 +6,12 @@ import { decodeCrossing, forgetCrossings } from './crossing';
 import { decodeOp, KEY_UNPROTECTED, writeEnd } from './decode';
 import { raiseGp0 } from './fault';
 import {
-  AREA_BLOCK_HASH, AREA_JIT, AREA_PAGE_HASH, AREA_POOL, AREA_POOL_END, AREA_STAGING, BLOCK_BYTES, BLOCK_COUNTER, BLOCK_FLAGS, BLOCK_HASH_NEXT,
+  AREA_BLOCK_HASH, AREA_JIT, AREA_PAGE_HASH, AREA_POOL, AREA_POOL_END, AREA_RECENT, AREA_STAGING, BLOCK_BYTES, BLOCK_COUNTER, BLOCK_FLAGS, BLOCK_HASH_NEXT,
   BLOCK_HEADER_BYTES, BLOCK_JIT, BLOCK_KEY, BLOCK_OPS, BLOCK_PAGE_NEXT, BLOCK_PHYS, BLOCK_RUNNING, BUDGET, CAME_FROM, CODE_MODE, CURRENT_OP,
   EVENTS, EVENT_CODE_CHANGED, EVENT_SINGLE_STEP, EXIT_BUDGET, GPR, JIT_CONTEXT, JIT_TARGET_CONTEXT, JIT_TARGET_COUNT, JIT_TARGET_ENTRY_BYTES,
   JIT_TARGET_FUNCTION, JIT_TARGET_NEED, JIT_TARGET_PHYS_PAGE, JIT_TARGET_RIP, OP_BYTES, OP_DISP, OP_END, OP_FLAGS, OP_IMM, OP_LENGTH,
   OP_SUB, OPF_LAST, OPF_LINKED, PAGE_HOST_MASK, PAGE_RAM, PAGE_READ, RIP, SEG_BASE, SEG_LIMIT,
+  TLB_EXEC, TLB_PHYS_PAGE, TLB_TAG_EXEC,
 } from './generated/layout';
 import { hostNotify } from './env';
 import { serviceEvents } from './events';
@@ -19,14 +20,22 @@ import { currentRip } from './op';
 import { pageMapEntry } from './physical';
 import { cpu, get32, get64, granuleBase, ramBase, set32, set64 } from './state';
 import { setOneIteration } from './string';
-import { tlbProtectPage, translateFetch } from './tlb';
+import { entryIn, tlbProtectPage, translateFetch } from './tlb';
 
 /** Most ops of a block. */
 const MAX_OPS: u32 = 64;
 const DEAD: u32 = 0xffffffff;
 /** Mode key bit of code in a page that is not wholly inside the CS limit: no links, limit checked at each entry. */
 const KEY_PARTIAL: u32 = 8;
+/** Mode key bit of dead blocks: no look-up finds them. */
+const KEY_DEAD: u32 = 32;
 const HASH_MASK: usize = 0x3ffff;
+const RECENT_BITS: u32 = 14;
+/**
+ * A block that is found quickly goes the long way whenever its count of instructions passes a multiple of this: there the host hears of
+ * hot blocks, and the block of where control came from.
+ */
+const LOOK_EVERY: i32 = 256;
 const PAGE_HASH_MASK: u32 = 0x3fff;
 
 /** Why run() returns, valid when nextBlock() gave 0. */
@@ -57,6 +66,7 @@ export function initBlocks(): void {
 function clearTables(): void {
   memory.fill(cpu + AREA_BLOCK_HASH, 0, (HASH_MASK + 1) * 4);
   memory.fill(cpu + AREA_PAGE_HASH, 0, <usize>(PAGE_HASH_MASK + 1) * 4);
+  memory.fill(cpu + AREA_RECENT, 0, <usize>4 << RECENT_BITS);
   forgetCrossings();
   poolNext = cpu + AREA_POOL;
   flushes++;
@@ -78,6 +88,40 @@ function pageChainOf(page: u32): usize {
 @inline
 function pageOfBlock(block: usize): u32 {
   return (load<u32>(block, BLOCK_PHYS) >> 12) | ((load<u32>(block, BLOCK_KEY) >> 8) << 20);
+}
+
+/** Where the block at `rip` stands that was looked up last. The table is small, so it stays in the host's caches. */
+// @ts-ignore: decorator
+@inline
+function recentSlot(rip: u64): usize {
+  return (cpu + AREA_RECENT) + (<usize>((<u32>rip * 0x9e3779b1) >> (32 - RECENT_BITS)) << 2);
+}
+
+/**
+ * The way to most blocks: with `left` instructions to go, the block at `target` becomes the running one when it was looked up before,
+ * nothing waits and nothing has to be told to the host. Returns its first op record, or 0: then nextBlock() looks. RIP is not used.
+ */
+// @ts-ignore: decorator
+@inline
+export function quickBlock(target: u64, left: i32): usize {
+  if (load<i32>(cpu, EVENTS) != 0 || (get32(JIT_CONTEXT) & CONTEXT_UNFIT) != 0) return 0;
+  const entry = entryIn(<usize>get32(TLB_EXEC), target);
+  const page = target & ~(<u64>0xfff);
+  if (load<u64>(entry, TLB_TAG_EXEC) != page) return 0;
+  const block = <usize>load<u32>(recentSlot(target));
+  if (block == 0) return 0;
+  const physPage = load<u32>(entry, TLB_PHYS_PAGE);
+  if (load<u32>(block, BLOCK_PHYS) != ((physPage << 12) | (<u32>target & 0xfff))) return 0;
+  if (load<u32>(block, BLOCK_KEY) != (get32(CODE_MODE) | (physPage >> 20 << 8)) || load<u32>(block, BLOCK_JIT) != 0) return 0;
+  const ops = <i32>load<u16>(block, BLOCK_OPS);
+  const before = load<i32>(block, BLOCK_COUNTER);
+  const count = before + ops;
+  if (left < ops || ((before ^ count) & -LOOK_EVERY) != 0) return 0;
+  store<i32>(block, count, BLOCK_COUNTER);
+  set64(GPR + 17 * 8, page);
+  set32(BUDGET, <u32>left);
+  set32(BLOCK_RUNNING, <u32>block);
+  return block + BLOCK_HEADER_BYTES;
 }
 
 /** Next op record to execute, from RIP; 0 when run() has to return with exitReason. */
@@ -144,12 +188,13 @@ function enter(single: bool): usize {
       if (<i64>pageRip < 0 || pageRip + 0xfff > limit) key |= KEY_PARTIAL;
       if (!isProtected()) key |= KEY_UNPROTECTED;
     }
-    let block = <usize>load<u32>(hashOf(<u32>phys));
-    while (block != 0) {
-      if (load<u32>(block, BLOCK_PHYS) == <u32>phys && load<u32>(block, BLOCK_KEY) == key) break;
-      block = <usize>load<u32>(block, BLOCK_HASH_NEXT);
+    const recent = recentSlot(rip);
+    let block = <usize>load<u32>(recent);
+    if (block == 0 || load<u32>(block, BLOCK_PHYS) != <u32>phys || load<u32>(block, BLOCK_KEY) != key) {
+      block = jitFind(<u32>phys, key);
+      if (block == 0) block = decodeBlock(phys, key, linear);
+      if (block != cpu + AREA_STAGING) store<u32>(recent, <u32>block);
     }
-    if (block == 0) block = decodeBlock(phys, key, linear);
     set64(GPR + 17 * 8, pageRip);
     const ops = <u32>load<u16>(block, BLOCK_OPS);
     const staged = block == cpu + AREA_STAGING;
@@ -432,6 +477,7 @@ function kill(block: usize): void {
     }
   }
   store<u32>(block, DEAD, BLOCK_PHYS);
+  store<u32>(block, load<u32>(block, BLOCK_KEY) | KEY_DEAD, BLOCK_KEY);
   blocksKilled++;
   if ((load<u32>(block, BLOCK_FLAGS) & MEMBER) != 0) {
     hostNotify(NOTIFY_KILLED, <u32>block, 0);

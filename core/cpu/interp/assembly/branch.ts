@@ -3,7 +3,7 @@
 // SUB for the fall-through side, as the address of the target block's header.
 
 import { readE } from './alu';
-import { continueAt, nextBlock } from './blocks';
+import { continueAt, nextBlock, quickBlock } from './blocks';
 import { condition } from './flags';
 import { raiseGp0 } from './fault';
 import {
@@ -35,13 +35,18 @@ function checkTarget(target: u64): void {
   }
 }
 
-/** Leaves the running block after `op`: `op` itself counts unless it is an END record. */
+/** Instructions to go after `op` of the running block: `op` itself counts unless it is an END record. */
 // @ts-ignore: decorator
 @inline
-function settle(op: usize, uncounted: u32): i32 {
-  const left = <i32>(get32(BUDGET) - ((<u32>op - get32(BLOCK_RUNNING)) >> 5) + uncounted);
-  set32(BUDGET, <u32>left);
-  return left;
+function leftAfter(op: usize, uncounted: u32): i32 {
+  return <i32>(get32(BUDGET) - ((<u32>op - get32(BLOCK_RUNNING)) >> 5) + uncounted);
+}
+
+/** Leaves the running block after `op`. */
+// @ts-ignore: decorator
+@inline
+function settle(op: usize, uncounted: u32): void {
+  set32(BUDGET, <u32>leftAfter(op, uncounted));
 }
 
 // @ts-ignore: decorator
@@ -49,7 +54,7 @@ function settle(op: usize, uncounted: u32): i32 {
 function follow(op: usize, slot: usize, target: u64, uncounted: u32): usize {
   const link = <usize>load<u32>(op + slot);
   if (link != 0 && load<i32>(cpu, EVENTS) == 0) {
-    const left = <i32>(get32(BUDGET) - ((<u32>op - get32(BLOCK_RUNNING)) >> 5) + uncounted);
+    const left = leftAfter(op, uncounted);
     const ops = <i32>load<u16>(link, BLOCK_OPS);
     const before = load<i32>(link, BLOCK_COUNTER);
     const count = before + ops;
@@ -65,6 +70,11 @@ function follow(op: usize, slot: usize, target: u64, uncounted: u32): usize {
 }
 
 function followSlow(op: usize, slot: usize, target: u64, uncounted: u32): usize {
+  // Only branches inside the page are linked.
+  if (target - load<u64>(cpu, GPR + 17 * 8) >= 0x1000) {
+    const next = quickBlock(target, leftAfter(op, uncounted));
+    if (next != 0) return next;
+  }
   if (uncounted == 0) checkTarget(target);
   settle(op, uncounted);
   set64(RIP, target);
@@ -101,9 +111,9 @@ export function leave(op: usize): usize {
   return nextBlock();
 }
 
-// @ts-ignore: decorator
-@inline
 function jumpTo(op: usize, target: u64): usize {
+  const next = quickBlock(target, leftAfter(op, 0));
+  if (next != 0) return next;
   settle(op, 0);
   set32(CAME_FROM, <u32>op);
   set64(RIP, target);
