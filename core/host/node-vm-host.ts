@@ -1,6 +1,7 @@
 // VmHost for plain Node: one child process a VM, named in `ps`, with a small environment.
 
 import { fork } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { NestboxError } from '../base/errors.ts';
 import type { VmHost, VmProcess } from '../manager/vm-host.ts';
@@ -9,6 +10,8 @@ import { vmEnvironment } from './vm-environment.ts';
 
 const STDERR_TAIL_BYTES = 64 * 1024;
 const STDERR_GRACE_MS = 30;
+/** V8's threads: one core is for the guest, and more than Node's own choice gain nothing. */
+const V8_THREADS = Math.max(1, Math.min(4, availableParallelism() - 1));
 
 export class NodeVmHost implements VmHost {
   async launch(title: string): Promise<VmProcess> {
@@ -16,7 +19,7 @@ export class NodeVmHost implements VmHost {
       serialization: 'advanced',
       env: vmEnvironment(),
       // V8 would compile regions of the JIT at their first call, on the thread that runs the guest.
-      execArgv: ['--disable-warning=ExperimentalWarning', '--stack-size=2000', '--no-wasm-lazy-compilation', `--title=${title}`],
+      execArgv: ['--disable-warning=ExperimentalWarning', '--stack-size=2000', '--no-wasm-lazy-compilation', `--v8-pool-size=${V8_THREADS}`, `--title=${title}`],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     let stderr = '';

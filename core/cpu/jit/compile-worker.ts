@@ -2,6 +2,7 @@
 // it and sends it back.
 
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { lowerCompilers } from './compiler-priority.ts';
 import type { CompiledBatch } from './jit-engine.ts';
 import { compileRegions } from './engine-switches.ts';
 import { buildModule, type RegionRequest } from './region-module.ts';
@@ -34,6 +35,7 @@ function compileAll(requests: readonly RegionRequest[]): void {
   }
 }
 
+lowerCompilers();
 port.on('message', (requests: readonly RegionRequest[]) => {
   queue.push(...requests);
   for (let more = receiveMessageOnPort(port); more !== undefined; more = receiveMessageOnPort(port)) queue.push(...(more.message as readonly RegionRequest[]));
