@@ -7,6 +7,7 @@ import { copyFileSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, wr
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
+import { assembledRoms } from './assembled-roms.ts';
 import { inputHash } from './input-hash.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -27,7 +28,7 @@ const hashFile = join(root, 'dist/app.hash');
 
 async function build(): Promise<void> {
   rmSync(out, { recursive: true, force: true });
-  const programs = await rolldown({ input: ENTRIES.map((path) => join(root, path)), external: EXTERNAL, platform: 'node', plugins: [programUrls] });
+  const programs = await rolldown({ input: ENTRIES.map((path) => join(root, path)), external: EXTERNAL, platform: 'node', plugins: [assembledRoms, programUrls] });
   await programs.write({ dir: out, format: 'esm', preserveModules: true, preserveModulesRoot: root, entryFileNames: ({ name }) => `${name.replaceAll('node_modules', 'vendor')}.js`, sourcemap: false });
   await programs.close();
   const preload = await rolldown({ input: join(root, 'electron/preload/preload.ts'), external: EXTERNAL, platform: 'browser' });
@@ -53,7 +54,7 @@ function checkProgramUrls(): void {
 }
 
 const sources = globSync(['core/**/*.{ts,json}', 'electron/**/*.{ts,json,png}'], { cwd: root, exclude: ['core/cpu/interp/assembly/**', '**/*.test.ts', 'electron/testing/**'] });
-const wanted = inputHash(root, [...sources, 'build/build-app.ts', 'package-lock.json', 'dist/interp.hash', 'dist/nestbox-demo.img']);
+const wanted = inputHash(root, [...sources, 'build/build-app.ts', 'build/assembled-roms.ts', 'package-lock.json', 'dist/interp.hash', 'dist/nestbox-demo.img']);
 const have = existsSync(hashFile) ? readFileSync(hashFile, 'utf8') : '';
 if (process.argv.includes('--force') || have !== wanted || !existsSync(out)) {
   const started = performance.now();

@@ -6,6 +6,7 @@ import { existsSync, globSync, readFileSync, rmSync, utimesSync, writeFileSync }
 import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
+import { assembledRoms } from './assembled-roms.ts';
 import { inputHash } from './input-hash.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -36,13 +37,13 @@ const fileUrls = {
 
 async function build(): Promise<void> {
   rmSync(out, { recursive: true, force: true });
-  const bundle = await rolldown({ input: Object.fromEntries(Object.entries(ENTRIES).map(([name, path]) => [name, join(root, path)])), external: ['better-sqlite3', 'koffi', /^node:/], platform: 'node', plugins: [fileUrls] });
+  const bundle = await rolldown({ input: Object.fromEntries(Object.entries(ENTRIES).map(([name, path]) => [name, join(root, path)])), external: ['better-sqlite3', 'koffi', /^node:/], platform: 'node', plugins: [assembledRoms, fileUrls] });
   await bundle.write({ dir: out, format: 'esm', entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js', sourcemap: false });
   await bundle.close();
 }
 
 const sources = globSync('core/**/*.{ts,json}', { cwd: root, exclude: ['core/cpu/interp/assembly/**', '**/*.test.ts'] });
-const wanted = inputHash(root, [...sources, 'build/build-cli.ts', 'package-lock.json']);
+const wanted = inputHash(root, [...sources, 'build/build-cli.ts', 'build/assembled-roms.ts', 'package-lock.json']);
 if (process.argv.includes('--force') || !existsSync(hashFile) || readFileSync(hashFile, 'utf8') !== wanted || !existsSync(join(out, 'main.js'))) {
   const started = performance.now();
   rmSync(hashFile, { force: true });

@@ -90,3 +90,9 @@ export interface BiosPlatform {
   /** Direct boot: called instead of booting from a medium; the machine takes the CPU over at its next chance. */
   readonly startKernel?: (() => void) | undefined;
 }
+
+/** Machine code of a ROM and where its labels lie. */
+export interface RomCode {
+  readonly bytes: Uint8Array;
+  readonly symbols: ReadonlyMap<string, number>;
+}

@@ -1,28 +1,14 @@
 // Makes the 128 KiB image at E0000 from the assembled system ROM: checks sums, fills in tables, places platform tables.
 
-import { assemble } from '../../asm/assembler.ts';
 import { checksumByte } from '../../byte-writer.ts';
 import { ROM_FIXED } from './rom-entries.ts';
-import { romSource } from './rom-source.ts';
+import { systemRomCode } from './system-rom-code.ts';
 
 export const ROM_BASE = 0xe0000;
 export const ROM_BYTES = 0x20000;
 const F_SEGMENT = 0x10000;
 const TABLES_BASE = 0xf0000;
 const TABLES_END = 0xfc000;
-
-interface Assembled {
-  readonly bytes: Uint8Array;
-  readonly symbols: ReadonlyMap<string, number>;
-}
-
-let cached: Assembled | undefined;
-
-/** The system ROM as assembled, once a process. */
-function systemRom(): Assembled {
-  cached ??= assemble(romSource());
-  return cached;
-}
 
 export class RomImage {
   readonly bytes = new Uint8Array(ROM_BYTES).fill(0xff);
@@ -31,7 +17,7 @@ export class RomImage {
 
   /** @param font8 256 glyphs 8x8; the first 128 lie at the fixed address F000:FA6E */
   constructor(font8: Uint8Array) {
-    const { bytes, symbols } = systemRom();
+    const { bytes, symbols } = systemRomCode();
     this.symbols = symbols;
     this.bytes.set(bytes, F_SEGMENT);
     this.bytes.fill(0, F_SEGMENT, F_SEGMENT + (TABLES_END - TABLES_BASE));

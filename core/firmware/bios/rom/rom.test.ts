@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { assemble } from '../../asm/assembler.ts';
 import { cp437Font8x8 } from '../../../devices/display/fonts/cp437-font.ts';
 import { BiosBench } from '../testing.ts';
-import { vgaRomSource } from '../video/vga-rom.ts';
+import { vgaRomSource } from '../video/vga-rom-source.ts';
 import { RomImage } from './rom-image.ts';
 import { ROM_FIXED } from './rom-entries.ts';
 import { romSource } from './rom-source.ts';
