@@ -12,6 +12,7 @@ import { kvmFeatures, toleratedFeatures, untoldFeatures } from '../cpu/kvm/kvm-c
 import { type KvmDevice, openKvm } from '../cpu/kvm/kvm-device.ts';
 import { type KvmProbe, probeKvm, whyNotComplete } from '../cpu/kvm/kvm-probe.ts';
 import { createKvmVcpu } from '../cpu/kvm/kvm-vcpu.ts';
+import { prepareInterpreter } from '../cpu/software/interpreter-module.ts';
 import { createSoftwareVcpu } from '../cpu/software/software-vcpu.ts';
 import type { PhysicalMemory } from '../memory/physical-memory.ts';
 import type { VmConfig } from '../protocol/vm-config.ts';
@@ -90,6 +91,11 @@ function fallBack(config: VmConfig, log: Logger, reason: string): SoftwareChoice
   // Who asks for KVM by name is told in any case; with `auto` it is worth a line in the log.
   log.log(config.engine === 'kvm' ? 'warn' : 'info', `The software CPU runs this machine: ${reason}`);
   return software(reason);
+}
+
+/** Does in advance, on other threads, what makes createVcpu() take long. */
+export function prepareEngine(choice: EngineChoice): Promise<void> {
+  return choice.kind === 'software' ? prepareInterpreter() : Promise.resolve();
 }
 
 export interface EngineOptions extends VcpuOptions {

@@ -18,7 +18,7 @@ import { DirectBoot, type DirectBootFiles, readDirectBootFiles } from './direct-
 import { DiskMerger } from './disk-merger.ts';
 import { attachDisks } from './disks.ts';
 import type { BuiltInFirmware } from './built-in-firmware.ts';
-import { type EngineChoice, chooseEngine, createVcpu } from './engine.ts';
+import { type EngineChoice, chooseEngine, createVcpu, prepareEngine } from './engine.ts';
 import { guestFault, hex } from './fault-text.ts';
 import { type ExternalFirmware, readFirmware } from './firmware-setup.ts';
 import { monotonicMs, newUuid, peakRssMib, processUsage, randomSeed, traceFile, wallClockMs } from './host-services.ts';
@@ -50,12 +50,14 @@ const FIXED_EPOCH_MS = Date.UTC(2026, 0, 1);
 const NOT_APPLICABLE_PORT = 1;
 
 export async function createPcMachine(config: VmConfig, log: Logger): Promise<Machine> {
-  const external = config.firmware === 'bios' ? undefined : await readFirmware(config.firmware);
-  const kernel = config.directBoot === undefined ? undefined : await readDirectBootFiles(config.directBoot);
   const engine = await chooseEngine(config, log);
   let media: MediaSet | undefined;
   try {
+    const prepared = prepareEngine(engine);
+    const external = config.firmware === 'bios' ? undefined : await readFirmware(config.firmware);
+    const kernel = config.directBoot === undefined ? undefined : await readDirectBootFiles(config.directBoot);
     media = await MediaSet.open(config.media, log);
+    await prepared;
     return await PcMachine.create(config, log, media, external, kernel, engine);
   } catch (error) {
     if (engine.kind === 'kvm') engine.device.dispose();

@@ -1,6 +1,7 @@
 // The interpreter's WebAssembly module: compiled once a process, instantiated once a vCPU over the machine's memory.
 
 import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import type { MemoryLayout } from '../../memory/layout.ts';
 import type { JitExports } from '../jit/jit-engine.ts';
 
@@ -50,10 +51,32 @@ export interface InterpreterImports {
 /** Thrown through WebAssembly frames when guest code faults; never leaves the software CPU. */
 export const UNWOUND = Symbol('guest fault');
 
+const FILE = new URL('../../../dist/interp.wasm', import.meta.url);
+const HOLD_MS = 60_000;
 let compiled: WebAssembly.Module | undefined;
+let preparing: Promise<void> | undefined;
+
+/** Compiles the interpreter on V8's threads, beside what else a machine's start does. Never rejects: who needs it meets the error. */
+export function prepareInterpreter(): Promise<void> {
+  preparing ??= compileInBackground();
+  return preparing;
+}
+
+async function compileInBackground(): Promise<void> {
+  // Node ends a process that waits for nothing else than V8's threads.
+  const hold = setInterval(() => undefined, HOLD_MS);
+  try {
+    const module = await WebAssembly.compile(await readFile(FILE));
+    compiled ??= module;
+  } catch {
+    // As said.
+  } finally {
+    clearInterval(hold);
+  }
+}
 
 function interpreterModule(): WebAssembly.Module {
-  compiled ??= new WebAssembly.Module(readFileSync(new URL('../../../dist/interp.wasm', import.meta.url)));
+  compiled ??= new WebAssembly.Module(readFileSync(FILE));
   return compiled;
 }
 
