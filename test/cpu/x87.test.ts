@@ -1,65 +1,11 @@
 // x87 behaviour that a process on the host cannot show: environment and state images of every mode, last-instruction
-// pointers, #NM, #MF and FERR, and transcendental results against values computed with 400 bits.
+// pointers, #NM, #MF and FERR, and transcendental results against values computed with 400 bits. By the functions alone, and
+// by the whole processor in every mode of the JIT.
 
-import { beforeEach, describe, expect, it } from 'vitest';
-import { EVENT, OP, OPF, offsetOf } from '../../core/cpu/isa/layout.ts';
-import { compileFpu, subNumbers, type FpuModule } from './fpu/fpu-module.ts';
-
-const module: FpuModule = await compileFpu();
-const view = new DataView(module.memory.buffer);
-const bytes = new Uint8Array(module.memory.buffer);
-const OP_AT = 0x200000;
-const DATA = 0x201000;
-const RIP_PAGE = 0x7000;
-
-const field32 = (name: string, index = 0): number => view.getUint32(module.cpu + offsetOf(name, index), true);
-const setField32 = (name: string, value: number, index = 0): void => view.setUint32(module.cpu + offsetOf(name, index), value, true);
-const setField64 = (name: string, value: bigint, index = 0): void => view.setBigUint64(module.cpu + offsetOf(name, index), value, true);
-
-interface Operation {
-  readonly size?: 1 | 2;
-  readonly memory?: boolean;
-  readonly rm?: number;
-  readonly opcode?: number;
-  readonly modrm?: number;
-  readonly group?: 0 | 1;
-}
-
-/** Runs one instruction by its sub name; returns the vector of its fault, or 0. */
-function run(sub: string, { size = 2, memory = false, rm = 1, opcode = 0xd9, modrm = 0, group = 0 }: Operation = {}): number {
-  const number = subNumbers.get(sub);
-  if (number === undefined) throw new Error(`No sub ${sub}`);
-  bytes.fill(0, OP_AT, OP_AT + OP.BYTES);
-  bytes[OP_AT + OP.LENGTH] = 2;
-  bytes[OP_AT + OP.FLAGS] = memory ? OPF.MEM | OPF.FLAT : 0;
-  bytes[OP_AT + OP.RM] = rm;
-  bytes[OP_AT + OP.BASE] = memory ? 3 : 16;
-  bytes[OP_AT + OP.INDEX] = 16;
-  bytes[OP_AT + OP.SEG] = 3;
-  bytes[OP_AT + OP.SIZE] = size | (2 << 4);
-  view.setUint32(OP_AT + OP.IMM, modrm, true);
-  view.setUint32(OP_AT + OP.SUB, number, true);
-  view.setUint16(OP_AT + OP.END, 0x123, true);
-  view.setUint16(OP_AT + OP.OPCODE, opcode, true);
-  return module.execute(group, OP_AT);
-}
-
-/** Status word with TOP. */
-const status = (): number => field32('FPU_SW') | (field32('FPU_TOP') << 11);
-
-/** ST(i) as 20 hexadecimal digits: sign and exponent, significand. */
-function st(i: number): string {
-  const at = module.cpu + offsetOf('FPU_REG', (field32('FPU_TOP') + i) & 7);
-  return view.getUint16(at + 8, true).toString(16).padStart(4, '0') + view.getBigUint64(at, true).toString(16).padStart(16, '0');
-}
-
-function setSt(i: number, text: string): void {
-  const slot = (field32('FPU_TOP') + i) & 7;
-  const at = module.cpu + offsetOf('FPU_REG', slot);
-  view.setUint16(at + 8, parseInt(text.slice(0, 4), 16), true);
-  view.setBigUint64(at, BigInt(`0x${text.slice(4)}`), true);
-  setField32('FPU_TAG', field32('FPU_TAG') & ~(3 << (slot * 2)));
-}
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { EVENT } from '../../core/cpu/isa/layout.ts';
+import { inEveryJitMode } from '../support/jit-modes.ts';
+import { DATA, type FpuMachine, fpuFunctions, fpuProcessor } from './fpu/fpu-machine.ts';
 
 const CR0_PE = 1n;
 const CR0_MP = 2n;
@@ -67,227 +13,6 @@ const CR0_EM = 4n;
 const CR0_TS = 8n;
 const CR0_NE = 0x20n;
 const ONE = '3fff8000000000000000';
-
-beforeEach(() => {
-  bytes.fill(0, module.cpu, module.cpu + 0x2000);
-  bytes.fill(0, DATA, DATA + 256);
-  setField64('CR0', CR0_PE | CR0_NE);
-  setField64('GPR', BigInt(DATA), 3);
-  setField64('GPR', BigInt(RIP_PAGE), 17);
-  setField32('SEG_SELECTOR', 0x1b, 1);
-  setField32('SEG_SELECTOR', 0x23, 3);
-  module.notifications.length = 0;
-  module.interrupt = -1;
-  run('FNINIT');
-});
-
-describe('availability', () => {
-  it('raises #NM for TS and for EM, FWAIT only for TS with MP', () => {
-    setField64('CR0', CR0_PE | CR0_TS);
-    expect(run('FLD1')).toBe(7);
-    expect(run('FNINIT')).toBe(7);
-    expect(run('FWAIT')).toBe(0);
-    setField64('CR0', CR0_PE | CR0_TS | CR0_MP);
-    expect(run('FWAIT')).toBe(7);
-    setField64('CR0', CR0_PE | CR0_EM);
-    expect(run('FLD1')).toBe(7);
-    expect(run('FWAIT')).toBe(0);
-    expect(field32('FPU_TAG')).toBe(0xffff);
-  });
-
-  it('raises #UD for MMX with EM and #NM with TS', () => {
-    setField64('CR0', CR0_PE | CR0_EM | CR0_TS);
-    expect(run('PADDB_MM', { group: 1 })).toBe(6);
-    setField64('CR0', CR0_PE | CR0_TS);
-    expect(run('EMMS', { group: 1 })).toBe(7);
-  });
-});
-
-describe('exception reporting', () => {
-  /** 1 / 0 with the zero-divide exception unmasked. */
-  function divideByZero(): void {
-    setField32('FPU_CW', 0x37b);
-    setSt(0, ONE);
-    setSt(1, '00000000000000000000');
-    expect(run('FDIV_ST0', { opcode: 0xd8, modrm: 0xf1 })).toBe(0);
-  }
-
-  it('raises #MF at the next waiting instruction, with the operands unchanged', () => {
-    divideByZero();
-    expect(status() & 0x8084).toBe(0x8084);
-    expect(st(0)).toBe(ONE);
-    expect(run('FLD1')).toBe(16);
-    expect(run('FWAIT')).toBe(16);
-    expect(run('FLDCW', { memory: true })).toBe(16);
-    expect(run('PADDB_MM', { group: 1 })).toBe(16);
-    expect(run('FNSTSW_AX')).toBe(0);
-    expect(run('FNSTENV', { memory: true })).toBe(0);
-    expect(run('FNCLEX')).toBe(0);
-    expect(status() & 0x80ff).toBe(0);
-    expect(run('FLD1')).toBe(0);
-    expect(module.notifications).toEqual([]);
-  });
-
-  it('drives FERR once, when the exception is found, with CR0.NE clear', () => {
-    setField64('CR0', CR0_PE);
-    divideByZero();
-    expect(module.notifications).toEqual([1]);
-    expect(run('FLD1')).toBe(0);
-    expect(module.notifications).toEqual([1]);
-  });
-
-  it('takes a waiting interrupt before the next waiting instruction, with CR0.NE clear', () => {
-    setField64('CR0', CR0_PE);
-    divideByZero();
-    module.interrupt = 0x75;
-    setField32('EVENTS', EVENT.INTR);
-    expect(run('FLD1'), 'interrupts disabled').toBe(0);
-    setField32('EFLAGS_SYSTEM', 0x202);
-    const before = status();
-    expect(run('FLDPI')).toBe(0x75);
-    expect(status()).toBe(before);
-    expect(run('FNSTSW_AX')).toBe(0);
-    setField32('EVENTS', 0);
-    expect(run('FLDPI')).toBe(0);
-  });
-
-  it('lets FLDCW unmask an exception that is already flagged', () => {
-    setSt(0, ONE);
-    setSt(1, '00000000000000000000');
-    run('FDIV_ST0');
-    expect(st(0)).toBe('7fff8000000000000000');
-    expect(status() & 0x8084).toBe(4);
-    view.setUint16(DATA, 0x33b, true);
-    expect(run('FLDCW', { memory: true })).toBe(0);
-    expect(status() & 0x8084).toBe(0x8084);
-    expect(run('FWAIT')).toBe(16);
-  });
-
-  it('masks everything after FNSTENV and clears ES', () => {
-    divideByZero();
-    run('FNSTENV', { memory: true });
-    expect(view.getUint16(DATA, true)).toBe(0x37b);
-    expect(view.getUint16(DATA + 4, true) & 0x80ff).toBe(0x8084 & 0x80ff);
-    expect(field32('FPU_CW')).toBe(0x37f);
-    expect(status() & 0x8080).toBe(0);
-    expect(run('FLDENV', { memory: true })).toBe(0);
-    expect(run('FWAIT')).toBe(16);
-  });
-});
-
-describe('last instruction', () => {
-  it('records code, data and opcode, but not of control instructions', () => {
-    setSt(0, ONE);
-    view.setFloat32(DATA, 2, true);
-    expect(run('FADD_M32', { memory: true, opcode: 0xd8, modrm: 0x03 })).toBe(0);
-    expect(st(0)).toBe('4000c000000000000000');
-    const expected = [RIP_PAGE + 0x121, 0x1b, DATA, 0x23, 0x003];
-    const pointers = (): number[] => [field32('FPU_IP'), field32('FPU_CS'), field32('FPU_DP'), field32('FPU_DS'), field32('FPU_OPCODE')];
-    expect(pointers()).toEqual(expected);
-    run('FNSTCW', { memory: true, modrm: 0x7f });
-    run('FNSTSW_AX', { opcode: 0xdf, modrm: 0xe0 });
-    run('FLDCW', { memory: true });
-    expect(pointers()).toEqual(expected);
-    run('FCHS', { opcode: 0xd9, modrm: 0xe0 });
-    expect(pointers()).toEqual([RIP_PAGE + 0x121, 0x1b, DATA, 0x23, 0x1e0]);
-  });
-});
-
-describe('environment images', () => {
-  function prepare(): void {
-    setField64('FPU_IP', 0x12345n);
-    setField32('FPU_CS', 0x2001);
-    setField64('FPU_DP', 0x6789an);
-    setField32('FPU_DS', 0x3002);
-    setField32('FPU_OPCODE', 0x5d9);
-    run('FLD1');
-    run('FLDZ');
-    setField64('FPU_IP', 0x12345n);
-    setField32('FPU_CS', 0x2001);
-    setField32('FPU_OPCODE', 0x5d9);
-  }
-  const words = (count: number): number[] => Array.from({ length: count }, (_, i) => view.getUint16(DATA + i * 2, true));
-  const doublewords = (count: number): number[] => Array.from({ length: count }, (_, i) => view.getUint32(DATA + i * 4, true));
-  /** FLDZ on FLD1: R6 is zero, R7 valid. */
-  const SW = 0x3000;
-  const TAGS = 0x1fff;
-
-  it('stores the 32-bit protected form', () => {
-    prepare();
-    run('FNSTENV', { memory: true });
-    expect(doublewords(7)).toEqual([0xffff037f, 0xffff0000 + SW, 0xffff0000 + TAGS, 0x12345, 0x05d92001, 0x6789a, 0xffff3002]);
-  });
-
-  it('stores the 16-bit protected form', () => {
-    prepare();
-    run('FNSTENV', { memory: true, size: 1 });
-    expect(words(8)).toEqual([0x37f, SW, TAGS, 0x2345, 0x2001, 0x789a, 0x3002, 0]);
-  });
-
-  it('stores the 32-bit real form with linear addresses', () => {
-    setField64('CR0', CR0_NE);
-    prepare();
-    run('FNSTENV', { memory: true });
-    // 2001:12345 is 32355h, 3002:6789A is 978BAh
-    expect(doublewords(7)).toEqual([0xffff037f, 0xffff0000 + SW, 0xffff0000 + TAGS, 0xffff2355, 0x35d9, 0xffff78ba, 0x9000].map((value, index) => index === 4 ? 0x3000 + 0x5d9 : value));
-  });
-
-  it('stores the 16-bit real form, also in virtual-8086 mode', () => {
-    setField32('EFLAGS_SYSTEM', 0x20002);
-    prepare();
-    run('FNSTENV', { memory: true, size: 1 });
-    expect(words(7)).toEqual([0x37f, SW, TAGS, 0x2355, 0x35d9, 0x78ba, 0x9000]);
-  });
-
-  it.each([1, 2] as const)('takes back what FNSAVE wrote, operand size %d', (size) => {
-    for (const protectedMode of [true, false]) {
-      setField64('CR0', protectedMode ? CR0_PE | CR0_NE : CR0_NE);
-      run('FNINIT');
-      prepare();
-      run('FLDPI');
-      const registers = [0, 1, 2, 3].map(st);
-      setField32('FPU_SW', 0x4521);
-      run('FNSAVE', { memory: true, size });
-      expect([field32('FPU_CW'), status(), field32('FPU_TAG')]).toEqual([0x37f, 0, 0xffff]);
-      const image = bytes.slice(DATA, DATA + 108);
-      expect(run('FRSTOR', { memory: true, size })).toBe(0);
-      expect(status()).toBe(0x4521 | (5 << 11));
-      expect([0, 1, 2, 3].map(st)).toEqual(registers);
-      expect(st(0)).toBe('4000c90fdaa22168c235');
-      run('FNSAVE', { memory: true, size });
-      expect(bytes.slice(DATA, DATA + 108)).toEqual(image);
-    }
-  });
-
-  it('lays the registers behind the environment, ST0 first', () => {
-    run('FLD1');
-    run('FLDPI');
-    run('FNSAVE', { memory: true, size: 1 });
-    expect(view.getBigUint64(DATA + 14, true)).toBe(0xc90fdaa22168c235n);
-    expect(view.getUint16(DATA + 22, true)).toBe(0x4000);
-    expect(view.getBigUint64(DATA + 24, true)).toBe(0x8000000000000000n);
-  });
-});
-
-describe('stack', () => {
-  it('reports overflow with C1 and underflow without', () => {
-    for (let i = 0; i < 8; i++) run('FLD1');
-    run('FLD1');
-    expect(status() & 0x241).toBe(0x241);
-    expect(st(0)).toBe('ffffc000000000000000');
-    run('FNINIT');
-    run('FADD_ST0');
-    expect(status() & 0x241).toBe(0x41);
-  });
-
-  it('changes nothing on an unmasked overflow', () => {
-    for (let i = 0; i < 8; i++) run('FLD1');
-    setField32('FPU_CW', 0x37e);
-    run('FLDPI');
-    expect(status()).toBe(0x82c1);
-    expect(st(0)).toBe(ONE);
-  });
-});
 
 // [instruction, ST1, ST0, result], rounded to nearest from 400-bit results (angles reduced with the 66-bit pi).
 const VECTORS: readonly (readonly [string, string, string, string])[] = [
@@ -335,22 +60,279 @@ const VECTORS: readonly (readonly [string, string, string, string])[] = [
   ['FYL2XP1', 'bffef20f678df4f6717c', 'bffcfc55dde1d5d1cbd0', '3ffdc59a75f929d66790'],
 ];
 
-describe('transcendental functions', () => {
-  it.each(VECTORS)('%s of %s, %s is %s', (name, st1, st0, result) => {
-    setSt(0, st0);
-    if (/^F(PATAN|YL2X)/.test(name)) setSt(1, st1);
-    expect(run(name)).toBe(0);
-    expect(st(name === 'FPTAN' ? 1 : 0)).toBe(result);
-    expect(status() & 0x20).toBe(0x20);
+/** Defines the tests; `make` gives what runs the instructions. */
+function x87Tests(make: () => FpuMachine | Promise<FpuMachine>): void {
+  let fpu: FpuMachine;
+
+  /** Status word with TOP. */
+  const status = (): number => fpu.file.get32('FPU_SW') | (fpu.file.get32('FPU_TOP') << 11);
+  const register = (i: number): DataView => {
+    const bytes = fpu.file.bytes('FPU_REG', (fpu.file.get32('FPU_TOP') + i) & 7, 10);
+    return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  };
+
+  /** ST(i) as 20 hexadecimal digits: sign and exponent, significand. */
+  const st = (i: number): string => register(i).getUint16(8, true).toString(16).padStart(4, '0') + register(i).getBigUint64(0, true).toString(16).padStart(16, '0');
+
+  function setSt(i: number, text: string): void {
+    const slot = (fpu.file.get32('FPU_TOP') + i) & 7;
+    register(i).setUint16(8, parseInt(text.slice(0, 4), 16), true);
+    register(i).setBigUint64(0, BigInt(`0x${text.slice(4)}`), true);
+    fpu.file.set32('FPU_TAG', fpu.file.get32('FPU_TAG') & ~(3 << (slot * 2)));
+  }
+
+  beforeAll(async () => {
+    fpu = await make();
   });
 
-  it('leaves angles of 2^63 alone and sets C2', () => {
-    for (const name of ['FSIN', 'FCOS', 'FPTAN', 'FSINCOS']) {
-      run('FNINIT');
-      setSt(0, 'c03e8000000000000000');
-      run(name);
-      expect(status() & 0x400, name).toBe(0x400);
-      expect(st(0)).toBe('c03e8000000000000000');
-    }
+  beforeEach(() => {
+    fpu.reset();
+    fpu.run('FNINIT');
   });
+
+  describe('availability', () => {
+    it('raises #NM for TS and for EM, FWAIT only for TS with MP', () => {
+      fpu.file.set64('CR0', CR0_PE | CR0_TS);
+      expect(fpu.run('FLD1')).toBe(7);
+      expect(fpu.run('FNINIT')).toBe(7);
+      expect(fpu.run('FWAIT')).toBe(0);
+      fpu.file.set64('CR0', CR0_PE | CR0_TS | CR0_MP);
+      expect(fpu.run('FWAIT')).toBe(7);
+      fpu.file.set64('CR0', CR0_PE | CR0_EM);
+      expect(fpu.run('FLD1')).toBe(7);
+      expect(fpu.run('FWAIT')).toBe(0);
+      expect(fpu.file.get32('FPU_TAG')).toBe(0xffff);
+    });
+
+    it('raises #UD for MMX with EM and #NM with TS', () => {
+      fpu.file.set64('CR0', CR0_PE | CR0_EM | CR0_TS);
+      expect(fpu.run('PADDB_MM', { group: 1 })).toBe(6);
+      fpu.file.set64('CR0', CR0_PE | CR0_TS);
+      expect(fpu.run('EMMS', { group: 1 })).toBe(7);
+    });
+  });
+
+  describe('exception reporting', () => {
+    /** 1 / 0 with the zero-divide exception unmasked. */
+    function divideByZero(): void {
+      fpu.file.set32('FPU_CW', 0x37b);
+      setSt(0, ONE);
+      setSt(1, '00000000000000000000');
+      expect(fpu.run('FDIV_ST0', { opcode: 0xd8 })).toBe(0);
+    }
+
+    it('raises #MF at the next waiting instruction, with the operands unchanged', () => {
+      divideByZero();
+      expect(status() & 0x8084).toBe(0x8084);
+      expect(st(0)).toBe(ONE);
+      expect(fpu.run('FLD1')).toBe(16);
+      expect(fpu.run('FWAIT')).toBe(16);
+      expect(fpu.run('FLDCW', { memory: true })).toBe(16);
+      expect(fpu.run('PADDB_MM', { group: 1 })).toBe(16);
+      expect(fpu.run('FNSTSW_AX')).toBe(0);
+      expect(fpu.run('FNSTENV', { memory: true })).toBe(0);
+      expect(fpu.run('FNCLEX')).toBe(0);
+      expect(status() & 0x80ff).toBe(0);
+      expect(fpu.run('FLD1')).toBe(0);
+      expect(fpu.ferrCount()).toBe(0);
+    });
+
+    it('drives FERR once, when the exception is found, with CR0.NE clear', () => {
+      fpu.file.set64('CR0', CR0_PE);
+      divideByZero();
+      expect(fpu.ferrCount()).toBe(1);
+      expect(fpu.run('FLD1')).toBe(0);
+      expect(fpu.ferrCount()).toBe(1);
+    });
+
+    it('lets FLDCW unmask an exception that is already flagged', () => {
+      setSt(0, ONE);
+      setSt(1, '00000000000000000000');
+      fpu.run('FDIV_ST0');
+      expect(st(0)).toBe('7fff8000000000000000');
+      expect(status() & 0x8084).toBe(4);
+      fpu.view.setUint16(DATA, 0x33b, true);
+      expect(fpu.run('FLDCW', { memory: true })).toBe(0);
+      expect(status() & 0x8084).toBe(0x8084);
+      expect(fpu.run('FWAIT')).toBe(16);
+    });
+
+    it('masks everything after FNSTENV and clears ES', () => {
+      divideByZero();
+      fpu.run('FNSTENV', { memory: true });
+      expect(fpu.view.getUint16(DATA, true)).toBe(0x37b);
+      expect(fpu.view.getUint16(DATA + 4, true) & 0x80ff).toBe(0x8084 & 0x80ff);
+      expect(fpu.file.get32('FPU_CW')).toBe(0x37f);
+      expect(status() & 0x8080).toBe(0);
+      expect(fpu.run('FLDENV', { memory: true })).toBe(0);
+      expect(fpu.run('FWAIT')).toBe(16);
+    });
+  });
+
+  describe('last instruction', () => {
+    it('records code, data and opcode, but not of control instructions', () => {
+      setSt(0, ONE);
+      fpu.view.setFloat32(DATA, 2, true);
+      expect(fpu.run('FADD_M32', { memory: true, opcode: 0xd8 })).toBe(0);
+      expect(st(0)).toBe('4000c000000000000000');
+      const expected = [fpu.instructionAt, fpu.codeSelector, DATA, fpu.dataSelector, 0x003];
+      const pointers = (): number[] => [fpu.file.get32('FPU_IP'), fpu.file.get32('FPU_CS'), fpu.file.get32('FPU_DP'), fpu.file.get32('FPU_DS'), fpu.file.get32('FPU_OPCODE')];
+      expect(pointers()).toEqual(expected);
+      fpu.run('FNSTCW', { memory: true });
+      fpu.run('FNSTSW_AX', { opcode: 0xdf });
+      fpu.run('FLDCW', { memory: true });
+      expect(pointers()).toEqual(expected);
+      fpu.run('FCHS', { opcode: 0xd9 });
+      expect(pointers()).toEqual([fpu.instructionAt, fpu.codeSelector, DATA, fpu.dataSelector, 0x1e0]);
+    });
+  });
+
+  describe('environment images', () => {
+    function prepare(): void {
+      fpu.file.set64('FPU_IP', 0x12345n);
+      fpu.file.set32('FPU_CS', 0x2001);
+      fpu.file.set64('FPU_DP', 0x6789an);
+      fpu.file.set32('FPU_DS', 0x3002);
+      fpu.file.set32('FPU_OPCODE', 0x5d9);
+      fpu.run('FLD1');
+      fpu.run('FLDZ');
+      fpu.file.set64('FPU_IP', 0x12345n);
+      fpu.file.set32('FPU_CS', 0x2001);
+      fpu.file.set32('FPU_OPCODE', 0x5d9);
+    }
+    const words = (count: number): number[] => Array.from({ length: count }, (_, i) => fpu.view.getUint16(DATA + i * 2, true));
+    const doublewords = (count: number): number[] => Array.from({ length: count }, (_, i) => fpu.view.getUint32(DATA + i * 4, true));
+    /** FLDZ on FLD1: R6 is zero, R7 valid. */
+    const SW = 0x3000;
+    const TAGS = 0x1fff;
+
+    it('stores the 32-bit protected form', () => {
+      prepare();
+      fpu.run('FNSTENV', { memory: true });
+      expect(doublewords(7)).toEqual([0xffff037f, 0xffff0000 + SW, 0xffff0000 + TAGS, 0x12345, 0x05d92001, 0x6789a, 0xffff3002]);
+    });
+
+    it('stores the 16-bit protected form', () => {
+      prepare();
+      fpu.run('FNSTENV', { memory: true, size: 1 });
+      expect(words(8)).toEqual([0x37f, SW, TAGS, 0x2345, 0x2001, 0x789a, 0x3002, 0]);
+    });
+
+    it('stores the 32-bit real form with linear addresses', () => {
+      fpu.file.set64('CR0', CR0_NE);
+      prepare();
+      fpu.run('FNSTENV', { memory: true });
+      // 2001:12345 is 32355h, 3002:6789A is 978BAh
+      expect(doublewords(7)).toEqual([0xffff037f, 0xffff0000 + SW, 0xffff0000 + TAGS, 0xffff2355, 0x35d9, 0xffff78ba, 0x9000].map((value, index) => index === 4 ? 0x3000 + 0x5d9 : value));
+    });
+
+    it('stores the 16-bit real form, also in virtual-8086 mode', () => {
+      fpu.file.set32('EFLAGS_SYSTEM', 0x20002);
+      prepare();
+      fpu.run('FNSTENV', { memory: true, size: 1 });
+      expect(words(7)).toEqual([0x37f, SW, TAGS, 0x2355, 0x35d9, 0x78ba, 0x9000]);
+    });
+
+    it.each([1, 2] as const)('takes back what FNSAVE wrote, operand size %d', (size) => {
+      for (const protectedMode of [true, false]) {
+        fpu.file.set64('CR0', protectedMode ? CR0_PE | CR0_NE : CR0_NE);
+        fpu.run('FNINIT');
+        prepare();
+        fpu.run('FLDPI');
+        const registers = [0, 1, 2, 3].map(st);
+        fpu.file.set32('FPU_SW', 0x4521);
+        fpu.run('FNSAVE', { memory: true, size });
+        expect([fpu.file.get32('FPU_CW'), status(), fpu.file.get32('FPU_TAG')]).toEqual([0x37f, 0, 0xffff]);
+        const image = fpu.bytes.slice(DATA, DATA + 108);
+        expect(fpu.run('FRSTOR', { memory: true, size })).toBe(0);
+        expect(status()).toBe(0x4521 | (5 << 11));
+        expect([0, 1, 2, 3].map(st)).toEqual(registers);
+        expect(st(0)).toBe('4000c90fdaa22168c235');
+        fpu.run('FNSAVE', { memory: true, size });
+        expect(fpu.bytes.slice(DATA, DATA + 108)).toEqual(image);
+      }
+    });
+
+    it('lays the registers behind the environment, ST0 first', () => {
+      fpu.run('FLD1');
+      fpu.run('FLDPI');
+      fpu.run('FNSAVE', { memory: true, size: 1 });
+      expect(fpu.view.getBigUint64(DATA + 14, true)).toBe(0xc90fdaa22168c235n);
+      expect(fpu.view.getUint16(DATA + 22, true)).toBe(0x4000);
+      expect(fpu.view.getBigUint64(DATA + 24, true)).toBe(0x8000000000000000n);
+    });
+  });
+
+  describe('stack', () => {
+    it('reports overflow with C1 and underflow without', () => {
+      for (let i = 0; i < 8; i++) fpu.run('FLD1');
+      fpu.run('FLD1');
+      expect(status() & 0x241).toBe(0x241);
+      expect(st(0)).toBe('ffffc000000000000000');
+      fpu.run('FNINIT');
+      fpu.run('FADD_ST0');
+      expect(status() & 0x241).toBe(0x41);
+    });
+
+    it('changes nothing on an unmasked overflow', () => {
+      for (let i = 0; i < 8; i++) fpu.run('FLD1');
+      fpu.file.set32('FPU_CW', 0x37e);
+      fpu.run('FLDPI');
+      expect(status()).toBe(0x82c1);
+      expect(st(0)).toBe(ONE);
+    });
+  });
+
+  describe('transcendental functions', () => {
+    it.each(VECTORS)('%s of %s, %s is %s', (name, st1, st0, result) => {
+      setSt(0, st0);
+      if (/^F(PATAN|YL2X)/.test(name)) setSt(1, st1);
+      expect(fpu.run(name)).toBe(0);
+      expect(st(name === 'FPTAN' ? 1 : 0)).toBe(result);
+      expect(status() & 0x20).toBe(0x20);
+    });
+
+    it('leaves angles of 2^63 alone and sets C2', () => {
+      for (const name of ['FSIN', 'FCOS', 'FPTAN', 'FSINCOS']) {
+        fpu.run('FNINIT');
+        setSt(0, 'c03e8000000000000000');
+        fpu.run(name);
+        expect(status() & 0x400, name).toBe(0x400);
+        expect(st(0)).toBe('c03e8000000000000000');
+      }
+    });
+  });
+}
+
+describe('functions', () => {
+  x87Tests(fpuFunctions);
+
+  // On the processor, any instruction is behind an interrupt that waits.
+  it('takes a waiting interrupt before the next waiting instruction, with CR0.NE clear', async () => {
+    const fpu = await fpuFunctions();
+    const { file } = fpu;
+    const state = (): number[] => ['FPU_SW', 'FPU_TOP', 'FPU_TAG'].map((name) => file.get32(name));
+    fpu.reset();
+    fpu.run('FNINIT');
+    fpu.run('FLDZ');
+    fpu.run('FLD1');
+    file.set64('CR0', CR0_PE);
+    file.set32('FPU_CW', 0x37b);
+    expect(fpu.run('FDIV_ST0', { opcode: 0xd8 })).toBe(0);
+    expect(fpu.ferrCount()).toBe(1);
+    fpu.interrupt(0x75);
+    file.set32('EVENTS', EVENT.INTR);
+    expect(fpu.run('FLD1'), 'interrupts disabled').toBe(0);
+    file.set32('EFLAGS_SYSTEM', 0x202);
+    const before = state();
+    expect(fpu.run('FLDPI')).toBe(0x75);
+    expect(state()).toEqual(before);
+    expect(fpu.run('FNSTSW_AX')).toBe(0);
+    file.set32('EVENTS', 0);
+    expect(fpu.run('FLDPI')).toBe(0);
+  });
+});
+
+inEveryJitMode(() => {
+  x87Tests(fpuProcessor);
 });

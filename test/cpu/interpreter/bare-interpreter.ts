@@ -38,6 +38,8 @@ export interface BareOptions {
   readonly ramMib?: number;
   readonly portIn?: (port: number, size: number) => number;
   readonly portOut?: (port: number, size: number, value: number) => void;
+  /** Hears what the interpreter tells its host, before the JIT does. */
+  readonly notify?: (kind: number) => void;
 }
 
 export function bareInterpreter(options: BareOptions = {}): BareInterpreter {
@@ -58,7 +60,10 @@ export function bareInterpreter(options: BareOptions = {}): BareInterpreter {
     cr8Read: () => 0,
     cr8Write: () => undefined,
     random32: () => 4,
-    notify: (kind, block) => jit?.notify(kind, block),
+    notify: (kind, block) => {
+      options.notify?.(kind);
+      jit?.notify(kind, block);
+    },
   });
   let jit: JitEngine | undefined;
   // Every feature that the decoder knows.
