@@ -1,18 +1,24 @@
-// Berkeley TestFloat 3e against the x87 and the single and double arithmetic. Its program testfloat_gen is no part of this
-// repository: build it from the Debian source package of qemu (tests/fp/berkeley-softfloat-3, SPECIALIZE_TYPE=8086-SSE, then
-// tests/fp/berkeley-testfloat-3, target testfloat_gen) and name it in NESTBOX_TESTFLOAT_GEN. It knows no DE flag and its
-// NaN payloads follow other rules: both are left to x87-host.test.ts.
+// Berkeley TestFloat 3e against the x87 and the single and double arithmetic: the functions alone, and as instructions of the whole
+// processor in every mode of the JIT. It knows no DE flag and its NaN payloads follow other rules: both are left to
+// x87-host.test.ts.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { OP } from '../../core/cpu/isa/layout.ts';
 import { CaseBuffer, IN, OUT } from './fpu/fpu-cases.ts';
-import { compileFpu, type FpuModule } from './fpu/fpu-module.ts';
+import { inEveryJitMode } from '../support/jit-modes.ts';
+import { testFloatGenerator } from '../support/testfloat.ts';
+import { compileFpu } from './fpu/fpu-module.ts';
+import { runOnProcessor } from './fpu/processor-run.ts';
+import { SCALAR_FORMS } from './fpu/scalar-run.ts';
 import { runOurs, writeX87Op } from './fpu/x87-run.ts';
+import { InterpreterEngine } from './oracle/interpreter.ts';
 
-const program = process.env['NESTBOX_TESTFLOAT_GEN'];
-const missing = program === undefined ? 'NESTBOX_TESTFLOAT_GEN is not set' : existsSync(program) ? undefined : `${program} does not exist`;
+const program = testFloatGenerator();
+const missing = program === undefined ? 'testfloat_gen cannot be built here: gcc, make and the source packages of Debian are needed' : undefined;
+const WASM = new URL('../../dist/interp.wasm', import.meta.url);
+const unable = missing ?? (existsSync(WASM) ? undefined : 'dist/interp.wasm is not built');
 const ROUNDINGS = [['-rnear_even', 0], ['-rmin', 1], ['-rmax', 2], ['-rminMag', 3]] as const;
 const CHUNK = 40000;
 
@@ -107,28 +113,40 @@ function get(view: DataView, at: number, where: Where, bytes: number): bigint {
   return bytes === 8 ? low : low | (BigInt(view.getUint16(at + base + 8, true)) << 64n);
 }
 
-describe.skipIf(missing !== undefined)(missing === undefined ? 'TestFloat' : `TestFloat (skipped: ${missing})`, () => {
-  let module: FpuModule;
+/** Rounding of ROUNDSS and ROUNDSD as MXCSR says. */
+const BY_MXCSR = 4;
+
+/** The instruction of a subject; its memory operand is where RDI points to. */
+function codeOf(subject: Subject): readonly number[] {
+  if (subject.code !== undefined) return subject.code;
+  const form = SCALAR_FORMS.find((each) => each.kind === subject.scalar);
+  if (form === undefined) throw new Error(`No instruction for ${subject.name}`);
+  return form.immediate ? [...form.code, BY_MXCSR] : form.code;
+}
+
+/** Defines the tests of every `stride`-th case; `makeRun` gives what runs case records and returns result records. */
+function testFloat(stride: number, makeRun: () => Promise<(records: Uint8Array, count: number) => Uint8Array>): void {
+  let runCases: (records: Uint8Array, count: number) => Uint8Array;
 
   beforeAll(async () => {
-    module = await compileFpu();
+    runCases = await makeRun();
   });
 
   /** Returns the first disagreements and the number of cases. */
   function run(subject: Subject, option: string, rounding: number): { wrong: string[]; count: number } {
     const generated = spawnSync(program as string, ['-tininessafter', option, ...(subject.options ?? []), subject.name], { encoding: 'latin1', maxBuffer: 1 << 28 });
     expect(generated.status, generated.stderr).toBe(0);
-    const lines = generated.stdout.split('\n').filter((line) => line !== '').map((line) => line.split(' '));
+    const lines = generated.stdout.split('\n').filter((line, index) => line !== '' && index % stride === 0).map((line) => line.split(' '));
     const wrong: string[] = [];
     for (let start = 0; start < lines.length; start += CHUNK) {
       const part = lines.slice(start, start + CHUNK);
       const buffer = new CaseBuffer(part.length);
       for (const fields of part) {
-        const at = buffer.next([0x90]);
+        const at = buffer.next(codeOf(subject));
         if (subject.code !== undefined) writeX87Op(buffer, at, subject.code);
         else {
           buffer.bytes[at + IN.OP + OP.HANDLER] = 2;
-          buffer.view.setUint32(at + IN.OP + OP.IMM, 4, true);
+          buffer.view.setUint32(at + IN.OP + OP.IMM, BY_MXCSR, true);
           buffer.view.setUint32(at + IN.OP + OP.SUB, subject.scalar as number, true);
         }
         const pushes = subject.operands[0]?.[0] === 'memory';
@@ -136,7 +154,7 @@ describe.skipIf(missing !== undefined)(missing === undefined ? 'TestFloat' : `Te
         buffer.view.setUint32(at + IN.MXCSR, 0x1f80 | (rounding << 13), true);
         subject.operands.forEach(([where, bytes], index) => put(buffer, at, where, bytes, fields[index] as string));
       }
-      const output = runOurs(module, buffer.data(), buffer.count);
+      const output = runCases(buffer.data(), buffer.count);
       const view = new DataView(output.buffer, output.byteOffset, output.length);
       part.forEach((fields, index) => {
         const at = index * OUT.BYTES;
@@ -166,7 +184,26 @@ describe.skipIf(missing !== undefined)(missing === undefined ? 'TestFloat' : `Te
     for (const [option, rounding] of ROUNDINGS) {
       const { wrong, count } = run(subject, option, rounding);
       expect(wrong, option).toEqual([]);
-      expect(count).toBeGreaterThan(300);
+      expect(count).toBeGreaterThan(300 / stride);
     }
+  });
+}
+
+describe.skipIf(missing !== undefined)(missing === undefined ? 'TestFloat, functions' : `TestFloat, functions (skipped: ${missing})`, () => {
+  testFloat(1, async () => {
+    const module = await compileFpu();
+    return (records, count) => runOurs(module, records, count);
+  });
+});
+
+/** Each case of the processor is written as code, decoded and perhaps compiled anew. No power of two: TestFloat's cases repeat in such. */
+const SOME = 23;
+
+inEveryJitMode(() => {
+  describe.skipIf(unable !== undefined)(unable === undefined ? 'TestFloat, instructions' : `TestFloat, instructions (skipped: ${unable})`, () => {
+    testFloat(SOME, () => {
+      const engine = new InterpreterEngine(WASM);
+      return Promise.resolve((records, count) => runOnProcessor(engine, records, count));
+    });
   });
 });

@@ -2,6 +2,7 @@
 // never committed.
 
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasCommand } from './guests.ts';
@@ -15,10 +16,11 @@ const CACHE = join(projectRoot, '.cache', 'debian-source');
  * @returns the folder that holds the unpacked tree, or undefined when there is no apt or no archive
  */
 export function debianSource(name: string, folders: readonly string[]): string | undefined {
-  const target = join(CACHE, name);
+  // By the folders, too: another test may want others of the same package.
+  const target = join(CACHE, `${name}-${createHash('sha256').update(folders.join('\n')).digest('hex').slice(0, 12)}`);
   if (existsSync(target)) return target;
   if (!hasCommand('apt-get') || process.getuid?.() !== 0) return undefined;
-  const work = join(CACHE, `${name}.part`);
+  const work = `${target}.part`;
   rmSync(work, { recursive: true, force: true });
   mkdirSync(join(work, 'lists', 'partial'), { recursive: true });
   try {
@@ -47,4 +49,9 @@ function sourceLines(): string {
   const listed = execFileSync('apt-get', ['indextargets', '--format', '$(REPO_URI) $(RELEASE) $(COMPONENT)', 'Created-By: Packages'], { encoding: 'utf8' });
   const signed = existsSync(KEYRING) ? `[signed-by=${KEYRING}] ` : '';
   return [...new Set(listed.trim().split('\n'))].map((target) => `deb-src ${signed}${target}\n`).join('');
+}
+
+/** QEMU's source holds test programs for processors: its own and Berkeley's. */
+export function qemuTestSource(): string | undefined {
+  return debianSource('qemu', ['*/tests/tcg/*', '*/tests/fp/*']);
 }
