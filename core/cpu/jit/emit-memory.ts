@@ -4,11 +4,10 @@
 
 import { TLB } from '../isa/layout.ts';
 import { DYNAMIC } from './flag-kinds.ts';
-import { isFlat, type Op } from './op-record.ts';
+import { isFlat, type Op, RIP_BASE } from './op-record.ts';
 import { PROBE_FUNCTION, RBP, RSP, type RegionCode } from './region-code.ts';
 import { I32, W } from './wasm-encoder.ts';
 
-const RIP_BASE = 17;
 const NONE = 16;
 const SS = 2;
 const ENTRY_MASK = ((1 << TLB.BITS) - 1) * TLB.ENTRY_BYTES;
@@ -37,7 +36,9 @@ export function pushOffset(c: RegionCode, op: Op): void {
     if (terms++ > 0) c.op(add);
   }
   if (op.disp !== 0 || terms === 0) {
-    c.word(op.disp);
+    // With a page in it, it may not fit 32 bits.
+    if (c.wide) c.i64(op.disp | 0, Math.floor(op.disp / 0x1_0000_0000));
+    else c.word(op.disp);
     if (terms > 0) c.op(add);
   }
 }

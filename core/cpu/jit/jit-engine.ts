@@ -1,10 +1,11 @@
 // The JIT of one vCPU: hears of hot blocks, requests regions, installs what was compiled, removes regions whose code was
 // written. Runs on the vCPU's thread and never waits; compiling happens behind RegionCompiler.
 
-import { AREA, BLOCK, JIT_TARGET, offsetOf } from '../isa/layout.ts';
+import { AREA, BLOCK, JIT_TARGET, offsetOf, TLB } from '../isa/layout.ts';
 import { BlockCopies } from './block-copies.ts';
-import { compilable, discover } from './discovery.ts';
+import { compilable, discover, type Neighbours } from './discovery.ts';
 import { IMPORTS } from './region-code.ts';
+import type { BlockCopy } from './op-record.ts';
 import { type IndirectTargets, MOST_COMPARED } from './region-graph.ts';
 import type { RegionRequest, RegionResult } from './region-module.ts';
 
@@ -71,13 +72,13 @@ const PAGE_BYTES = 4096;
 const FLAT_CANDIDATES = [0, 2, 3];
 /** Tests with lower thresholds want everything compiled at once. */
 const LEAST_TO_POSTPONE = 16;
-/** Share of the threshold that must have been executed of a block for it to be part of another's region. */
-const COLD_SHARE = 1 / 64;
 /**
  * Regions that the compiler has at a time: enough to be busy until the next look, few enough that what gets very hot need not wait for
  * what hardly did.
  */
 const MOST_PENDING = 8;
+/** The TLBs that fetches go through: of the user, of the supervisor. */
+const FETCH_TABLES = [0, 1];
 /** Tables of indirect targets. */
 const TABLES = 1024;
 const FLAT_END = 0x1_0000_0000n;
@@ -108,6 +109,8 @@ export class JitEngine {
   private readonly postponed = new Set<number>();
   /** Hot heads that the compiler has not been asked for. */
   private readonly waiting: number[] = [];
+  /** Linear page (low and high half) at which hot heads ran. */
+  private readonly ranAt = new Map<number, readonly [number, number]>();
   private nextId = 1;
   private generation = 0;
   private regions = 0;
@@ -139,6 +142,8 @@ export class JitEngine {
 
   private hot(head: number): void {
     if (!compilable(this.view.getUint32(head + BLOCK.KEY, true))) return;
+    const pageRip = this.options.cpu + offsetOf('GPR', 17);
+    this.ranAt.set(head, [this.view.getUint32(pageRip, true), this.view.getUint32(pageRip + 4, true)]);
     if (this.options.compiler.immediate) this.request(head);
     else this.waiting.push(head);
   }
@@ -158,8 +163,11 @@ export class JitEngine {
   private request(head: number): void {
     const { view } = this;
     if (this.postpone(head)) return;
-    const { key, blocks, targets } = discover(this.copies, view, this.options.exports, this.options.cpu, head, COLD_SHARE * this.options.threshold - this.options.threshold, this.options.mostInstructions?.());
-    const wide = (key & 3) === 2;
+    const wide = (view.getUint32(head + BLOCK.KEY, true) & 3) === 2;
+    const neighbours = wide ? this.neighboursOf(head) : undefined;
+    const cutAfter = this.options.mostInstructions?.();
+    const options = { threshold: this.options.threshold, ...(neighbours === undefined ? {} : { neighbours }), ...(cutAfter === undefined ? {} : { cutAfter }) };
+    const { blocks, targets } = discover(this.copies, view, this.options.exports, this.options.cpu, head, options);
     const region: Region = { head, blocks: blocks.map((block) => block.address), generation: this.generation, index: 0, table: 0, dead: false };
     const id = this.nextId++;
     this.pending.set(id, region);
@@ -169,8 +177,24 @@ export class JitEngine {
       else list.add(region);
       this.options.exports.jitWatch(block);
     }
-    this.options.compiler.submit({ id, setup: { cpu: this.options.cpu, wide, flatSegments: wide ? 0 : this.flatSegments() }, blocks, ...this.targetTable(region, targets) });
+    this.options.compiler.submit({ id, setup: { cpu: this.options.cpu, wide, flatSegments: wide ? 0 : this.flatSegments() }, blocks, ...this.targetTable(region, blocks, targets) });
     if (this.options.compiler.immediate) this.poll();
+  }
+
+  /** Physical pages around a head as the TLB has them, when it still has the head's page where the head ran. */
+  private neighboursOf(head: number): Neighbours | undefined {
+    const [low, high] = this.ranAt.get(head) ?? [0, 0];
+    this.ranAt.delete(head);
+    const { view } = this;
+    const pageAt = (table: number, distance: number): number | undefined => {
+      const sum = low + distance;
+      const entry = this.options.cpu + AREA.TLB + table * TLB.TABLE_BYTES + ((sum >>> 12) & ((1 << TLB.BITS) - 1)) * TLB.ENTRY_BYTES;
+      const same = view.getUint32(entry + TLB.TAG_EXEC, true) === sum >>> 0 && view.getUint32(entry + TLB.TAG_EXEC + 4, true) === (high + Math.floor(sum / 0x1_0000_0000)) >>> 0;
+      return same ? view.getUint32(entry + TLB.PHYS_PAGE, true) : undefined;
+    };
+    const physical = (view.getUint32(head + BLOCK.PHYS, true) >>> 12) | ((view.getUint32(head + BLOCK.KEY, true) >>> 8) << 20);
+    const table = FETCH_TABLES.find((number) => pageAt(number, 0) === physical >>> 0);
+    return table === undefined ? undefined : (distance) => pageAt(table, distance);
   }
 
   /**
@@ -185,13 +209,13 @@ export class JitEngine {
   }
 
   /** Takes and fills one of the tables by page offset when some jump has many targets; without one, they are compared. */
-  private targetTable(region: Region, nodes: IndirectTargets['nodes']): { targets: IndirectTargets } {
+  private targetTable(region: Region, blocks: readonly BlockCopy[], nodes: IndirectTargets['nodes']): { targets: IndirectTargets } {
     const table = nodes.some((list) => list.length > MOST_COMPARED) ? this.freeTables.pop() : undefined;
     if (table === undefined) return { targets: { table: 0, nodes } };
     region.table = table;
     this.bytes.fill(0, table, table + PAGE_BYTES);
-    region.blocks.forEach((block, i) => {
-      this.bytes[table + (this.view.getUint32(block + BLOCK.PHYS, true) & 0xfff)] = i + 1;
+    blocks.forEach(({ address, page }, i) => {
+      if (page === 0) this.bytes[table + (this.view.getUint32(address + BLOCK.PHYS, true) & 0xfff)] = i + 1;
     });
     return { targets: { table, nodes } };
   }
@@ -301,6 +325,7 @@ export class JitEngine {
     this.generation++;
     this.postponed.clear();
     this.waiting.length = 0;
+    this.ranAt.clear();
     for (const list of this.regionsOf.values()) for (const region of list) this.release(region);
     this.regionsOf.clear();
     this.cacheBytes = 0;

@@ -28,11 +28,12 @@ export interface Op {
   readonly size: number;
   readonly addressSize: number;
   readonly rep: number;
+  /** Of operands relative to RIP, from the page of the region's head. */
   readonly disp: number;
   readonly immLow: number;
   readonly immHigh: number;
   readonly sub: number;
-  /** Page offset of the next instruction. */
+  /** The next instruction, from the page of the region's head. */
   readonly end: number;
 }
 
@@ -41,14 +42,20 @@ export interface BlockCopy {
   readonly address: number;
   /** Header, op records and the END record. */
   readonly bytes: Uint8Array;
+  /** Where its page lies in linear memory, in bytes from the page of the region's head; a multiple of 4096. */
+  readonly page: number;
 }
 
 export interface Block {
   readonly address: number;
-  /** Page offset of the first instruction. */
+  /** As in BlockCopy. */
+  readonly page: number;
+  /** Number of the physical page. */
+  readonly physicalPage: number;
+  /** First instruction, from the page of the region's head. */
   readonly start: number;
   readonly ops: readonly Op[];
-  /** Page offset behind the last instruction. */
+  /** Behind the last instruction. */
   readonly end: number;
 }
 
@@ -60,8 +67,12 @@ for (const [key, number] of Object.entries(HANDLER_NUMBERS)) {
 }
 const UNKNOWN: Handler = { name: 'UD', size: 0, isMem: false, rep: false };
 
-function readOp(view: DataView, at: number, address: number): Op {
+/** OP.BASE of operands relative to RIP. */
+export const RIP_BASE = 17;
+
+function readOp(view: DataView, at: number, address: number, page: number): Op {
   const sizes = view.getUint8(at + OP.SIZE);
+  const base = view.getUint8(at + OP.BASE);
   return {
     address,
     handler: handlers[view.getUint16(at + OP.HANDLER, true)] ?? UNKNOWN,
@@ -69,40 +80,45 @@ function readOp(view: DataView, at: number, address: number): Op {
     flags: view.getUint8(at + OP.FLAGS),
     reg: view.getUint8(at + OP.REG),
     rm: view.getUint8(at + OP.RM),
-    base: view.getUint8(at + OP.BASE),
+    base,
     index: view.getUint8(at + OP.INDEX),
     scale: view.getUint8(at + OP.SCALE),
     seg: view.getUint8(at + OP.SEG),
     size: sizes & 3,
     addressSize: sizes >> 4,
     rep: view.getUint8(at + OP.REP),
-    disp: view.getInt32(at + OP.DISP, true),
+    disp: view.getInt32(at + OP.DISP, true) + (base === RIP_BASE ? page : 0),
     immLow: view.getInt32(at + OP.IMM, true),
     immHigh: view.getInt32(at + OP.IMM + 4, true),
     sub: view.getUint32(at + OP.SUB, true),
-    end: view.getUint16(at + OP.END, true),
+    end: page + view.getUint16(at + OP.END, true),
   };
 }
 
+function blockOf({ address, page }: BlockCopy, view: DataView, ops: readonly Op[]): Block {
+  const phys = view.getUint32(BLOCK.PHYS, true);
+  const physicalPage = (phys >>> 12) | ((view.getUint32(BLOCK.KEY, true) >>> 8) << 20);
+  return { address, page, physicalPage, start: page + (phys & 0xfff), ops, end: ops.at(-1)?.end ?? 0 };
+}
+
 export function readBlock(copy: BlockCopy): Block {
-  const { bytes, address } = copy;
+  const { bytes, address, page } = copy;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const count = view.getUint16(BLOCK.OPS, true);
   const ops: Op[] = [];
   for (let i = 0; i < count; i++) {
     const at = BLOCK.HEADER_BYTES + i * OP.BYTES;
-    ops.push(readOp(view, at, address + at));
+    ops.push(readOp(view, at, address + at, page));
   }
-  return { address, start: view.getUint32(BLOCK.PHYS, true) & 0xfff, ops, end: ops.at(-1)?.end ?? 0 };
+  return blockOf(copy, view, ops);
 }
 
 /** A block of which only the last instruction is read: enough to see where it goes. */
 export function readEnd(copy: BlockCopy): Block {
-  const { bytes, address } = copy;
+  const { bytes, address, page } = copy;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const at = BLOCK.HEADER_BYTES + (view.getUint16(BLOCK.OPS, true) - 1) * OP.BYTES;
-  const last = at < BLOCK.HEADER_BYTES ? undefined : readOp(view, at, address + at);
-  return { address, start: view.getUint32(BLOCK.PHYS, true) & 0xfff, ops: last === undefined ? [] : [last], end: last?.end ?? 0 };
+  return blockOf(copy, view, at < BLOCK.HEADER_BYTES ? [] : [readOp(view, at, address + at, page)]);
 }
 
 const sseNames: string[] = [];
@@ -138,7 +154,7 @@ export function terminatorOf(block: Block): Terminator {
   return 'leave';
 }
 
-/** Page offset of a direct branch's target; outside [0, 4096) it lies in another page. */
+/** A direct branch's target, from the page of the region's head. */
 export function targetOf(op: Op): number {
   // A displacement that does not fit 32 bits does not exist; the sum may leave the page in either direction.
   return op.end + op.immLow;

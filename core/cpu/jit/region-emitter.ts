@@ -12,17 +12,21 @@
 //   registers and flags back
 //   how ? (return CURRENT_OP) : (RIP, BUDGET back; BLOCK_RUNNING = 0; on to the next region, region-dispatch.ts)
 
+import { TLB } from '../isa/layout.ts';
 import { keepCarry, pushCondition, storeKind } from './emit-flags.ts';
 import { bail, bailIf, hostOfOperand, loadHost, noteFlags, noteStackPage } from './emit-memory.ts';
 import { noteFloat } from './emit-sse-float.ts';
 import { emitDrop, emitPush, emitTop, pushStackPointer } from './emit-stack.ts';
 import { DYNAMIC, STORED } from './flag-kinds.ts';
-import { conditionOfJump, isMemory, type Op, type BlockCopy, targetOf } from './op-record.ts';
+import { type Block, conditionOfJump, isMemory, type Op, type BlockCopy, targetOf } from './op-record.ts';
 import { DISPATCH_FUNCTION, RBP, RSP, RegionCode, type RegionSetup } from './region-code.ts';
 import { buildGraph, followed, type IndirectTargets, kindAfter, liveAtEnd, liveBefore, type Node, type RegionGraph, usesTable } from './region-graph.ts';
 import { type FunctionBody, I32, W } from './wasm-encoder.ts';
 
 const CS = 1;
+/** What makes the offset of an entry in a TLB of a linear address. */
+const FETCH_SHIFT = 12 - Math.log2(TLB.ENTRY_BYTES);
+const FETCH_MASK = ((1 << TLB.BITS) - 1) * TLB.ENTRY_BYTES;
 /** Bits of JIT_CONTEXT (core/cpu/isa/layout.ts): ES, SS, DS are not flat; upper halves may not be 0. */
 const SEGMENT_BITS = [[0, 0x20], [2, 0x40], [3, 0x80]] as const;
 const UPPER_HALVES = 0x100;
@@ -195,7 +199,7 @@ class Emitter {
     c.flags = graph.kindIn[node.index] as number;
     // Liveness after each instruction, backwards.
     const live: boolean[] = [];
-    let after = node.leavesAt !== undefined || liveAtEnd(node, graph.flow, graph.liveIn);
+    let after = node.leavesAt !== undefined || liveAtEnd(node, graph.nodes, graph.flow, graph.liveIn);
     for (let i = node.body.length - 1; i >= 0; i--) {
       const { op, translation } = node.body[i] as Node['body'][number];
       live[i] = after;
@@ -225,7 +229,7 @@ class Emitter {
         this.edge(node, node.next, node.block.end);
         break;
       case 'jump':
-        this.checkTarget(last, targetOf(last));
+        this.checkTarget(node, last, targetOf(last));
         this.spend(node);
         this.edge(node, node.taken, targetOf(last));
         break;
@@ -233,7 +237,7 @@ class Emitter {
         this.branch(node, last);
         break;
       case 'call':
-        this.checkTarget(last, targetOf(last));
+        this.checkTarget(node, last, targetOf(last));
         emitPush(c, last, () => c.ripAt(last.end));
         this.spend(node);
         this.edge(node, node.taken, targetOf(last));
@@ -257,14 +261,14 @@ class Emitter {
     pushCondition(c, conditionOfJump(last));
     const { flags } = c;
     c.open(W.if);
-    this.checkTarget(last, targetOf(last));
+    this.checkTarget(node, last, targetOf(last));
     this.spend(node);
     this.edge(node, node.taken, targetOf(last));
     c.else();
     c.flags = flags;
     c.blockAddress = node.block.address;
     // Only a fall-through into the next page can be beyond the limit; the interpreter finds that at the next fetch.
-    this.checkTarget(last, last.end);
+    this.checkTarget(node, last, last.end);
     this.spend(node);
     this.edge(node, node.next, last.end);
     c.end();
@@ -372,9 +376,9 @@ class Emitter {
   }
 
   /** A target in another page may be beyond the CS limit or not canonical: the branch itself faults. */
-  private checkTarget(op: Op, offset: number): void {
+  private checkTarget({ block }: Node, op: Op, offset: number): void {
     const { c } = this;
-    if (offset >= 0 && offset < 0x1000) return;
+    if (offset >= block.page && offset < block.page + 0x1000) return;
     c.ripAt(offset);
     c.set(c.local.rip);
     this.checkRip(op);
@@ -406,7 +410,41 @@ class Emitter {
       return;
     }
     if ((flow.position[target] as number) <= (flow.position[from.index] as number)) this.lookUp(offset);
+    const { block } = this.graph.nodes[target] as Node;
+    if (block.page !== from.block.page) this.changePage(block, offset);
     this.enterNode(from.index, target);
+  }
+
+  /** Goes on in another page when the TLB shows it where it was when the region was made, else leaves: as the interpreter looks there. */
+  private changePage({ page, physicalPage }: Block, offset: number): void {
+    const { c } = this;
+    const { entry, q0 } = c.local;
+    const stay = c.open(W.block);
+    const leave = c.open(W.block);
+    c.ripAt(page);
+    c.tee(q0);
+    c.op(W.i32_wrap_i64);
+    c.i32(FETCH_SHIFT);
+    c.op(W.i32_shr_u);
+    c.i32(FETCH_MASK);
+    c.op(W.i32_and);
+    c.loadField(W.i32_load, 'TLB_EXEC');
+    c.op(W.i32_add);
+    c.tee(entry);
+    c.w.memory(W.i64_load, 3, TLB.TAG_EXEC);
+    c.get(q0);
+    c.op(W.i64_ne);
+    c.brIfRarely(leave);
+    c.get(entry);
+    c.w.memory(W.i32_load, 2, TLB.PHYS_PAGE);
+    c.i32(physicalPage);
+    c.op(W.i32_ne);
+    c.brIfRarely(leave);
+    c.storeField(W.i64_store, 'GPR', () => c.get(q0), 17);
+    c.br(stay);
+    c.end();
+    this.leaveTo(offset);
+    c.end();
   }
 
   private enterNode(from: number, target: number): void {

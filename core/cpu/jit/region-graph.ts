@@ -69,8 +69,14 @@ export function buildGraph(c: RegionCode, copies: readonly BlockCopy[], targets?
     };
   });
   const returns = returnTargets(drafts, find);
-  const nodes = drafts.map((node) => (node.terminator === 'return' ? { ...node, expected: returns[node.index] as readonly number[] } : node));
   const table = targets?.table ?? 0;
+  // The table has the head's page only.
+  const chosen = (node: Node, expected: readonly number[]): readonly number[] => {
+    const near = expected.filter((target) => drafts[target]?.block.page === 0);
+    if (near.length === expected.length && node.block.page === 0) return expected;
+    return table !== 0 && node.block.page === 0 && near.length > MOST_COMPARED ? near : expected.slice(0, MOST_COMPARED);
+  };
+  const nodes = drafts.map((node) => ({ ...node, expected: chosen(node, node.terminator === 'return' ? (returns[node.index] as readonly number[]) : node.expected) }));
   const edges = nodes.map((node) => [node.taken, node.next, ...node.expected].filter((target) => target >= 0));
   const flow = analyseFlow(edges, nodes.map((node) => usesTable(node, table)));
   const need = longestPath(flow, nodes.map((node) => node.block.ops.length));
@@ -153,11 +159,11 @@ export function kindAfter(op: Op, translation: Translation, before: number): num
 }
 
 /** Flags at a node's end matter: it may leave the region there, or a successor looks. */
-export function liveAtEnd(node: Node, flow: FlowGraph, liveIn: readonly boolean[]): boolean {
+export function liveAtEnd(node: Node, nodes: readonly Node[], flow: FlowGraph, liveIn: readonly boolean[]): boolean {
   if (node.terminator !== 'jump' && node.terminator !== 'next' && node.terminator !== 'branch') return true;
   if (node.terminator === 'branch') return true;
   const target = node.terminator === 'jump' ? node.taken : node.next;
-  if (!followed(flow, node.index, target)) return true;
+  if (!followed(flow, node.index, target) || nodes[target]?.block.page !== node.block.page) return true;
   const backwards = (flow.position[target] as number) <= (flow.position[node.index] as number);
   return backwards || (liveIn[target] ?? true);
 }
@@ -171,7 +177,7 @@ function liveness(nodes: readonly Node[], flow: FlowGraph): boolean[] {
   const liveIn = new Array<boolean>(nodes.length).fill(true);
   for (let i = flow.order.length - 1; i >= 0; i--) {
     const node = nodes[flow.order[i] as number] as Node;
-    let live = liveAtEnd(node, flow, liveIn);
+    let live = liveAtEnd(node, nodes, flow, liveIn);
     for (let j = node.body.length - 1; j >= 0; j--) {
       const { op, translation } = node.body[j] as Node['body'][number];
       live = liveBefore(op, translation, live);
