@@ -213,12 +213,17 @@ export function noteFlags(c: RegionCode): void {
   c.set(c.local.flagKind);
 }
 
-/** Leaves in front of `op`, which the interpreter executes, and the rest of the block too. */
-export function bail(c: RegionCode, op: Op): void {
+/** Makes `op` the instruction that is being executed, for the frame and for the interpreter's routines. */
+export function noteRunning(c: RegionCode, op: Op): void {
   noteFlags(c);
   c.storeField(W.i32_store, 'CURRENT_OP', () => c.i32(op.address | 0));
   c.storeField(W.i32_store, 'BLOCK_RUNNING', () => c.i32(c.blockAddress | 0));
   c.storeField(W.i32_store, 'BUDGET', () => c.get(c.local.budget));
+}
+
+/** Leaves in front of `op`, which the interpreter executes, and the rest of the block too. */
+export function bail(c: RegionCode, op: Op): void {
+  noteRunning(c, op);
   c.br(c.bailLabel);
 }
 

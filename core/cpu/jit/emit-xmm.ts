@@ -2,7 +2,7 @@
 // that is not aligned faults: left to the interpreter). Instructions without a translation of their own are calls of the
 // interpreter's routine, with the operands in the register file for its time.
 
-import { addressable, hostOfOperand, loadHost, noteFlags } from './emit-memory.ts';
+import { addressable, hostOfOperand, loadHost, noteRunning } from './emit-memory.ts';
 import { isMemory, type Op } from './op-record.ts';
 import type { RegionCode } from './region-code.ts';
 import { V } from './simd.ts';
@@ -85,10 +85,7 @@ export function emitSseCall(c: RegionCode, op: Op, generalSource = false): void 
   for (const register of new Set(isMemory(op) ? [op.base, op.index] : generalSource ? [op.rm] : [])) {
     if (register < 16) c.storeField(c.wide ? W.i64_store : W.i32_store, 'GPR', () => c.getWord(register), register);
   }
-  noteFlags(c);
-  c.storeField(W.i32_store, 'CURRENT_OP', () => c.i32(op.address | 0));
-  c.storeField(W.i32_store, 'BLOCK_RUNNING', () => c.i32(c.blockAddress | 0));
-  c.storeField(W.i32_store, 'BUDGET', () => c.get(c.local.budget));
+  noteRunning(c, op);
   c.i32(op.address | 0);
   c.call('executeSse');
 }

@@ -124,8 +124,14 @@ export function readEnd(copy: BlockCopy): Block {
 const sseNames: string[] = [];
 for (const [name, number] of Object.entries(SUB_NUMBERS['SSE'] ?? {})) sseNames[number] = name;
 
-/** Handler name, of SSE instructions "SSE " and the name inside the group. */
-export const translationName = (op: Op): string => (op.handler.name === 'SSE' ? `SSE ${sseNames[op.sub] ?? ''}` : op.handler.name);
+const systemNames: string[] = [];
+for (const [name, number] of Object.entries(SUB_NUMBERS['SYSTEM'] ?? {})) systemNames[number] = name;
+
+/** Handler name, of SSE and system instructions that of the group and the name inside it. */
+export const translationName = (op: Op): string => {
+  const { name } = op.handler;
+  return name === 'SSE' ? `SSE ${sseNames[op.sub] ?? ''}` : name === 'SYSTEM' ? `SYSTEM ${systemNames[op.sub] ?? ''}` : name;
+};
 
 export const isMemory = (op: Op): boolean => (op.flags & OPF.MEM) !== 0;
 export const isFlat = (op: Op): boolean => (op.flags & OPF.FLAT) !== 0;
@@ -136,14 +142,15 @@ const jumps = new Map(CONDITIONS.map((name, cc) => [`J${name}`, cc]));
 /** Condition code of Jcc, -1 of everything else. */
 export const conditionOfJump = (op: Op): number => jumps.get(op.handler.name) ?? -1;
 
-export type Terminator = 'jump' | 'branch' | 'call' | 'return' | 'jump-indirect' | 'call-indirect' | 'next' | 'leave';
+export type Terminator = 'jump' | 'branch' | 'call' | 'return' | 'jump-indirect' | 'call-indirect' | 'next' | 'system' | 'leave';
 
-/** How a block ends as far as the JIT follows it; `leave` is everything else. */
+/** How a block ends as far as the JIT follows it: `system` in an instruction that the interpreter executes for the region, `leave` is everything else. */
 export function terminatorOf(block: Block): Terminator {
   const last = block.ops.at(-1);
   if (last === undefined) return 'leave';
   if ((last.flags & OPF.LAST) === 0) return 'next';
   const { name, size } = last.handler;
+  if (name === 'SYSTEM@control' || name === 'POPF@control') return 'system';
   if (size === 1) return 'leave';
   if (conditionOfJump(last) >= 0) return 'branch';
   if (name === 'JMP_J') return 'jump';

@@ -11,7 +11,7 @@ import { F32, F64, I32, I64, V128, VOID, W, WasmWriter } from './wasm-encoder.ts
 /** Function indices of the imports of every module, in the order of IMPORTS. */
 export const IMPORTS = [
   'jitRead', 'jitReadSegment', 'jitWrite', 'jitWriteSegment', 'jitFlags32', 'jitFlags64', 'jitOverride', 'jitSetCarryOverflow', 'jitMulHighUnsigned',
-  'jitMulHighSigned', 'jitDouble', 'jitSingle', 'executeSse', 'executeX87', 'executeMmx',
+  'jitMulHighSigned', 'jitDouble', 'jitSingle', 'executeSse', 'executeX87', 'executeMmx', 'executeSystem', 'jitSystem', 'jitPushedFlags',
 ] as const;
 export type ImportName = (typeof IMPORTS)[number];
 const importIndex = new Map<ImportName, number>(IMPORTS.map((name, i) => [name, i]));
@@ -68,6 +68,8 @@ export class RegionCode {
   /** Something looks at stackTag; RBP is a frame pointer. */
   usesStack = false;
   hasFramePointer = false;
+  /** Blocks end in instructions that the interpreter executes for the region. */
+  hasSystem = false;
   /** Segments whose flatness the code relies on. */
   assumed = 0;
   /** What the flags are at this point of the emission. */

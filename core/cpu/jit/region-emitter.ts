@@ -10,11 +10,13 @@
 //     end
 //   end
 //   registers and flags back
-//   how ? (return CURRENT_OP) : (RIP, BUDGET back; BLOCK_RUNNING = 0; on to the next region, region-dispatch.ts)
+//   how = 1: return CURRENT_OP
+//   how = 2: the interpreter's routine for CURRENT_OP, which ends its block; on to the next region, region-dispatch.ts
+//   how = 0: RIP, BUDGET back; BLOCK_RUNNING = 0; on to the next region
 
 import { TLB } from '../isa/layout.ts';
 import { keepCarry, pushCondition, storeKind } from './emit-flags.ts';
-import { bail, bailIf, hostOfOperand, loadHost, noteFlags, noteStackPage } from './emit-memory.ts';
+import { bail, bailIf, hostOfOperand, loadHost, noteFlags, noteRunning, noteStackPage } from './emit-memory.ts';
 import { noteFloat } from './emit-sse-float.ts';
 import { emitDrop, emitPush, emitTop, pushStackPointer } from './emit-stack.ts';
 import { DYNAMIC, STORED } from './flag-kinds.ts';
@@ -24,6 +26,8 @@ import { buildGraph, followed, type IndirectTargets, kindAfter, liveAtEnd, liveB
 import { type FunctionBody, I32, W } from './wasm-encoder.ts';
 
 const CS = 1;
+/** Value of `how`, see above. */
+const BY_SYSTEM = 2;
 /** What makes the offset of an entry in a TLB of a linear address. */
 const FETCH_SHIFT = 12 - Math.log2(TLB.ENTRY_BYTES);
 const FETCH_MASK = ((1 << TLB.BITS) - 1) * TLB.ENTRY_BYTES;
@@ -109,6 +113,17 @@ class Emitter {
     storeKind(c, DYNAMIC);
     c.get(local.how);
     c.open(W.if);
+    if (c.hasSystem) {
+      c.get(local.how);
+      c.i32(BY_SYSTEM);
+      c.op(W.i32_eq);
+      c.open(W.if);
+      // A fault passes: everything is where the interpreter would have it.
+      c.loadField(W.i32_load, 'CURRENT_OP');
+      c.call('jitSystem');
+      this.goOn();
+      c.end();
+    }
     c.loadField(W.i32_load, 'CURRENT_OP');
     c.op(W.return);
     c.end();
@@ -118,9 +133,13 @@ class Emitter {
     });
     c.storeField(W.i32_store, 'BUDGET', () => c.get(local.budget));
     c.storeField(W.i32_store, 'BLOCK_RUNNING', () => c.i32(0));
-    // The module's first function, see region-dispatch.ts.
-    c.op(W.return_call);
-    c.w.u32(DISPATCH_FUNCTION);
+    this.goOn();
+  }
+
+  /** To the next region: the module's first function, see region-dispatch.ts. */
+  private goOn(): void {
+    this.c.op(W.return_call);
+    this.c.w.u32(DISPATCH_FUNCTION);
   }
 
   /**
@@ -250,6 +269,13 @@ class Emitter {
         this.indirectTarget(last);
         emitPush(c, last, () => c.ripAt(last.end));
         this.goIndirectly(node, last);
+        break;
+      case 'system':
+        c.hasSystem = true;
+        noteRunning(c, last);
+        c.i32(BY_SYSTEM);
+        c.set(c.local.how);
+        c.br(c.exitLabel);
         break;
       default:
         this.returnFrom(node, last);

@@ -139,7 +139,7 @@ function shapeOf(c: RegionCode, block: Block): Shape {
     body.push({ op, translation });
   }
   const last = block.ops.at(-1);
-  const leaves = terminator === 'leave' || (last !== undefined && terminator !== 'next' && isMemory(last) && !addressable(c, last));
+  const leaves = terminator === 'leave' || (last !== undefined && terminator !== 'next' && terminator !== 'system' && isMemory(last) && !addressable(c, last));
   return leaves ? { terminator: 'leave', body, leavesAt: last } : { terminator, body, leavesAt: undefined };
 }
 

@@ -40,6 +40,9 @@ const SIGNATURES: Readonly<Record<ImportName, FunctionType>> = {
   executeSse: { params: [I32], results: [] },
   executeX87: { params: [I32], results: [] },
   executeMmx: { params: [I32], results: [] },
+  executeSystem: { params: [I32], results: [] },
+  jitSystem: { params: [I32], results: [] },
+  jitPushedFlags: { params: [I32], results: [I64] },
 };
 
 /** Types by index: 0 is that of regions. */

@@ -8,6 +8,7 @@ import { addSseFloatTranslations } from './emit-sse-float.ts';
 import { addSseIntegerTranslations } from './emit-sse-integer.ts';
 import { addSseMoveTranslations } from './emit-sse-move.ts';
 import { addStackTranslations } from './emit-stack.ts';
+import { addSystemTranslations } from './emit-system.ts';
 import { type Op, translationName } from './op-record.ts';
 import type { RegionCode } from './region-code.ts';
 import type { Translation, Translations } from './translation.ts';
@@ -21,6 +22,7 @@ addBitTranslations(table);
 addSseMoveTranslations(table);
 addSseIntegerTranslations(table);
 addSseFloatTranslations(table);
+addSystemTranslations(table);
 
 /** How to translate an instruction, undefined when it is left to the interpreter. */
 export function translationOf(c: RegionCode, op: Op): Translation | undefined {

@@ -15,7 +15,10 @@
   (type (;13;) (func (param i32)))
   (type (;14;) (func (param i32)))
   (type (;15;) (func (param i32)))
-  (type (;16;) (func (param i64) (result i64 i32)))
+  (type (;16;) (func (param i32)))
+  (type (;17;) (func (param i32)))
+  (type (;18;) (func (param i32) (result i64)))
+  (type (;19;) (func (param i64) (result i64 i32)))
   (import "env" "memory" (memory (;0;) 1024 65536 shared))
   (import "env" "table" (table (;0;) 1 funcref))
   (import "env" "jitRead" (func (;0;) (type 1)))
@@ -33,7 +36,10 @@
   (import "env" "executeSse" (func (;12;) (type 13)))
   (import "env" "executeX87" (func (;13;) (type 14)))
   (import "env" "executeMmx" (func (;14;) (type 15)))
-  (func (;15;) (type 0) (result i32)
+  (import "env" "executeSystem" (func (;15;) (type 16)))
+  (import "env" "jitSystem" (func (;16;) (type 17)))
+  (import "env" "jitPushedFlags" (func (;17;) (type 18)))
+  (func (;18;) (type 0) (result i32)
     (local i64 i32 i32)
     block  ;; label = @1
       i32.const 0
@@ -104,7 +110,7 @@
       return_call_indirect (type 0)
     end
     i32.const 0)
-  (func (;16;) (type 16) (param i64) (result i64 i32)
+  (func (;19;) (type 19) (param i64) (result i64 i32)
     (local i32 i64)
     local.get 0
     i64.const -4096
@@ -130,7 +136,7 @@
     local.get 2
     local.get 1
     i32.load offset=24)
-  (func (;17;) (type 0) (result i32)
+  (func (;20;) (type 0) (result i32)
     (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i64 i64 i64 i64 i64 f64 f64 f64 f64 f32 f32 f32 f32 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128 v128)
     i32.const 0
     i32.const 0
@@ -402,7 +408,7 @@
     i32.const 0
     i32.const 0
     i32.store offset=16778640 align=1
-    return_call 15)
-  (export "dispatch" (func 15))
-  (export "stack" (func 16))
-  (export "r0" (func 17)))
+    return_call 18)
+  (export "dispatch" (func 18))
+  (export "stack" (func 19))
+  (export "r0" (func 20)))

@@ -49,7 +49,7 @@ export function startLong({ parts, start, level, supervisor = [1, 0], fields = {
 /** Linear address at which code finds the entry that maps a page. */
 export const entryOf = (address: number): number => 0x1f_f000 + (address >>> 12) * 8;
 
-const state = (cpu: BareInterpreter): string =>
+export const stateOf = (cpu: BareInterpreter): string =>
   `${[...Array(16).keys()].map((i) => cpu.file.get64('GPR', i).toString(16)).join(' ')} rip ${cpu.file.get64('RIP').toString(16)} flags ${cpu.exports.readEflags().toString(16)} level ${cpu.file.get32('CPL')} gs ${cpu.file.get64('SEG_BASE', 5).toString(16)} count ${cpu.exports.currentInstructionCount()} faults ${cpu.faults.length}`;
 
 /** Runs to HLT or the end in slices, interpreted and compiled, with the same state after each; returns the share that ran compiled. */
@@ -60,8 +60,8 @@ export function expectSameLong(program: LongProgram, threshold: number, slice: n
     wanted = reference.run(slice);
     expect(cpu.run(slice)).toBe(wanted);
     cpu.jit?.poll();
-    expect(state(cpu)).toBe(state(reference));
-    if (wanted !== end && wanted !== EXIT.BUDGET) throw new Error(`ended with ${wanted}: ${state(reference)}`);
+    expect(stateOf(cpu)).toBe(stateOf(reference));
+    if (wanted !== end && wanted !== EXIT.BUDGET) throw new Error(`ended with ${wanted}: ${stateOf(reference)}`);
   }
   expect(cpu.faults).toEqual(reference.faults);
   expect(Buffer.compare(cpu.ram, reference.ram)).toBe(0);

@@ -234,8 +234,10 @@ function enter(single: bool): usize {
         }
         jitRetired += <f64>(left - <i32>get32(BUDGET));
         if (load<i32>(cpu, EVENTS) != 0) {
+          const slow = nextSlow();
+          // What was entered there, the handler of an interrupt perhaps, is not where the branch led.
           entered = 0;
-          return nextSlow();
+          return slow;
         }
         continue;
       }

@@ -103,11 +103,17 @@ export function endOfBlock(op: usize): usize {
   return follow(op, OP_DISP, nextRip(op), 1);
 }
 
-/** Leaves the block for a RIP that is already stored and checked. */
-export function leave(op: usize): usize {
+/** `op`, the last of the running block, is done. */
+export function settleLast(op: usize): void {
   // BLOCK_RUNNING is 0 when the instruction has settled the block itself (task switch).
   if (get32(BLOCK_RUNNING) != 0) settle(op, 0);
   else set32(BUDGET, get32(BUDGET) - 1);
+  set32(BLOCK_RUNNING, 0);
+}
+
+/** Leaves the block for a RIP that is already stored and checked. */
+export function leave(op: usize): usize {
+  settleLast(op);
   return nextBlock();
 }
 

@@ -10,9 +10,10 @@ import { deliverFault } from './interrupt';
 import { refreshDerived } from './modes';
 import { executeMmx } from './mmx';
 import { executeSse } from './sse';
+import { executeSystem } from './system';
 import { executeX87 } from './x87';
 import {
-  jitDouble, jitFlags32, jitFlags64, jitMulHighSigned, jitMulHighUnsigned, jitRead, jitReadSegment, jitOverride, jitSetCarryOverflow, jitSingle, jitWrite,
+  jitDouble, jitFlags32, jitFlags64, jitMulHighSigned, jitMulHighUnsigned, jitPushedFlags, jitRead, jitReadSegment, jitOverride, jitSetCarryOverflow, jitSingle, jitSystem, jitWrite,
   jitWriteSegment,
 } from './jit';
 import { resetCpu } from './reset';
@@ -25,8 +26,8 @@ export {
 };
 // For the JIT and the code that it makes.
 export {
-  executeMmx, executeSse, executeX87, jitDouble, jitFind, jitFlags32, jitFlags64, jitInstall, jitMulHighSigned, jitMulHighUnsigned, jitRead, jitReadSegment, jitRemove,
-  jitOverride, jitSetCarryOverflow, jitSingle, jitWatch, jitWrite, jitWriteSegment, setJitThreshold,
+  executeMmx, executeSse, executeSystem, executeX87, jitDouble, jitFind, jitFlags32, jitFlags64, jitInstall, jitMulHighSigned, jitMulHighUnsigned, jitRead, jitReadSegment, jitRemove,
+  jitOverride, jitPushedFlags, jitSetCarryOverflow, jitSingle, jitSystem, jitWatch, jitWrite, jitWriteSegment, setJitThreshold,
 };
 
 /** Once, after the module is instantiated over a cleared vCPU area. */

@@ -2,20 +2,26 @@
 // region written back as CC_RESULT and CC_AUX. Nothing here has effects on devices or code: when an access is not plain
 // RAM the answer is 0, and the region leaves the instruction to the interpreter.
 
+import { settleLast } from './branch';
+import { eflagsForPush } from './eflags';
 import { flagsAdd, flagsCarryOverflow, flagsDec, flagsInc, flagsLogic, flagsSub, setAux, setCarryOverflow, getOverflow } from './flags';
 import {
-  BLOCK_RUNNING, BUDGET, CODE_MODE, CURRENT_OP, EFER, PAGE_HOST_MASK, PAGE_RAM, PAGE_READ, PAGE_WRITE, SCRATCH, TLB_PHYS_PAGE,
+  BLOCK_RUNNING, BUDGET, CODE_MODE, CURRENT_OP, EFER, PAGE_HOST_MASK, PAGE_RAM, PAGE_READ, PAGE_WRITE, RIP, SCRATCH, TLB_PHYS_PAGE,
 } from './generated/layout';
 import { mulHighSigned, mulHighUnsigned } from './muldiv';
-import { segmentLinear } from './op';
+import { nextRip, opOpcode, opSize, segmentLinear } from './op';
 import { codeGranules, markDirty, pageMapEntry } from './physical';
+import { popf } from './stack';
 import { SAR, SHL, SHR, shifted } from './shift';
 import { beginFloat, double, endFloat, single } from './sse-float';
-import { cpu, get32, get64, set32 } from './state';
+import { cpu, get32, get64, set32, set64 } from './state';
+import { executeSystem } from './system';
 import { alignmentChecked, currentTable, isCanonical, raiseNonCanonical, refreshWriteTag, translate } from './tlb';
 import { ACCESS_READ, ACCESS_WRITE, EFER_LMA } from './walk';
 import { dataWatched } from './watch';
 
+/** OP_OPCODE of POPF. */
+const POPF: u32 = 0x9d;
 const PAGE_MASK: u64 = ~(<u64>0xfff);
 
 // @ts-ignore: decorator
@@ -91,6 +97,27 @@ function writeAddress(linear: u64, size: u32): usize {
     refreshWriteTag(entry, linear, map);
   }
   return <usize>((map & PAGE_HOST_MASK) | within);
+}
+
+// --- Instructions of the system.
+
+/**
+ * Executes an instruction that ends its block: registers and flags are in the register file, and the block is the running one.
+ * Afterwards it is settled, and RIP says where to go on. May unwind.
+ */
+export function jitSystem(op: usize): void {
+  if (opOpcode(op) == POPF) {
+    set64(RIP, nextRip(op));
+    popf(op);
+  } else {
+    executeSystem(op);
+  }
+  settleLast(op);
+}
+
+/** What PUSHF stores; the flags are in the register file. */
+export function jitPushedFlags(op: usize): u64 {
+  return <u64>eflagsForPush(1 << opSize(op));
 }
 
 // --- Flags. `kind` is operation * 4 + log2 of the operand size, as in core/cpu/jit/flag-kinds.ts; 0 = already stored.
