@@ -105,7 +105,7 @@ describe(reason === undefined ? 'interrupt controllers of the kernel' : `interru
     for (let seed = 1; seed <= 30; seed++) {
       const steps = randomSteps(new MachineRandom(seed), 60);
       const { pic, ports } = freshPic();
-      await rig.load('cli\njmp 0:0x9000');
+      rig.load('cli\njmp 0:0x9000');
       rig.smp.irqchip.writePics(fieldsOf(pic));
       rig.smp.irqchip.writeIoApic({ ...rig.smp.irqchip.readIoApic(), lines: 0 });
       const code: number[] = [];
@@ -126,9 +126,9 @@ describe(reason === undefined ? 'interrupt controllers of the kernel' : `interru
         if (moved !== undefined) rig.smp.irqchip.setLine(moved.line, moved.level);
       };
       const done = rig.untilDone();
-      rig.smp.start();
+      rig.start();
       await done;
-      await rig.smp.pause();
+      rig.smp.pause();
       const ours = fieldsOf(pic);
       const theirs = rig.smp.irqchip.readPics(ours);
       expect({ seed, pics: theirs }).toEqual({ seed, pics: ours });
@@ -155,7 +155,7 @@ describe(reason === undefined ? 'interrupt controllers of the kernel' : `interru
     const fields = ours.save().fields as never;
     rig.smp.irqchip.writeIoApic(fields);
     expect(rig.smp.irqchip.readIoApic()).toEqual(fields);
-    const { localApics } = await rig.smp.readState(0, resetControllers(1));
+    const { localApics } = rig.readState(0, resetControllers(1));
     // The processor's APIC is off, so it has taken nothing; the kernel has not raised remote IRR of edges either.
     expect(localApics[0]?.irr).toEqual([0, 0, 0, 0, 0, 0, 0, 0]);
   });
@@ -177,9 +177,9 @@ describe(reason === undefined ? 'interrupt controllers of the kernel' : `interru
       tmr: [0, 1 << 5, 0, 0, 0, 0, 0, 0],
       timer: { ...base.timer, mode: 1, divide: 0xb, initial: 400_000_000, remaining: 300_000_000, startNs: 1000, running: true, timerDeadline: 300_001_000 },
     };
-    const state = await rig.smp.readState(0, resetControllers(1));
-    await rig.smp.writeState({ ...state, localApics: [fields] }, 1000);
-    const back = (await rig.smp.readState(5000, { ...state, localApics: [fields] })).localApics[0] as LocalApicFields;
+    const state = rig.readState(0, resetControllers(1));
+    rig.writeState({ ...state, localApics: [fields] }, 1000);
+    const back = (rig.readState(5000, { ...state, localApics: [fields] })).localApics[0] as LocalApicFields;
     const { timer } = back;
     expect(back).toEqual({ ...fields, timer });
     expect({ ...timer, remaining: 0, timerDeadline: 0 }).toEqual({ ...fields.timer, startNs: 5000, remaining: 0, timerDeadline: 0 });

@@ -134,12 +134,12 @@ describe(reason === undefined ? 'several KVM vCPUs' : `several KVM vCPUs (skippe
 
   test.each([1, 2, 4])('%i start up, count together without loss, and interrupt each other', async (count) => {
     const rig = await make(count);
-    await rig.load(work(3000, count === 1 ? 1 : 20));
+    rig.load(work(3000, count === 1 ? 1 : 20));
     rig.ram.setUint32(COUNT, count, true);
     const done = rig.untilDone();
-    rig.smp.start(0);
+    rig.start(0);
     await done;
-    await rig.smp.pause();
+    rig.smp.pause();
     expect(rig.stops).toEqual([]);
     expect([word(rig, ONLINE), word(rig, COUNTER), word(rig, IPIS)]).toEqual([count, count * 3000, (count - 1) * (count === 1 ? 1 : 20)]);
     for (let cpu = 0; cpu < count; cpu++) {
@@ -147,16 +147,16 @@ describe(reason === undefined ? 'several KVM vCPUs' : `several KVM vCPUs (skippe
         { cpu, kind: 'out', address: 0x10 + cpu, value: cpu },
         { cpu, kind: 'in', address: 0x10 + cpu, value: 0xffff_ffff },
       ]);
-      expect(rig.smp.runsOf(cpu)).toBeGreaterThan(0);
+      expect(rig.smp.exitsOf(cpu).kvmRuns).toBeGreaterThan(0);
     }
-    const read = async (): Promise<Awaited<ReturnType<typeof rig.smp.readState>>> => rig.smp.readState(0, resetControllers(count));
-    let state = await read();
+    const read = (): ReturnType<typeof rig.readState> => rig.readState(0, resetControllers(count));
+    let state = read();
     // The last interrupt's handler may still be on its way back to HLT.
     for (let i = 0; i < 500 && state.cpus.some((cpu, index) => index > 0 && cpu.activity !== 'halted'); i++) {
-      rig.smp.start();
+      rig.start();
       await new Promise((resolve) => setTimeout(resolve, 5));
-      await rig.smp.pause();
-      state = await read();
+      rig.smp.pause();
+      state = read();
     }
     const { cpus, localApics } = state;
     expect(cpus.map((cpu) => cpu.activity)).toEqual(['running', ...Array.from({ length: count - 1 }, () => 'halted')]);
@@ -169,7 +169,7 @@ describe(reason === undefined ? 'several KVM vCPUs' : `several KVM vCPUs (skippe
     const count = 3;
     let rig = await make(count);
     const iterations = 15_000;
-    await rig.load(work(iterations, ROUNDS_MOVED));
+    rig.load(work(iterations, ROUNDS_MOVED));
     rig.ram.setUint32(COUNT, count, true);
     let before = resetControllers(count);
     let finished = false;
@@ -177,23 +177,23 @@ describe(reason === undefined ? 'several KVM vCPUs' : `several KVM vCPUs (skippe
     let tsc = 0;
     while (!finished) {
       const done = rig.untilDone().then(() => (finished = true));
-      rig.smp.start(tsc);
+      rig.start(tsc);
       await Promise.race([done, new Promise((resolve) => setTimeout(resolve, 3 + (moves % 7) * 9 + moves * 4))]);
-      await rig.smp.pause();
+      rig.smp.pause();
       const stood = [word(rig, COUNTER), word(rig, IPIS)];
       await new Promise((resolve) => setTimeout(resolve, 5));
       expect([word(rig, COUNTER), word(rig, IPIS)]).toEqual(stood);
       expect(rig.stops).toEqual([]);
-      const state = await rig.smp.readState(moves, before);
-      const again = await rig.smp.readState(moves, before);
+      const state = rig.readState(moves, before);
+      const again = rig.readState(moves, before);
       expect({ ...again, tsc: 0, cpus: again.cpus.map(withoutTsc) }).toEqual({ ...state, tsc: 0, cpus: state.cpus.map(withoutTsc) });
       tsc = state.tsc;
       if (finished) break;
       if (moves++ % 6 !== 0) continue;
       const next = await make(count);
       next.memory.ram.set(rig.memory.ram);
-      await next.smp.writeState(state, moves);
-      const copied = await next.smp.readState(moves, state);
+      next.writeState(state, moves);
+      const copied = next.readState(moves, state);
       expect({ ...copied, tsc: 0, cpus: copied.cpus.map(withoutTsc) }).toEqual({ ...state, tsc: 0, cpus: state.cpus.map(withoutTsc) });
       rigs.splice(rigs.indexOf(rig), 1);
       await rig.close();
@@ -206,7 +206,7 @@ describe(reason === undefined ? 'several KVM vCPUs' : `several KVM vCPUs (skippe
 
   test('wait for the board\'s lines: 8259 and I/O APIC, messages and descriptors', async () => {
     const rig = await make(2);
-    await rig.load(`${COMMON}
+    rig.load(`${COMMON}
       test ebx, ebx
       jnz near other
       ; 8259s to 30h and 38h, all masked but input 1
@@ -264,7 +264,7 @@ describe(reason === undefined ? 'several KVM vCPUs' : `several KVM vCPUs (skippe
       expect([rig.accesses.map((access) => access.address), rig.stops]).toEqual([expect.arrayContaining([...ports]), []]);
       rig.accesses.length = 0;
     };
-    rig.smp.start();
+    rig.start();
     await waitFor([0x50, 0x52]);
     const { irqchip } = rig.smp;
     irqchip.setLine(1, true);
@@ -276,15 +276,15 @@ describe(reason === undefined ? 'several KVM vCPUs' : `several KVM vCPUs (skippe
     expect(word(rig, IPIS)).toBeGreaterThanOrEqual(3);
     irqchip.setLine(10, false);
     await waitFor([0x53]);
-    await rig.smp.pause();
+    rig.smp.pause();
     const quiet = word(rig, IPIS);
-    const { pics, ioApic } = await rig.smp.readState(0, resetControllers(2));
+    const { pics, ioApic } = rig.readState(0, resetControllers(2));
     expect([pics[0].vectorBase, pics[0].imr, pics[0].isr, pics[1].vectorBase, ioApic.low[10], ioApic.high[10], ioApic.lines]).toEqual([0x30, 0xfd, 0, 0x38, 0x8040, 0x0100_0000, 0]);
     // What is told of the last interrupt of the line may come late; the count says whose turn it is.
     const heard = async (count: number): Promise<void> => {
       for (let i = 0; i < 4000 && word(rig, IPIS) !== count; i++) await new Promise((resolve) => setTimeout(resolve, 2));
     };
-    rig.smp.start();
+    rig.start();
     expect(irqchip.sendMsi(0xfee0_1000, 0x40)).toBe(true);
     await heard(quiet + 1);
     await waitFor([0x53]);
@@ -300,7 +300,7 @@ describe(reason === undefined ? 'several KVM vCPUs' : `several KVM vCPUs (skippe
 
   test('ring doorbells without leaving the guest', async () => {
     const rig = await make(1);
-    await rig.load(`${COMMON}
+    rig.load(`${COMMON}
       mov edi, 0xd0000000
       mov ecx, 5
       ringing: mov dword [edi], 7
@@ -319,7 +319,7 @@ describe(reason === undefined ? 'several KVM vCPUs' : `several KVM vCPUs (skippe
     irqchip.ringAt(byMemory, { space: 'memory', address: 0xd000_0000, size: 4, value: 7 });
     irqchip.ringAt(byPort, { space: 'port', address: 0x60, size: 2 });
     const done = rig.untilDone();
-    rig.smp.start();
+    rig.start();
     await done;
     expect([irqchip.take(byMemory), irqchip.take(byPort), irqchip.take(byPort)]).toEqual([5, 5, 0]);
     // Another value than the doorbell's is an ordinary access.
@@ -330,7 +330,7 @@ describe(reason === undefined ? 'several KVM vCPUs' : `several KVM vCPUs (skippe
 
   test('report a processor that falls over, and the machine can be closed', async () => {
     const rig = await make(2);
-    await rig.load(`${COMMON}
+    rig.load(`${COMMON}
       test ebx, ebx
       jz leader
       mov word [idt_pointer], 0
@@ -341,7 +341,7 @@ describe(reason === undefined ? 'several KVM vCPUs' : `several KVM vCPUs (skippe
       ${HANDLER}`);
     rig.ram.setUint32(COUNT, 2, true);
     const done = rig.untilDone();
-    rig.smp.start();
+    rig.start();
     await expect(done).rejects.toThrow(/vCPU 1 stopped: shutdown/);
     expect(rig.smp.isRunning).toBe(true);
   });

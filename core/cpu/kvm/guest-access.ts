@@ -3,16 +3,27 @@
 import type { PhysicalMemory } from '../../memory/physical-memory.ts';
 import type { CpuState, FaultReport, VcpuIo } from '../contract.ts';
 import { SREGS } from './ioctl.ts';
-import type { KvmCore } from './kvm-core.ts';
 import { REGS_ORDER, SEGMENT_AT } from './kvm-state.ts';
-import { AT } from './vcpu-file.ts';
+import { AT, type VcpuFile } from './vcpu-file.ts';
+
+/** A vCPU that stands still. */
+export interface StandingVcpu {
+  readonly file: VcpuFile;
+  /** View of struct kvm_regs as of now; the registers start at AT.REGS. */
+  regs(): DataView;
+  storeRegs(): void;
+  /** View of struct kvm_sregs as of now, at AT.SREGS. */
+  sregs(): DataView;
+  /** Physical address of a linear one by the guest's page tables, or -1. */
+  translate(linear: number): number;
+}
 
 const PAGE_BYTES = 4096;
 const CR0_PG = 0x8000_0000;
 const RIP = 128;
 
 /** Reads into `bytes`, or writes them. @returns false when a page is not mapped; what came before it is done */
-export function accessLinear(core: KvmCore, memory: PhysicalMemory, io: VcpuIo, address: number, bytes: Uint8Array, write: boolean): boolean {
+export function accessLinear(core: StandingVcpu, memory: PhysicalMemory, io: VcpuIo, address: number, bytes: Uint8Array, write: boolean): boolean {
   const paging = (core.sregs().getUint32(AT.SREGS + SREGS.CR0, true) & CR0_PG) !== 0;
   for (let at = 0; at < bytes.length; ) {
     const linear = address + at;
@@ -35,12 +46,12 @@ export function accessLinear(core: KvmCore, memory: PhysicalMemory, io: VcpuIo, 
 }
 
 /** Low half of a register by its canonical number. */
-export function registerOf(core: KvmCore, index: number): number {
+export function registerOf(core: StandingVcpu, index: number): number {
   return core.regs().getUint32(AT.REGS + (REGS_ORDER[index] ?? 0) * 8, true);
 }
 
 /** Sets it; the high half becomes 0. */
-export function setRegister(core: KvmCore, index: number, value: number): void {
+export function setRegister(core: StandingVcpu, index: number, value: number): void {
   const at = AT.REGS + (REGS_ORDER[index] ?? 0) * 8;
   const view = core.regs();
   view.setUint32(at, value, true);
@@ -48,14 +59,14 @@ export function setRegister(core: KvmCore, index: number, value: number): void {
   core.storeRegs();
 }
 
-export function segmentOf(core: KvmCore, name: keyof CpuState['segments']): { selector: number; base: number } {
+export function segmentOf(core: StandingVcpu, name: keyof CpuState['segments']): { selector: number; base: number } {
   const view = core.sregs();
   const at = AT.SREGS + SEGMENT_AT[name];
   return { selector: view.getUint16(at + 12, true), base: core.file.exchange.get64(at) };
 }
 
 /** Linear address of the next instruction; exact below 2^53. */
-export function nextLinear(core: KvmCore): number {
+export function nextLinear(core: StandingVcpu): number {
   core.regs();
   return segmentOf(core, 'cs').base + core.file.exchange.get64(AT.REGS + RIP);
 }

@@ -360,6 +360,12 @@ export class KvmCore {
     return refused;
   }
 
+  /** Somebody else has changed the registers while the guest stood still. */
+  forgetState(): void {
+    this.unfinished = this.regsFresh = this.sregsFresh = false;
+    this.injected = this.mayHoldInterrupt = this.halted = false;
+  }
+
   private loadRegs(): void {
     if (this.regsFresh) return;
     this.file.call(KVM.GET_REGS, AT.REGS, 'read registers');

@@ -1,14 +1,13 @@
 // Several vCPUs of one KVM machine, each in a thread of its own, with the kernel's interrupt controllers between them:
 // start-up, interprocessor interrupts and idle waiting happen in the kernel. Devices stay in the thread that made this
-// object. While it stands still, all of it can be read and written in the canonical forms of the software CPU and of our
-// own interrupt controllers.
+// object: it serves the vCPUs' accesses, makes them stand still, and reads and writes all of their state meanwhile.
 
 import { Worker } from 'node:worker_threads';
 import type { Disposable } from '../../base/disposable.ts';
 import { NestboxError } from '../../base/errors.ts';
 import type { PhysicalMemory } from '../../memory/physical-memory.ts';
-import type { CpuState, VcpuIo, VcpuMsrs } from '../contract.ts';
-import { type CpuFeature, buildCpuid } from '../isa/cpuid.ts';
+import type { CpuState } from '../contract.ts';
+import type { CpuFeature } from '../isa/cpuid.ts';
 import { type IoApicFields, type LocalApicFields, type PicChipFields, localApicFromKvm, picOutput, picsUnacknowledged, timeOfTsc } from './irqchip-state.ts';
 import { kernelApicOf } from './kernel-apic.ts';
 import type { KernelIrqchip } from './kernel-irqchip.ts';
@@ -16,62 +15,59 @@ import type { KvmDevice } from './kvm-device.ts';
 import { KvmVm } from './kvm-vm.ts';
 import { SYS } from './libc.ts';
 import { KICK_SIGNAL } from './slice-timer.ts';
-import { Mailboxes } from './vcpu-mailbox.ts';
-import type { VcpuCommand, VcpuReport, VcpuStop, VcpuThreadStart, VcpuThreadState } from './vcpu-protocol.ts';
+import { SmpVcpu } from './smp-vcpu.ts';
+import { type MailboxServer, Mailboxes, type VcpuStop } from './vcpu-mailbox.ts';
+import type { VcpuThreadStart } from './vcpu-protocol.ts';
 
 export interface KvmSmpOptions {
   readonly device: KvmDevice;
-  /** `memory` lies in it; laid out for `count` vCPUs. */
-  readonly wasm: WebAssembly.Memory;
   readonly memory: PhysicalMemory;
   readonly count: number;
   readonly features: readonly CpuFeature[];
   readonly tscHz: number;
-  /** Called in this thread; the vCPU waits meanwhile. */
-  readonly io: (index: number) => VcpuIo;
-  readonly msrs: (index: number) => VcpuMsrs;
-  readonly random32: () => number;
-  /** A vCPU came back by itself: triple fault, or something that this KVM cannot run. The others go on. */
-  readonly onStop: (index: number, why: Exclude<VcpuStop, 'asked'>, detail: string) => void;
 }
 
-/** Everything between the processors' registers and the board, as the software machine saves it. */
-export interface SmpState {
-  readonly cpus: readonly CpuState[];
+/** The interrupt controllers as the software machine saves them. */
+export interface SmpControllers {
   readonly localApics: readonly LocalApicFields[];
   readonly pics: readonly [PicChipFields, PicChipFields];
   readonly ioApic: IoApicFields;
-  /** Of the first processor, without its adjustment. */
-  readonly tsc: number;
 }
 
-interface Thread {
+/** A vCPU came back by itself. */
+export interface SmpStop {
   readonly index: number;
-  readonly worker: Worker;
-  threadId: number;
-  running: boolean;
-  runs: number;
-  interpreted: number;
-  /** Where the next report goes. */
-  waiting: { resolve: (report: VcpuReport) => void; reject: (error: unknown) => void } | undefined;
-  stopped: (() => void) | undefined;
+  readonly why: Exclude<VcpuStop, 'asked'>;
+  readonly detail: string;
 }
+
+/** A thread that is asked to leave the guest and has not after this time hears it again, and at last is taken for dead. */
+const KICK_AGAIN_MS = 20;
+const PATIENCE_MS = 20_000;
+const COUNTER_NAMES = ['kvmPort', 'kvmMmio', 'kvmMsr', 'kvmHalt', 'kvmWindow', 'kvmInterrupted', 'kvmRuns'] as const;
 
 export class KvmSmp implements Disposable {
   readonly vm: KvmVm;
   readonly irqchip: KernelIrqchip;
+  readonly vcpus: readonly SmpVcpu[];
   private readonly options: KvmSmpOptions;
   private readonly mailboxes: Mailboxes;
-  private readonly threads: Thread[] = [];
-  private disposed = false;
-  private readonly serving: Promise<void>;
+  private readonly workers: Worker[] = [];
+  /** Stands still for hold(), and goes on with release(). */
+  private readonly held: boolean[];
+  /** Came back by itself, and must not go on before it gets another state. */
+  private readonly fallen: boolean[];
+  /** On the way to a stand of all: nobody goes on meanwhile. */
+  private pausing = false;
+  private server: MailboxServer | undefined;
+  private lost: NestboxError | undefined;
+  private closed = false;
 
-  /** @throws NestboxError */
+  /** Starts the threads. @throws NestboxError */
   static async create(options: KvmSmpOptions): Promise<KvmSmp> {
     const smp = new KvmSmp(options);
     try {
-      // One after the other: the kernel numbers local APICs as they are made.
-      for (let index = 0; index < options.count; index++) await smp.addThread(index);
+      await smp.startThreads();
     } catch (error) {
       await smp.close();
       throw error;
@@ -82,98 +78,201 @@ export class KvmSmp implements Disposable {
   private constructor(options: KvmSmpOptions) {
     this.options = options;
     this.vm = new KvmVm(options.device, options.memory, false, 'full');
-    const { irqchip } = this.vm;
-    if (irqchip === undefined) throw new NestboxError('internal', 'no interrupt controllers', { op: 'create virtual CPUs' });
-    this.irqchip = irqchip;
+    const vcpus: SmpVcpu[] = [];
+    this.vcpus = vcpus;
+    try {
+      const { irqchip } = this.vm;
+      if (irqchip === undefined) throw new NestboxError('internal', 'no interrupt controllers', { op: 'create virtual CPUs' });
+      this.irqchip = irqchip;
+      // The kernel numbers local APICs as they are made.
+      for (let index = 0; index < options.count; index++) vcpus.push(new SmpVcpu(this.vm, index));
+      this.identify(options.features, options.tscHz);
+    } catch (error) {
+      for (const vcpu of vcpus) vcpu.dispose();
+      this.vm.dispose();
+      throw error;
+    }
     this.mailboxes = new Mailboxes(options.count);
-    this.serving = this.serve();
+    this.held = vcpus.map(() => false);
+    this.fallen = vcpus.map(() => false);
   }
 
-  private async addThread(index: number): Promise<void> {
-    const { options } = this;
-    const workerData: VcpuThreadStart = {
-      index,
-      count: options.count,
-      vmDescriptor: this.vm.descriptor,
-      runPageBytes: options.device.runPageBytes,
-      hasXcrs: options.device.check('xcrs') > 0,
-      mailboxes: this.mailboxes.buffer,
-      cpuid: buildCpuid({ apicId: index, processorCount: options.count, tscHz: options.tscHz, features: options.features }),
-      tscHz: options.tscHz,
-      wasm: options.wasm,
-      layout: options.memory.layout,
-      features: options.features,
-    };
-    const worker = new Worker(new URL('./vcpu-thread.ts', import.meta.url), { workerData, name: `vcpu ${index}`, execArgv: [] });
-    const thread: Thread = { index, worker, threadId: 0, running: false, runs: 0, interpreted: 0, waiting: undefined, stopped: undefined };
-    this.threads.push(thread);
-    worker.on('message', (message: VcpuReport) => this.heard(thread, message));
-    worker.on('error', (error: Error) => this.lost(thread, error));
-    worker.on('exit', () => this.lost(thread, new Error('its thread has ended')));
-    const ready = await this.next(thread);
-    if (ready.kind === 'ready') thread.threadId = ready.threadId;
-  }
-
-  private next(thread: Thread): Promise<VcpuReport> {
-    return new Promise((resolve, reject) => (thread.waiting = { resolve, reject }));
-  }
-
-  private heard(thread: Thread, message: VcpuReport): void {
-    if (message.kind === 'stopped') {
-      thread.running = false;
-      thread.runs = message.runs;
-      thread.interpreted = message.interpreted;
-      thread.stopped?.();
-      thread.stopped = undefined;
-      if (message.why !== 'asked' && !this.disposed) this.options.onStop(thread.index, message.why, message.detail);
-      return;
-    }
-    const { waiting } = thread;
-    thread.waiting = undefined;
-    if (message.kind === 'failed' && thread.running) {
-      this.heard(thread, { kind: 'stopped', why: 'unsupported', detail: message.message, runs: thread.runs, interpreted: thread.interpreted });
-      return;
-    }
-    if (message.kind === 'failed') waiting?.reject(new NestboxError('io', `Virtual CPU ${thread.index}: ${message.message}`, { op: 'run virtual CPU' }));
-    else waiting?.resolve(message);
-  }
-
-  private lost(thread: Thread, error: Error): void {
-    thread.running = false;
-    thread.stopped?.();
-    thread.stopped = undefined;
-    thread.waiting?.reject(new NestboxError('io', `Virtual CPU ${thread.index} is lost: ${error.message}`, { op: 'run virtual CPU', cause: error }));
-    thread.waiting = undefined;
-  }
-
-  private send(thread: Thread, command: VcpuCommand): void {
-    thread.worker.postMessage(command);
-    this.mailboxes.commandSent(thread.index);
-  }
-
-  private async serve(): Promise<void> {
+  private async startThreads(): Promise<void> {
     const { options, mailboxes } = this;
-    while (!this.disposed) {
+    for (const { index, file } of this.vcpus) {
+      const workerData: VcpuThreadStart = {
+        index,
+        count: options.count,
+        vcpuDescriptor: file.descriptor,
+        runPageBytes: options.device.runPageBytes,
+        hasXcrs: options.device.check('xcrs') > 0,
+        mailboxes: mailboxes.buffer,
+      };
+      const worker = new Worker(new URL('./vcpu-thread.ts', import.meta.url), { workerData, name: `vcpu ${index}`, execArgv: [] });
+      this.workers.push(worker);
+      const gone = (cause: Error): void => {
+        if (this.closed) return;
+        this.lost ??= new NestboxError('io', `Virtual CPU ${index} is lost: ${cause.message}`, { op: 'run virtual CPU', cause });
+        mailboxes.ring();
+      };
+      worker.on('error', gone);
+      worker.on('exit', () => gone(new Error('its thread has ended')));
+    }
+    for (;;) {
       const seen = mailboxes.rings;
-      if (mailboxes.serve(options) > 0) continue;
+      if (this.lost !== undefined) throw this.lost;
+      if (this.vcpus.every(({ index }) => mailboxes.isReady(index))) return;
       await mailboxes.waitForRing(seen);
     }
+  }
+
+  /** What CPUID tells the guest; before its first instruction. @returns false when KVM cannot give that TSC rate */
+  identify(features: readonly CpuFeature[], tscHz: number): boolean {
+    return this.vcpus.map((vcpu) => vcpu.identify(this.options.count, features, tscHz)).every(Boolean);
+  }
+
+  /** Who serves what vCPUs ask for; before they run. */
+  connect(server: MailboxServer): void {
+    this.server = server;
   }
 
   // --- running ---------------------------------------------------------------------------------------------------
 
   get isRunning(): boolean {
-    return this.threads.some((thread) => thread.running);
+    return this.vcpus.some(({ index }) => this.mailboxes.isRunning(index));
   }
 
-  /** KVM_RUNs of a vCPU until it last stopped. */
-  runsOf(index: number): number {
-    return this.threads[index]?.runs ?? 0;
+  /** Lets all vCPUs run that stand still. */
+  start(): void {
+    for (const { index } of this.vcpus) {
+      this.held[index] = false;
+      if (!this.fallen[index] && !this.mailboxes.isRunning(index)) this.mailboxes.run(index);
+    }
   }
 
-  /** Instructions that KVM could not run, until it last stopped. */
-  interpretedOf(index: number): number {
-    return this.threads[index]?.interpreted ?? 0;
+  /** Serves what vCPUs ask for. @returns how many asked. @throws NestboxError when a thread is lost */
+  serve(): number {
+    if (this.lost !== undefined) throw this.lost;
+    return this.server === undefined ? 0 : this.mailboxes.serve(this.server);
+  }
+
+  /** Changes when a vCPU asks or stands still. */
+  get rings(): number {
+    return this.mailboxes.rings;
+  }
+
+  /** Sleeps until `rings` is not `seen` any more, at most `ms`. */
+  sleep(seen: number, ms: number): void {
+    this.mailboxes.sleep(seen, ms);
+  }
+
+  waitForRing(seen: number): Promise<void> {
+    return this.mailboxes.waitForRing(seen);
+  }
+
+  /** Wakes who sleeps or waits. */
+  ring(): void {
+    this.mailboxes.ring();
+  }
+
+  /** A vCPU whose access is served stands still after it. */
+  stopAfterAccess(index: number): void {
+    this.mailboxes.stop(index);
+  }
+
+  private kick(index: number): void {
+    // Blocked outside KVM_RUN, so it waits for the thread to get there; nothing is missed.
+    this.options.device.libc.syscall(SYS.TGKILL, process.pid, this.mailboxes.threadOf(index), KICK_SIGNAL, 0);
+  }
+
+  /**
+   * No vCPU is in the guest any more: it stands still, or waits for an access. Nothing is served meanwhile, so that also
+   * whoever serves may do it. @throws NestboxError
+   */
+  hold(): void {
+    const { mailboxes } = this;
+    const outside = ({ index }: SmpVcpu): boolean => !mailboxes.isRunning(index) || mailboxes.isAsking(index);
+    for (const vcpu of this.vcpus) {
+      const { index } = vcpu;
+      if (outside(vcpu)) continue;
+      this.held[index] = true;
+      mailboxes.stop(index);
+      this.kick(index);
+    }
+    this.await(() => this.vcpus.filter((vcpu) => !outside(vcpu)), () => undefined);
+  }
+
+  /** Lets those go on that stand still for hold(). */
+  release(): void {
+    const { mailboxes } = this;
+    for (const { index } of this.vcpus) {
+      if (!this.held[index]) continue;
+      this.held[index] = false;
+      if (this.pausing) continue;
+      if (mailboxes.isRunning(index) || mailboxes.stopOf(index).why === 'asked') mailboxes.run(index);
+    }
+  }
+
+  /** Every vCPU stands between two instructions; accesses are served until then. @throws NestboxError */
+  pause(): void {
+    const { mailboxes } = this;
+    this.held.fill(false);
+    for (const { index } of this.vcpus) {
+      if (!mailboxes.isRunning(index)) continue;
+      mailboxes.stop(index);
+      this.kick(index);
+    }
+    this.pausing = true;
+    try {
+      this.await(() => this.vcpus.filter(({ index }) => mailboxes.isRunning(index)), () => this.serve());
+    } finally {
+      this.pausing = false;
+    }
+    this.noteFallen();
+  }
+
+  private await(missing: () => readonly SmpVcpu[], meanwhile: () => void): void {
+    const { mailboxes } = this;
+    for (let waitedMs = 0; ; ) {
+      const seen = mailboxes.rings;
+      meanwhile();
+      const left = missing();
+      if (left.length === 0) return;
+      mailboxes.sleep(seen, KICK_AGAIN_MS);
+      if (mailboxes.rings !== seen) continue;
+      waitedMs += KICK_AGAIN_MS;
+      if (waitedMs > PATIENCE_MS) throw this.lost ?? new NestboxError('io', `Virtual CPU ${left[0]?.index ?? 0} does not leave the guest`, { op: 'stop virtual CPUs' });
+      for (const { index } of left) this.kick(index);
+    }
+  }
+
+  private noteFallen(): SmpStop | undefined {
+    let first: SmpStop | undefined;
+    for (const { index } of this.vcpus) {
+      if (this.fallen[index] || this.mailboxes.isRunning(index)) continue;
+      const { why, detail } = this.mailboxes.stopOf(index);
+      if (why === 'asked') continue;
+      this.fallen[index] = true;
+      first ??= { index, why, detail };
+      this.toldStop ??= first;
+    }
+    return first;
+  }
+
+  private toldStop: SmpStop | undefined;
+
+  /** The first vCPU that came back by itself since the last time. */
+  takeStop(): SmpStop | undefined {
+    this.noteFallen();
+    const stop = this.toldStop;
+    this.toldStop = undefined;
+    return stop;
+  }
+
+  /** KVM_RUNs and exits of a vCPU by kind. */
+  exitsOf(index: number): Record<string, number> {
+    const values = this.mailboxes.countersOf(index, COUNTER_NAMES.length);
+    return Object.fromEntries(COUNTER_NAMES.map((name, i) => [name, values[i] ?? 0]));
   }
 
   /** Accesses of a vCPU that left it for this thread. */
@@ -181,107 +280,82 @@ export class KvmSmp implements Disposable {
     return this.mailboxes.servedOf(index);
   }
 
-  /** @param tsc what every processor's time-stamp counter is now; undefined = they go on as they are */
-  start(tsc?: number): void {
-    const atNs = process.hrtime.bigint();
-    for (const thread of this.threads) {
-      if (thread.running) continue;
-      this.mailboxes.setStop(thread.index, false);
-      thread.running = true;
-      this.send(thread, { kind: 'run', tsc, atNs });
-    }
-  }
+  // --- state, while no vCPU is in the guest ----------------------------------------------------------------------
 
-  /** Resolves when every vCPU stands between two instructions. Its accesses are served until then. */
-  async pause(): Promise<void> {
-    const { libc } = this.options.device;
-    await Promise.all(
-      this.threads
-        .filter((thread) => thread.running)
-        .map((thread) => {
-          const stopped = new Promise<void>((resolve) => (thread.stopped = resolve));
-          this.mailboxes.setStop(thread.index, true);
-          // Blocked outside KVM_RUN, so it waits for the thread to get there; nothing is missed.
-          libc.syscall(SYS.TGKILL, process.pid, thread.threadId, KICK_SIGNAL, 0);
-          return stopped;
-        }),
-    );
-  }
-
-  // --- state -----------------------------------------------------------------------------------------------------
-
-  private mustStandStill(): void {
-    if (this.isRunning) throw new NestboxError('usage', 'The machine must stand still', { op: 'virtual CPU state' });
+  /** The vCPU has another state: it may run again. */
+  revive(index: number): void {
+    this.fallen[index] = false;
+    this.mailboxes.forgetStop(index);
+    if (this.toldStop?.index === index) this.toldStop = undefined;
   }
 
   /**
    * @param nowNs virtual time
-   * @param before what was loaded last, or a reset machine's: KVM does not keep all of it
+   * @param before what was set last: KVM does not keep all of it
    */
-  async readState(nowNs: number, before: Pick<SmpState, 'localApics' | 'pics'>): Promise<SmpState> {
-    this.mustStandStill();
-    const read: VcpuThreadState[] = [];
-    const takenBack: number[] = [];
-    for (const thread of this.threads) {
-      const answer = this.next(thread);
-      this.send(thread, { kind: 'get-state' });
-      const report = await answer;
-      if (report.kind !== 'state') throw new NestboxError('internal', `unexpected report ${report.kind}`, { op: 'virtual CPU state' });
-      read.push(report.state);
-      if (report.externalVector >= 0) takenBack.push(report.externalVector);
-    }
+  readControllers(nowNs: number, before: Pick<SmpControllers, 'localApics' | 'pics'>): SmpControllers {
+    const takenBack = this.vcpus.map(({ apic }) => apic.takeBackInterrupt()).filter((vector) => vector >= 0);
     let pics = this.irqchip.readPics(before.pics);
     for (const vector of takenBack) {
       pics = picsUnacknowledged(pics, vector);
       this.irqchip.writePics(pics);
     }
     const intr = picOutput(pics[0]);
-    return {
-      cpus: read.map(({ cpu }) => cpu),
-      localApics: read.map(({ apic, tsc }, index) =>
-        localApicFromKvm(apic.page, apic.extras, nowNs, before.localApics[index] as LocalApicFields, index === 0 && intr, (ticks) => timeOfTsc(ticks, tsc, nowNs, this.options.tscHz)),
-      ),
-      pics,
-      ioApic: this.irqchip.readIoApic(),
-      tsc: read[0]?.tsc ?? 0,
-    };
+    const localApics = this.vcpus.map(({ index, apic, state }) => {
+      const { page, extras } = apic.read();
+      const tsc = state.readTsc();
+      return localApicFromKvm(page, extras, nowNs, before.localApics[index] as LocalApicFields, index === 0 && intr, (ticks) => timeOfTsc(ticks, tsc, nowNs, this.options.tscHz));
+    });
+    return { localApics, pics, ioApic: this.irqchip.readIoApic() };
   }
 
-  /** @throws NestboxError `unsupported` with what KVM refused; the machine must then be given a state again */
-  async writeState(state: SmpState, nowNs: number): Promise<void> {
-    this.mustStandStill();
-    this.irqchip.writePics(state.pics);
-    this.irqchip.writeIoApic(state.ioApic);
-    for (const thread of this.threads) {
-      const cpu = state.cpus[thread.index];
-      const apic = state.localApics[thread.index];
-      if (cpu === undefined || apic === undefined) throw new NestboxError('bad-input', `The state has no processor ${thread.index}`, { op: 'virtual CPU state' });
-      const answer = this.next(thread);
-      this.send(thread, {
-        kind: 'set-state',
-        state: { cpu, apic: kernelApicOf(apic, nowNs), tsc: state.tsc },
-      });
-      const report = await answer;
-      if (report.kind === 'set' && report.refused !== undefined) throw new NestboxError('unsupported', `KVM refuses ${report.refused} of processor ${thread.index}`, { op: 'virtual CPU state' });
+  /** @returns what KVM refused, or undefined */
+  writeControllers({ localApics, pics, ioApic }: SmpControllers, nowNs: number): string | undefined {
+    this.irqchip.writePics(pics);
+    this.irqchip.writeIoApic(ioApic);
+    let refused: string | undefined;
+    for (const { index, apic } of this.vcpus) {
+      const fields = localApics[index];
+      const what = fields === undefined ? 'a missing local APIC' : apic.write(kernelApicOf(fields, nowNs));
+      if (what !== undefined) refused ??= `${what} of processor ${index}`;
     }
+    return refused;
+  }
+
+  readProcessors(instructions: number): CpuState[] {
+    return this.vcpus.map((vcpu) => vcpu.read(instructions));
+  }
+
+  /** Sets the counters of all processors alike. @param ticks of the first, without its adjustment */
+  writeTsc(ticks: number): void {
+    const [first, ...others] = this.vcpus;
+    first?.state.writeTsc(ticks);
+    const offset = first?.state.readTscOffset();
+    // Without offsets KVM takes equal values, written one soon after the other, for the same counter.
+    for (const { state } of others) if (offset === undefined) state.writeTsc(ticks);
+    else state.writeTscOffset(offset);
   }
 
   // --- end -------------------------------------------------------------------------------------------------------
 
+  /** Nobody serves any more: what a vCPU waits for stays unanswered. */
   async close(): Promise<void> {
-    if (this.disposed) return;
-    await this.pause();
-    this.disposed = true;
-    this.mailboxes.ring();
-    await this.serving;
-    await Promise.all(
-      this.threads.map((thread) => {
-        const gone = new Promise<void>((resolve) => thread.worker.once('exit', () => resolve()));
-        this.send(thread, { kind: 'end' });
-        return gone;
-      }),
-    );
-    this.vm.dispose();
+    if (this.closed) return;
+    try {
+      if (this.lost === undefined) this.pause();
+    } finally {
+      this.closed = true;
+      await Promise.all(
+        this.workers.map((worker, index) => {
+          if (worker.threadId < 0) return undefined;
+          const gone = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+          this.mailboxes.end(index);
+          return gone;
+        }),
+      );
+      for (const vcpu of this.vcpus) vcpu.dispose();
+      this.vm.dispose();
+    }
   }
 
   dispose(): void {

@@ -91,6 +91,17 @@ export class KvmState {
     return off > -TSC_NEAR && off < TSC_NEAR;
   }
 
+  /** What KVM adds to the host's counter; undefined where it does not tell. */
+  readTscOffset(): bigint | undefined {
+    return this.tscAttribute(KVM.GET_DEVICE_ATTR) ? this.file.view.getBigInt64(AT.ATTR_VALUE, true) : undefined;
+  }
+
+  /** Makes this processor's counter equal to that of another with the same offset. */
+  writeTscOffset(offset: bigint): void {
+    this.file.view.setBigInt64(AT.ATTR_VALUE, offset, true);
+    this.tscAttribute(KVM.SET_DEVICE_ATTR);
+  }
+
   /** Reads or writes KVM_VCPU_TSC_OFFSET, Linux 5.16 and newer. */
   private tscAttribute(request: number): boolean {
     const { exchange } = this.file;

@@ -37,6 +37,8 @@ export interface VcpuMaker {
   readonly device: { readonly libc: Libc; readonly runPageBytes: number; check(name: CapabilityName): number };
   /** @returns its file descriptor. @throws NestboxError */
   createVcpu(index: number): number;
+  /** Somebody else closes them. */
+  readonly keepsDescriptors?: boolean;
 }
 
 export class VcpuFile implements Disposable {
@@ -45,6 +47,7 @@ export class VcpuFile implements Disposable {
   readonly descriptor: number;
   private readonly libc: Libc;
   private readonly runBytes: number;
+  private readonly closes: boolean;
   /** Address of the kvm_run pages when they could not be mapped into the exchange memory. */
   private readonly elsewhere: number | undefined;
   private closed = false;
@@ -56,6 +59,7 @@ export class VcpuFile implements Disposable {
     this.view = this.exchange.view;
     this.descriptor = vm.createVcpu(index);
     this.runBytes = vm.device.runPageBytes;
+    this.closes = vm.keepsDescriptors !== true;
     if (this.runBytes <= 0 || this.runBytes > RUN_BYTES_MAX) {
       this.libc.close(this.descriptor);
       throw new NestboxError('unsupported', `KVM wants ${this.runBytes} bytes for a virtual CPU; at most ${RUN_BYTES_MAX} were expected`, { op: 'create virtual CPU' });
@@ -126,6 +130,6 @@ export class VcpuFile implements Disposable {
     this.closed = true;
     if (this.elsewhere === undefined) this.libc.mmap(this.exchange.address, this.runBytes, PROT_READ_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, -1, 0);
     else this.libc.munmap(this.elsewhere, this.runBytes);
-    this.libc.close(this.descriptor);
+    if (this.closes) this.libc.close(this.descriptor);
   }
 }

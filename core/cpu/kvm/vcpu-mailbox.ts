@@ -1,19 +1,38 @@
-// How the thread of a vCPU reaches the devices, which live in another thread: one mailbox a vCPU in shared memory, and one
-// bell for all. The vCPU's thread waits for the answer, as a processor waits for its bus; the device thread never waits.
+// What the thread of a vCPU and the device thread have in common: one mailbox a vCPU in shared memory, and one bell for all.
+// Through it the vCPU's accesses reach the devices; its thread waits for the answer, as a processor waits for its bus. The
+// device thread tells it to run or to stand still, and sees what it does.
 
 import type { VcpuIo, VcpuMsrs } from '../contract.ts';
 
-const KIND = { PORT_READ: 0, PORT_WRITE: 1, MMIO_READ: 2, MMIO_WRITE: 3, MSR_READ: 4, MSR_WRITE: 5, RANDOM: 6 } as const;
+const KIND = { PORT_READ: 0, PORT_WRITE: 1, MMIO_READ: 2, MMIO_WRITE: 3, MSR_READ: 4, MSR_WRITE: 5, INTERPRET: 6 } as const;
 
 /** Words of one mailbox. */
-const BOX = { COMMANDS: 0, STOP: 1, SIGNAL: 2, KIND: 3, SIZE: 4, ADDRESS: 5, ADDRESS_HIGH: 6, VALUE: 7, VALUE_HIGH: 8, FOUND: 9, SERVED: 10 } as const;
-const BOX_WORDS = 16;
+const BOX = { WANTED: 0, STOOD: 1, SIGNAL: 2, KIND: 3, SIZE: 4, ADDRESS: 5, ADDRESS_HIGH: 6, VALUE: 7, VALUE_HIGH: 8, FOUND: 9, SERVED: 10, WHY: 11, THREAD: 12, DETAIL_BYTES: 13, COUNTERS: 16, DETAIL: 32 } as const;
+const BOX_WORDS = 96;
+const DETAIL_BYTES = (BOX_WORDS - BOX.DETAIL) * 4;
+const COUNTERS = BOX.DETAIL - BOX.COUNTERS;
 const BELL = 0;
 const HEADER_WORDS = 16;
 
 const IDLE = 0;
 const ASKED = 1;
 const ANSWERED = 2;
+
+/**
+ * What a vCPU's thread shall do: the low bits of its word; above them a number that each order to run increases. The thread
+ * tells which of them it has ended, so an order that was taken back before it was seen is not waited for.
+ */
+const WANTED = { STAND: 0, RUN: 1, END: 2 } as const;
+const WANTED_BITS = 2;
+const WANTED_MASK = 3;
+
+/**
+ * Why a vCPU stands still: it was told to, or it came back by itself.
+ * - `unsupported`: an instruction or state that neither this KVM nor the interpreter can run
+ * - `failed`: its thread did
+ */
+export type VcpuStop = 'asked' | 'shutdown' | 'unsupported' | 'debug' | 'failed';
+const STOPS: readonly VcpuStop[] = ['asked', 'shutdown', 'unsupported', 'debug', 'failed'];
 
 const TWO_32 = 0x1_0000_0000;
 
@@ -23,7 +42,10 @@ type Size = 1 | 2 | 4;
 export interface MailboxServer {
   readonly io: (index: number) => VcpuIo;
   readonly msrs: (index: number) => VcpuMsrs;
-  readonly random32: () => number;
+  /** Runs the one instruction that the vCPU's KVM cannot. @returns false when that is not possible either */
+  readonly interpret: (index: number) => boolean;
+  /** After an access was served, before its vCPU goes on. */
+  readonly served: (index: number) => void;
 }
 
 /** Shared by all threads of a VM. */
@@ -86,32 +108,111 @@ export class Mailboxes {
     };
   }
 
-  /** 32 bits of the machine's random stream. */
-  random32(index: number): number {
-    return this.ask(index, KIND.RANDOM, 4, 0, 0, 0);
+  /** Before an instruction that KVM cannot run, with nothing unfinished. @returns false when nobody can */
+  interpret(index: number): boolean {
+    this.ask(index, KIND.INTERPRET, 4, 0, 0, 0);
+    return this.words[this.at(index, BOX.FOUND)] === 1;
   }
 
   mustStop(index: number): boolean {
-    return Atomics.load(this.words, this.at(index, BOX.STOP)) !== 0;
+    return (Atomics.load(this.words, this.at(index, BOX.WANTED)) & WANTED_MASK) !== WANTED.RUN;
   }
 
-  /** Waits until a command beyond the `seen` first ones has been sent. */
-  waitForCommand(index: number, seen: number): void {
-    const word = this.at(index, BOX.COMMANDS);
-    while (Atomics.load(this.words, word) === seen) Atomics.wait(this.words, word, seen);
+  /** The thread is ready, and its vCPU stands still. @param threadId as the kernel counts */
+  ready(index: number, threadId: number): void {
+    Atomics.store(this.words, this.at(index, BOX.THREAD), threadId);
+    this.ring();
+  }
+
+  /** Stands still until it shall run. @returns false when the thread shall end */
+  waitForRun(index: number): boolean {
+    const { words } = this;
+    const word = this.at(index, BOX.WANTED);
+    for (;;) {
+      const wanted = Atomics.load(words, word);
+      if ((wanted & WANTED_MASK) !== WANTED.STAND) return (wanted & WANTED_MASK) === WANTED.RUN;
+      Atomics.store(words, this.at(index, BOX.STOOD), wanted >> WANTED_BITS);
+      this.ring();
+      Atomics.wait(words, word, wanted);
+    }
+  }
+
+  /** Why the vCPU will stand still. */
+  stopping(index: number, why: VcpuStop, detail: string): void {
+    const { words } = this;
+    words[this.at(index, BOX.WHY)] = STOPS.indexOf(why);
+    // TextEncoder does not write into shared memory.
+    const text = new TextEncoder().encode(detail).subarray(0, DETAIL_BYTES);
+    new Uint8Array(this.buffer, this.at(index, BOX.DETAIL) * 4, DETAIL_BYTES).set(text);
+    words[this.at(index, BOX.DETAIL_BYTES)] = text.length;
+    if (why === 'asked') return;
+    const word = this.at(index, BOX.WANTED);
+    const wanted = Atomics.load(words, word);
+    if ((wanted & WANTED_MASK) === WANTED.RUN) Atomics.compareExchange(words, word, wanted, (wanted & ~WANTED_MASK) | WANTED.STAND);
+  }
+
+  /** Counters that the device thread may read at any time. */
+  tally(index: number, values: Readonly<Record<string, number>>): void {
+    let at = this.at(index, BOX.COUNTERS);
+    const end = at + COUNTERS;
+    for (const name in values) if (at < end) this.words[at++] = (values[name] ?? 0) | 0;
   }
 
   // --- the device thread -----------------------------------------------------------------------------------------
 
-  /** After the command's message has been posted. */
-  commandSent(index: number): void {
-    const word = this.at(index, BOX.COMMANDS);
-    Atomics.add(this.words, word, 1);
+  isReady(index: number): boolean {
+    return this.threadOf(index) !== 0;
+  }
+
+  threadOf(index: number): number {
+    return Atomics.load(this.words, this.at(index, BOX.THREAD));
+  }
+
+  isRunning(index: number): boolean {
+    return Atomics.load(this.words, this.at(index, BOX.WANTED)) >> WANTED_BITS !== Atomics.load(this.words, this.at(index, BOX.STOOD));
+  }
+
+  /** Its thread waits for an answer, so it is not in the guest. */
+  isAsking(index: number): boolean {
+    return Atomics.load(this.words, this.at(index, BOX.SIGNAL)) === ASKED;
+  }
+
+  private order(index: number, what: number, next: 0 | 1): void {
+    const word = this.at(index, BOX.WANTED);
+    const number = (Atomics.load(this.words, word) >> WANTED_BITS) + next;
+    Atomics.store(this.words, word, (number << WANTED_BITS) | what);
     Atomics.notify(this.words, word);
   }
 
-  setStop(index: number, stop: boolean): void {
-    Atomics.store(this.words, this.at(index, BOX.STOP), stop ? 1 : 0);
+  /** Lets a vCPU run that stands still, or one whose access waits and that should have stopped after it. */
+  run(index: number): void {
+    this.forgetStop(index);
+    this.order(index, WANTED.RUN, 1);
+  }
+
+  /** The vCPU stops before its next instruction; who is in the guest hears of it by a signal only. */
+  stop(index: number): void {
+    this.order(index, WANTED.STAND, 0);
+  }
+
+  end(index: number): void {
+    this.order(index, WANTED.END, 0);
+  }
+
+  /** Of a vCPU that stands still. */
+  stopOf(index: number): { readonly why: VcpuStop; readonly detail: string } {
+    const { words } = this;
+    const bytes = new Uint8Array(this.buffer, this.at(index, BOX.DETAIL) * 4, words[this.at(index, BOX.DETAIL_BYTES)] ?? 0);
+    return { why: STOPS[words[this.at(index, BOX.WHY)] ?? 0] ?? 'failed', detail: new TextDecoder().decode(bytes.slice()) };
+  }
+
+  forgetStop(index: number): void {
+    this.words[this.at(index, BOX.WHY)] = 0;
+  }
+
+  /** In the order in which its thread counts them. */
+  countersOf(index: number, count: number): number[] {
+    return Array.from({ length: Math.min(count, COUNTERS) }, (_, i) => (this.words[this.at(index, BOX.COUNTERS + i)] ?? 0) >>> 0);
   }
 
   /** How often the bell has rung. */
@@ -131,14 +232,20 @@ export class Mailboxes {
     Atomics.notify(this.words, BELL);
   }
 
+  /** Sleeps until the bell has rung more than `seen` times, or `ms` have passed. */
+  sleep(seen: number, ms: number): void {
+    Atomics.wait(this.words, BELL, seen, ms);
+  }
+
   /** Serves what vCPUs ask for, in the order of their numbers. @returns how many asked */
-  serve({ io, msrs, random32 }: MailboxServer): number {
+  serve(server: MailboxServer): number {
     let served = 0;
     for (let index = 0; index < this.count; index++) {
       const signal = this.at(index, BOX.SIGNAL);
       if (Atomics.load(this.words, signal) !== ASKED) continue;
       served++;
-      this.answer(index, io(index), msrs(index), random32);
+      this.answer(index, server);
+      server.served(index);
       Atomics.store(this.words, signal, ANSWERED);
       Atomics.notify(this.words, signal);
     }
@@ -147,8 +254,10 @@ export class Mailboxes {
 
   private readonly msrValue = new Uint32Array(2);
 
-  private answer(index: number, io: VcpuIo, msrs: VcpuMsrs, random32: () => number): void {
+  private answer(index: number, server: MailboxServer): void {
     const { words } = this;
+    const io = server.io(index);
+    const msrs = server.msrs(index);
     const value = this.at(index, BOX.VALUE);
     const size = words[this.at(index, BOX.SIZE)] as Size;
     const low = (words[this.at(index, BOX.ADDRESS)] ?? 0) >>> 0;
@@ -172,8 +281,8 @@ export class Mailboxes {
         words[value] = (this.msrValue[0] ?? 0) | 0;
         words[this.at(index, BOX.VALUE_HIGH)] = (this.msrValue[1] ?? 0) | 0;
         break;
-      case KIND.RANDOM:
-        words[value] = random32() | 0;
+      case KIND.INTERPRET:
+        words[this.at(index, BOX.FOUND)] = server.interpret(index) ? 1 : 0;
         break;
       default:
         words[this.at(index, BOX.FOUND)] = msrs.write(low, written, (words[this.at(index, BOX.VALUE_HIGH)] ?? 0) >>> 0) ? 1 : 0;

@@ -1,0 +1,91 @@
+// One of several KVM vCPUs as the device thread sees it: its registers and its local APIC in the kernel, while its own thread
+// is not in the guest.
+
+import type { CpuState } from '../contract.ts';
+import type { CpuFeature } from '../isa/cpuid.ts';
+import { buildCpuid } from '../isa/cpuid.ts';
+import type { StandingVcpu } from './guest-access.ts';
+import { EVENTS, KVM } from './ioctl.ts';
+import { KernelApic } from './kernel-apic.ts';
+import { KvmState } from './kvm-state.ts';
+import { setCpuid } from './kvm-cpuid.ts';
+import type { KvmVm } from './kvm-vm.ts';
+import { AT, VcpuFile } from './vcpu-file.ts';
+
+export class SmpVcpu implements StandingVcpu {
+  readonly index: number;
+  readonly file: VcpuFile;
+  readonly state: KvmState;
+  readonly apic: KernelApic;
+
+  /** @throws NestboxError */
+  constructor(vm: KvmVm, index: number) {
+    this.index = index;
+    this.file = new VcpuFile(vm, index);
+    this.state = new KvmState(this.file, vm.device.check('xcrs') > 0);
+    this.apic = new KernelApic(this.file, this.state);
+  }
+
+  /** What CPUID tells the guest; before its first instruction. @returns false when KVM cannot give that TSC rate */
+  identify(count: number, features: readonly CpuFeature[], tscHz: number): boolean {
+    const khz = Math.round(tscHz / 1000);
+    const given = this.file.callPlain(KVM.GET_TSC_KHZ) === khz || this.file.callPlain(KVM.SET_TSC_KHZ, khz) >= 0;
+    setCpuid(this.file, buildCpuid({ apicId: this.index, processorCount: count, tscHz, features }));
+    return given;
+  }
+
+  regs(): DataView {
+    this.file.call(KVM.GET_REGS, AT.REGS, 'read registers');
+    return this.file.view;
+  }
+
+  storeRegs(): void {
+    this.file.call(KVM.SET_REGS, AT.REGS, 'write registers');
+  }
+
+  sregs(): DataView {
+    this.file.call(KVM.GET_SREGS, AT.SREGS, 'read registers');
+    return this.file.view;
+  }
+
+  translate(linear: number): number {
+    const { exchange } = this.file;
+    exchange.set64(AT.TRANSLATION, linear);
+    if (this.file.tryCall(KVM.TRANSLATE, AT.TRANSLATION) < 0 || exchange.bytes[AT.TRANSLATION + 16] === 0) return -1;
+    return exchange.get64(AT.TRANSLATION + 8);
+  }
+
+  /** @param instructions for the canonical form: KVM counts none */
+  read(instructions: number): CpuState {
+    return this.state.read(this.apic.activity(), instructions);
+  }
+
+  /** @returns what KVM refused, or undefined */
+  write(state: CpuState): string | undefined {
+    return this.state.write(state, 0) ?? (this.apic.setActivity(state.activity) ? undefined : 'the activity');
+  }
+
+  /** The vector of a hardware interrupt that KVM has acknowledged and still owes to the guest, or -1. */
+  owedInterrupt(): number {
+    const { file } = this;
+    file.call(KVM.GET_VCPU_EVENTS, AT.EVENTS, 'read pending events');
+    return file.view.getUint8(AT.EVENTS + EVENTS.INTERRUPT_INJECTED) === 0 ? -1 : file.view.getUint8(AT.EVENTS + EVENTS.INTERRUPT_NR);
+  }
+
+  oweInterrupt(vector: number): void {
+    const { file } = this;
+    file.call(KVM.GET_VCPU_EVENTS, AT.EVENTS, 'read pending events');
+    file.view.setUint8(AT.EVENTS + EVENTS.INTERRUPT_INJECTED, 1);
+    file.view.setUint8(AT.EVENTS + EVENTS.INTERRUPT_NR, vector);
+    file.view.setUint32(AT.EVENTS + EVENTS.FLAGS, 0, true);
+    file.call(KVM.SET_VCPU_EVENTS, AT.EVENTS, 'inject an interrupt');
+  }
+
+  raiseNmi(): void {
+    this.file.callPlain(KVM.NMI);
+  }
+
+  dispose(): void {
+    this.file.dispose();
+  }
+}
