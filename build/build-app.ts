@@ -14,7 +14,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const out = join(root, 'dist/app');
 const EXTERNAL = ['electron', 'better-sqlite3', 'koffi', /^node:/];
 /** Programs that are started by path, never imported. */
-const ENTRIES = ['electron/main/main.ts', 'electron/vm/main.ts', ...globSync('core/**/*-worker.ts', { cwd: root })];
+const ENTRIES = ['electron/main/main.ts', 'electron/vm/main.ts', ...globSync('core/**/*-{worker,thread}.ts', { cwd: root })];
 
 /** `new URL('./x.ts', import.meta.url)` names a program beside the module: in the bundle it is JavaScript. */
 const programUrls = {

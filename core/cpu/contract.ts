@@ -121,6 +121,8 @@ export interface DebugSettings {
 
 /** What the guest did last, for reports of triple faults and lock-ups. */
 export interface FaultReport {
+  /** Number of the processor; absent = the only one. */
+  readonly processor?: number;
   /** What happened, when the exit was `fault`. */
   readonly what?: string;
   readonly cs: number;
@@ -133,11 +135,20 @@ export interface FaultReport {
 export interface EngineStats {
   readonly instructions: number;
   readonly exits: Readonly<Record<string, number>>;
+  /** Of each processor, when there are several. */
+  readonly processors?: readonly Readonly<Record<string, number>>[];
   readonly jit: { readonly blocks: number; readonly compiles: number; readonly compileMs: number; readonly cacheBytes: number; readonly compiledShare: number };
 }
 
+/** A processor that runs whenever the first one of its machine does. */
+export type SiblingVcpu = Pick<Vcpu, 'index' | 'getState' | 'setState' | 'setInterruptRequest' | 'raiseNmi' | 'raiseInit' | 'raiseStartup'>;
+
 export interface Vcpu extends Disposable {
   readonly index: number;
+  /** The machine's further processors, in order; absent = none. Registers and memory asked for by number belong to the one whose access is being served. */
+  readonly siblings?: readonly SiblingVcpu[];
+  /** Sleeps at most `ms` while this thread has nothing to do; engines whose processors want something sooner end it. */
+  nap?(ms: number): void;
   /** Asks for pages that the page map calls ABSENT; other engines need all memory filled before they run. */
   readonly fillsAbsentPages?: boolean;
   /** Ticks a second of the guest's counter, where the engine cannot keep to the rate that CPUID tells. */

@@ -82,6 +82,10 @@ export class DirectBoot {
     this.options.vcpu().requestYield();
   }
 
+  get isWanted(): boolean {
+    return this.pending !== undefined;
+  }
+
   /** Called between slices. @returns whether the kernel was entered. @throws NestboxError as `place` */
   performIfWanted(): boolean {
     const tables = this.pending;

@@ -11,6 +11,8 @@ import { irqchipOffer } from '../cpu/kvm/kernel-irqchip.ts';
 import { kvmFeatures, toleratedFeatures, untoldFeatures } from '../cpu/kvm/kvm-cpuid.ts';
 import { type KvmDevice, openKvm } from '../cpu/kvm/kvm-device.ts';
 import { type KvmProbe, probeKvm, whyNotComplete } from '../cpu/kvm/kvm-probe.ts';
+import { KvmProcessors } from '../cpu/kvm/kvm-processors.ts';
+import { KvmSmp } from '../cpu/kvm/kvm-smp.ts';
 import { createKvmVcpu } from '../cpu/kvm/kvm-vcpu.ts';
 import { prepareInterpreter } from '../cpu/software/interpreter-module.ts';
 import { createSoftwareVcpu } from '../cpu/software/software-vcpu.ts';
@@ -52,6 +54,7 @@ function needsSoftware(config: VmConfig): string | undefined {
 
 /** Decides once, when the machine is made. @throws NestboxError `usage` when KVM is asked for what it cannot do */
 export async function chooseEngine(config: VmConfig, log: Logger): Promise<EngineChoice> {
+  if (config.cpus > 1) return chooseForSeveral(config, log);
   if (config.engine === 'software') return software('asked for');
   const excluded = needsSoftware(config);
   if (excluded !== undefined) {
@@ -70,13 +73,46 @@ export async function chooseEngine(config: VmConfig, log: Logger): Promise<Engin
       device.dispose();
       return fallBack(config, log, `this host's KVM is not complete (${whyNotComplete(probe)})`);
     }
-    const features = probe.keepsCpuid ? kvmFeatures(DEFAULT_FEATURES, device.supportedCpuid(), probe.tscHz === TSC_HZ) : untoldFeatures(DEFAULT_FEATURES);
-    const tolerated = toleratedFeatures(features, isFullKvm(probe) ? [] : hostProcessorFlags());
-    if (!isFullKvm(probe)) log.log('info', `KVM is not complete here (${whyNotComplete(probe)}): the software CPU takes over where needed`);
-    return { kind: 'kvm', device, probe, features, tolerated, tscHz: probe.tscHz, kernelControllers: usesKernelControllers(config, device, probe), reason: 'KVM works' };
+    return kvmChoice(config, log, device, probe);
   } catch (error) {
     device.dispose();
     return fallBack(config, log, messageOf(error));
+  }
+}
+
+function kvmChoice(config: VmConfig, log: Logger, device: KvmDevice, probe: KvmProbe): KvmChoice {
+  const features = probe.keepsCpuid ? kvmFeatures(DEFAULT_FEATURES, device.supportedCpuid(), probe.tscHz === TSC_HZ) : untoldFeatures(DEFAULT_FEATURES);
+  const tolerated = toleratedFeatures(features, isFullKvm(probe) ? [] : hostProcessorFlags());
+  if (!isFullKvm(probe)) log.log('info', `KVM is not complete here (${whyNotComplete(probe)}): the software CPU takes over where needed`);
+  return { kind: 'kvm', device, probe, features, tolerated, tscHz: probe.tscHz, kernelControllers: usesKernelControllers(config, device, probe), reason: 'KVM works' };
+}
+
+/**
+ * Several processors need KVM with its own interrupt controllers. One that is not complete has to be asked for by name: what
+ * it lacks goes instruction by instruction.
+ * @throws NestboxError that says why this host or configuration has one processor only
+ */
+async function chooseForSeveral(config: VmConfig, log: Logger): Promise<KvmChoice> {
+  const refuse = (kind: 'usage' | 'unsupported', why: string, cause?: unknown): NestboxError =>
+    new NestboxError(kind, `${config.cpus} processors need KVM: ${why}. Take one processor (--cpus 1)`, { op: 'choose engine', cause });
+  if (config.engine === 'software') throw refuse('usage', 'the software CPU has one');
+  const excluded = needsSoftware(config);
+  if (excluded !== undefined) throw refuse('usage', excluded);
+  if (config.personality !== 'none') throw refuse('usage', `the clock of --personality ${config.personality} serves one`);
+  if (config.kvmIrqchip === 'user') throw refuse('usage', 'Nestbox\'s own interrupt controllers (--kvm-irqchip user) serve one');
+  const device = await openKvm().catch((cause: unknown) => {
+    throw refuse('unsupported', messageOf(cause).replace(/\.$/, ''), cause);
+  });
+  try {
+    if (!irqchipOffer(device).full) throw refuse('unsupported', 'this host\'s KVM has no interrupt controllers of its own');
+    const most = device.check('max-vcpus');
+    if (config.cpus > most) throw new NestboxError('unsupported', `This host's KVM gives a machine ${most} processors at most; ${config.cpus} are asked for`, { op: 'choose engine' });
+    const probe = probeKvm(device, monotonicMs, config.engine === 'auto');
+    if (config.engine === 'auto' && !isFullKvm(probe)) throw refuse('unsupported', `this host's is not complete (${whyNotComplete(probe)}); --engine kvm tries it all the same, slowly`);
+    return kvmChoice(config, log, device, probe);
+  } catch (error) {
+    device.dispose();
+    throw error;
   }
 }
 
@@ -84,7 +120,7 @@ export async function chooseEngine(config: VmConfig, log: Logger): Promise<Engin
 function usesKernelControllers(config: VmConfig, device: KvmDevice, probe: KvmProbe): boolean {
   const offered = irqchipOffer(device).full;
   if (config.kvmIrqchip === 'kernel' && !offered) throw new NestboxError('unsupported', "This host's KVM has no interrupt controllers of its own", { op: 'choose engine' });
-  return offered && (config.kvmIrqchip === 'kernel' || (config.kvmIrqchip !== 'user' && isFullKvm(probe)));
+  return offered && (config.cpus > 1 || config.kvmIrqchip === 'kernel' || (config.kvmIrqchip !== 'user' && isFullKvm(probe)));
 }
 
 function fallBack(config: VmConfig, log: Logger, reason: string): SoftwareChoice {
@@ -105,6 +141,19 @@ export interface EngineOptions extends VcpuOptions {
   readonly log: Logger;
   readonly readNs: () => number;
   readonly controllers: BoardControllers;
+  /** Several processors, when there are. */
+  readonly smp: KvmSmp | undefined;
+  /** The machine is about to be changed: see KvmProcessorsOptions. */
+  readonly changePending: () => boolean;
+  /** A processor wants something after a halt. */
+  readonly wanted: () => void;
+}
+
+/** Threads of several processors, before the machine around them. @throws NestboxError */
+export async function startProcessors(choice: EngineChoice, config: VmConfig, memory: PhysicalMemory): Promise<KvmSmp | undefined> {
+  if (choice.kind !== 'kvm' || config.cpus === 1) return undefined;
+  const { device, features, tscHz } = choice;
+  return KvmSmp.create({ device, memory, count: config.cpus, features, tscHz });
 }
 
 export function createVcpu(choice: EngineChoice, options: EngineOptions): Vcpu {
@@ -113,6 +162,11 @@ export function createVcpu(choice: EngineChoice, options: EngineOptions): Vcpu {
     createSoftwareVcpu(wasm, memory, { ...own, jit: config.jit, ...(config.jitThreshold === undefined ? {} : { jitThreshold: config.jitThreshold }), tscHz: choice.tscHz, processorCount: config.cpus, hypervisorLeaves, ...(features === undefined ? {} : { features }) });
   const hypervisorLeaves = config.personality === 'kvm' ? kvmLeaves() : [];
   if (choice.kind === 'software') return makeSoftware(options);
+  const createSoftware = (own: VcpuOptions): Vcpu => makeSoftware(own, choice.features);
+  if (options.smp !== undefined) {
+    const { features, tscHz, tolerated, device, probe } = choice;
+    return new KvmProcessors({ ...options, smp: options.smp, features, tscHz, tolerated, setsTsc: probe.setsTsc, readHostMs: monotonicMs, createSoftware, dispose: () => device.dispose() });
+  }
   return createKvmVcpu({
     ...options,
     device: choice.device,
@@ -125,6 +179,6 @@ export function createVcpu(choice: EngineChoice, options: EngineOptions): Vcpu {
     tscHz: choice.tscHz,
     tolerated: choice.tolerated,
     readHostMs: monotonicMs,
-    createSoftware: (own) => makeSoftware(own, choice.features),
+    createSoftware,
   });
 }

@@ -20,7 +20,8 @@ export const TIMER_INPUT = 2;
 export interface InterruptControllersOptions {
   readonly pic: Pic8259;
   readonly ioApic: IoApic;
-  readonly localApic: LocalApic;
+  /** One a processor. */
+  readonly localApics: readonly LocalApic[];
   readonly clock: Clock;
 }
 
@@ -47,27 +48,27 @@ export class InterruptControllers implements BoardControllers {
     this.options.ioApic.pin(gsi === 0 ? TIMER_INPUT : gsi).set(level);
   }
 
-  /** True while the processor has something to wake it. */
+  /** True while the first processor has something to wake it. */
   hasInterrupt(): boolean {
-    return this.borrower === undefined ? this.options.localApic.hasInterrupt() : this.stirred;
+    return this.borrower === undefined ? this.options.localApics[0]?.hasInterrupt() === true : this.stirred;
   }
 
   lend(borrower: ControllerBorrower): ControllerState {
-    const { pic, ioApic, localApic } = this.options;
+    const { pic, ioApic, localApics } = this.options;
     const { master, slave } = pic.save().fields as unknown as { master: PicChipFields; slave: PicChipFields };
-    const state = { pics: [master, slave] as const, ioApic: ioApic.save().fields as unknown as IoApicFields, localApic: localApic.save().fields as unknown as LocalApicFields };
-    localApic.stopTimer();
+    const state = { pics: [master, slave] as const, ioApic: ioApic.save().fields as unknown as IoApicFields, localApics: localApics.map((apic) => apic.save().fields as unknown as LocalApicFields) };
+    for (const apic of localApics) apic.stopTimer();
     this.borrower = borrower;
     return state;
   }
 
   takeBack(state: ControllerState): void {
-    const { pic, ioApic, localApic } = this.options;
+    const { pic, ioApic, localApics } = this.options;
     this.borrower = undefined;
     this.wakeTimer.disarm();
     const versioned = (device: { save(): DeviceState }, fields: object): DeviceState => ({ version: device.save().version, fields: fields as DeviceState['fields'] });
-    // The local APIC first: then the 8259's output does not move for it.
-    localApic.load(versioned(localApic, state.localApic));
+    // The local APICs first: then the 8259's output does not move for them.
+    localApics.forEach((apic, index) => apic.load(versioned(apic, state.localApics[index] ?? {})));
     pic.load(versioned(pic, { master: state.pics[0], slave: state.pics[1] }));
     ioApic.load(versioned(ioApic, state.ioApic));
   }

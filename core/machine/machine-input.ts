@@ -53,7 +53,7 @@ export class MachineInput implements Disposable {
   }
 
   pointer(x: number, y: number, dz: number, buttons: number): void {
-    this.board.pointer?.point(x, y, dz, buttons);
+    this.board.pointer.point(x, y, dz, buttons);
     this.wake();
   }
 

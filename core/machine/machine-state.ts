@@ -4,9 +4,10 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { NestboxError } from '../base/errors.ts';
-import type { CpuState, Vcpu } from '../cpu/contract.ts';
+import type { CpuState, SiblingVcpu, Vcpu } from '../cpu/contract.ts';
 import type { Device, DeviceState } from '../devices/device.ts';
 import type { PhysicalMemory } from '../memory/physical-memory.ts';
+import { CPUS_MAX } from '../protocol/limits.ts';
 import type { VmConfig } from '../protocol/vm-config.ts';
 import type { IoQueue } from './io-queue.ts';
 import type { MachineFields, MachineState } from './machine.ts';
@@ -34,7 +35,7 @@ const fieldsShape = {
   timeNs: z.int().min(0),
   tscOffset: z.int().exactOptional(),
   random: z.tuple([word, word, word, word]),
-  cpus: z.array(z.unknown()).length(1),
+  cpus: z.array(z.unknown()).min(1).max(CPUS_MAX),
   devices: z.record(z.string(), z.strictObject({ version: z.int().min(0), fields: z.record(z.string(), z.unknown()) })),
   savedAtMs: z.int().min(0).exactOptional(),
 };
@@ -55,6 +56,10 @@ function configurationOf(parts: StateParts): MachineState['configuration'] {
   };
 }
 
+function processorsOf(vcpu: Vcpu): readonly SiblingVcpu[] {
+  return [vcpu, ...(vcpu.siblings ?? [])];
+}
+
 /** The machine must stand still. Host work that is under way is finished first. */
 export async function saveMachineState(parts: StateParts): Promise<MachineState> {
   const fields = await saveMachineFields(parts);
@@ -65,8 +70,8 @@ export async function saveMachineState(parts: StateParts): Promise<MachineState>
 /** The same without memory. */
 export async function saveMachineFields(parts: StateParts): Promise<MachineFields> {
   await parts.io.drain();
-  const cpu = parts.vcpu.getState();
-  const tscOffset = parts.tsc.offsetFor(cpu.identity?.tscHz ?? TSC_HZ);
+  const cpus = processorsOf(parts.vcpu).map((vcpu) => vcpu.getState());
+  const tscOffset = parts.tsc.offsetFor(cpus[0]?.identity?.tscHz ?? TSC_HZ);
   return {
     format: 'nestbox-machine',
     version: 1,
@@ -74,7 +79,7 @@ export async function saveMachineFields(parts: StateParts): Promise<MachineField
     timeNs: parts.time.nowNs(),
     ...(tscOffset === 0 ? {} : { tscOffset }),
     random: parts.random.state,
-    cpus: [cpu],
+    cpus,
     devices: Object.fromEntries(parts.devices.map((device) => [device.id, device.save()])),
   };
 }
@@ -108,6 +113,8 @@ export async function loadMachineFields(parts: StateParts, input: unknown): Prom
   for (const [name, value] of Object.entries(configurationOf(parts))) {
     if (state.configuration[name] !== value) throw refuse(`Saved state is of a machine with ${name} = ${String(state.configuration[name])}; this one has ${String(value)}`);
   }
+  const processors = processorsOf(parts.vcpu).length;
+  if (state.cpus.length !== processors) throw refuse(`Saved state has ${state.cpus.length} processors; this machine has ${processors}`);
   for (const device of parts.devices) {
     if (state.devices[device.id] === undefined) throw refuse(`Saved state has no part for ${device.id}`);
   }
@@ -116,18 +123,18 @@ export async function loadMachineFields(parts: StateParts, input: unknown): Prom
   }
   const before = await saveMachineFields(parts);
   try {
-    apply(parts, state, state.cpus[0] as CpuState, state.devices as Record<string, DeviceState>);
+    apply(parts, state, state.cpus as CpuState[], state.devices as Record<string, DeviceState>);
   } catch (error) {
-    apply(parts, before, before.cpus[0] as CpuState, before.devices as Record<string, DeviceState>);
+    apply(parts, before, before.cpus as CpuState[], before.devices as Record<string, DeviceState>);
     throw error;
   }
   parts.random.state = state.random;
 }
 
-function apply(parts: StateParts, { timeNs, tscOffset }: { readonly timeNs: number; readonly tscOffset?: number }, cpu: CpuState, devices: Readonly<Record<string, DeviceState>>): void {
-  parts.vcpu.setState(cpu);
+function apply(parts: StateParts, { timeNs, tscOffset }: { readonly timeNs: number; readonly tscOffset?: number }, cpus: readonly CpuState[], devices: Readonly<Record<string, DeviceState>>): void {
+  processorsOf(parts.vcpu).forEach((vcpu, index) => vcpu.setState(cpus[index] as CpuState));
   parts.time.restore(timeNs);
-  parts.tsc.hz = cpu.identity?.tscHz ?? TSC_HZ;
+  parts.tsc.hz = cpus[0]?.identity?.tscHz ?? TSC_HZ;
   parts.tsc.offset = tscOffset ?? 0;
   if (parts.vcpu.counterHz !== undefined) parts.tsc.changeRate(parts.vcpu.counterHz);
   for (const device of parts.devices) {

@@ -59,13 +59,14 @@ export interface PcBoardOptions {
   readonly debugExit: boolean;
   /** VM generation id at power-on, as it lies in memory. */
   readonly generation: Uint8Array;
-  /** Registers of the processor that reads a port; undefined when several could be reading. */
-  readonly registers: CallRegisters | undefined;
-  // What the board asks of the machine around it.
-  readonly setInterruptRequest: (level: boolean) => void;
-  readonly raiseNmi: () => void;
-  readonly raiseInit: () => void;
-  readonly raiseStartup: (vector: number) => void;
+  /** Registers of the processor that reads a port. */
+  readonly registers: CallRegisters;
+  readonly processors: number;
+  // What the board asks of the machine around it; `cpu` is the number of a processor.
+  readonly setInterruptRequest: (cpu: number, level: boolean) => void;
+  readonly raiseNmi: (cpu: number) => void;
+  readonly raiseInit: (cpu: number) => void;
+  readonly raiseStartup: (cpu: number, vector: number) => void;
   readonly setA20: (enabled: boolean) => void;
   readonly requestReset: () => void;
   readonly powerOff: () => void;
@@ -82,12 +83,15 @@ export class PcBoard {
   readonly pci: PciBus;
   readonly pic: Pic8259;
   readonly ioApic: IoApic;
+  /** One a processor. */
+  readonly localApics: readonly LocalApic[];
+  /** The first processor's. */
   readonly localApic: LocalApic;
   readonly pit: Pit8254;
   readonly rtc: RtcMc146818;
   readonly keyboard: I8042;
-  /** The absolute pointer; none with several processors. */
-  readonly pointer: VmMouse | undefined;
+  /** The absolute pointer. */
+  readonly pointer: VmMouse;
   readonly serial: readonly Uart16550[];
   readonly dma: Dma8237;
   readonly floppy: Fdc82077;
@@ -114,26 +118,29 @@ export class PcBoard {
       const base = this.localApic.mmioBase;
       apicWindow = base === undefined ? undefined : this.mmio.register(base, 0x1000, this.localApic, 2);
     };
-    this.localApic = this.add(
-      new LocalApic({
-        id: 'lapic0',
-        apicId: 0,
-        isBsp: true,
-        clock,
-        bus: interruptBus,
-        tscToNs: options.tscToNs,
-        pic: this.pic,
-        onInterruptRequest: options.setInterruptRequest,
-        onNmi: options.raiseNmi,
-        onInit: options.raiseInit,
-        onStartup: options.raiseStartup,
-        onBaseChanged: placeApic,
-      }),
+    this.localApics = Array.from({ length: options.processors }, (_, cpu) =>
+      this.add(
+        new LocalApic({
+          id: `lapic${cpu}`,
+          apicId: cpu,
+          isBsp: cpu === 0,
+          clock,
+          bus: interruptBus,
+          tscToNs: options.tscToNs,
+          onInterruptRequest: (level) => options.setInterruptRequest(cpu, level),
+          onNmi: () => options.raiseNmi(cpu),
+          onInit: () => options.raiseInit(cpu),
+          onStartup: (vector) => options.raiseStartup(cpu, vector),
+          // The 8259s and the window reach the first; engines with several processors have windows of their own.
+          ...(cpu === 0 ? { pic: this.pic, onBaseChanged: placeApic } : {}),
+        }),
+      ),
     );
+    this.localApic = this.localApics[0] as LocalApic;
     placeApic();
     this.attached.add(toDisposable(() => apicWindow?.dispose()));
     this.ioApic = this.add(new IoApic({ id: 'ioapic', bus: interruptBus }));
-    this.controllers = new InterruptControllers({ pic: this.pic, ioApic: this.ioApic, localApic: this.localApic, clock });
+    this.controllers = new InterruptControllers({ pic: this.pic, ioApic: this.ioApic, localApics: this.localApics, clock });
     this.irqs = new InterruptWiring((gsi, level) => this.controllers.drive(gsi, level));
     const isa = (irq: number): IrqLine => this.irqs.isa(irq);
 
@@ -193,7 +200,7 @@ export class PcBoard {
       }),
     );
     const { mouse } = this.keyboard;
-    this.pointer = options.registers === undefined ? undefined : this.add(new VmMouse({ registers: options.registers, notify: () => mouse.nudge() }));
+    this.pointer = this.add(new VmMouse({ registers: options.registers, notify: () => mouse.nudge() }));
     this.serial = [0, 1].map((index) =>
       this.add(
         new Uart16550({
@@ -226,7 +233,7 @@ export class PcBoard {
     for (const range of [...this.vga.adapter.ports(), ...this.floppy.ports()]) {
       this.attached.add(this.ports.register(range.base, range.count, range.device, range.maxSize));
     }
-    if (this.pointer !== undefined) this.attached.add(this.pointer.attach(this.ports));
+    this.attached.add(this.pointer.attach(this.ports));
     this.attached.add(this.ports.register(FW_CFG_PORT_BASE, FW_CFG_PORT_COUNT, this.fwCfg, 4));
     this.attached.add(this.mmio.register(0xa_0000, 0x2_0000, this.vga.adapter.window));
     this.attached.add(hpet.attach(this.mmio));
@@ -251,7 +258,7 @@ export class PcBoard {
 
   /** Devices in the order to load them: the interrupt controllers last, so that wires that move meanwhile leave no trace. */
   get devicesToLoad(): Device[] {
-    const controllers: readonly Device[] = [this.pic, this.localApic, this.ioApic];
+    const controllers: readonly Device[] = [this.pic, ...this.localApics, this.ioApic];
     return [...this.devices.filter((device) => !controllers.includes(device)), ...controllers];
   }
 

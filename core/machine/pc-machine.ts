@@ -5,6 +5,7 @@ import { NestboxError } from '../base/errors.ts';
 import type { Logger } from '../base/logger.ts';
 import { TimerQueue } from '../base/timer-queue.ts';
 import type { RunExit, Vcpu } from '../cpu/contract.ts';
+import type { KvmSmp } from '../cpu/kvm/kvm-smp.ts';
 import type { Frame, Rect } from '../display/frame-source.ts';
 import { pcMemoryMap } from '../firmware/loaders/memory-map.ts';
 import { guidBytes } from '../devices/platform/vm-generation-id.ts';
@@ -13,13 +14,13 @@ import { layOutMemory } from '../memory/layout.ts';
 import { PhysicalMemory } from '../memory/physical-memory.ts';
 import type { VmConfig } from '../protocol/vm-config.ts';
 import type { HandOverSpec, HandedOver, RestoreSpec, TakeStateSpec, TakenState, TextScreenMessage, VmExit, VmState, VmStats } from '../protocol/vm-messages.ts';
-import { debugLines, ferrLine } from './board-lines.ts';
+import { boardToProcessors, debugLines, ferrLine, processorLines } from './board-lines.ts';
 import { DirectBoot, type DirectBootFiles, readDirectBootFiles } from './direct-boot.ts';
 import { DiskMerger } from './disk-merger.ts';
 import { attachDisks } from './disks.ts';
 import type { BuiltInFirmware } from './built-in-firmware.ts';
-import { type EngineChoice, chooseEngine, createVcpu, prepareEngine } from './engine.ts';
-import { guestFault, hex } from './fault-text.ts';
+import { type EngineChoice, chooseEngine, createVcpu, prepareEngine, startProcessors } from './engine.ts';
+import { guestFault, tellIfHaltedForGood } from './fault-text.ts';
 import { type ExternalFirmware, readFirmware } from './firmware-setup.ts';
 import { monotonicMs, newUuid, peakRssMib, processUsage, randomSeed, traceFile, wallClockMs } from './host-services.ts';
 import { IoQueue } from './io-queue.ts';
@@ -44,7 +45,6 @@ import { HostTime, InstructionTime, type TimeSource } from './virtual-clock.ts';
 const MIB = 1 << 20;
 const VRAM_BYTES = 16 * MIB;
 const BUILT_IN_ROM_BYTES = 128 * 1024;
-const FLAG_IF = 0x200n;
 /** Power-on date with the instruction clock, so that runs repeat: 2026-01-01 00:00 UTC. */
 const FIXED_EPOCH_MS = Date.UTC(2026, 0, 1);
 const NOT_APPLICABLE_PORT = 1;
@@ -107,7 +107,8 @@ class PcMachine implements Machine {
       ramBytes: config.memoryMib * MIB,
       romBytes: external?.rom.length ?? BUILT_IN_ROM_BYTES,
       vramBytes: VRAM_BYTES,
-      vcpus: config.cpus,
+      // Several processors share one interpreter.
+      vcpus: 1,
     });
     const pages = layout.totalBytes / 65536;
     let wasm: WebAssembly.Memory;
@@ -116,9 +117,17 @@ class PcMachine implements Machine {
     } catch (cause) {
       throw new NestboxError('usage', `This host cannot give ${config.memoryMib} MiB of guest memory`, { op: 'make machine', cause });
     }
-    const machine = new PcMachine(config, log, media, external, kernel, new PhysicalMemory(wasm.buffer as SharedArrayBuffer, layout), wasm, engine);
+    const memory = new PhysicalMemory(wasm.buffer as SharedArrayBuffer, layout);
+    const smp = await startProcessors(engine, config, memory);
+    let machine: PcMachine;
+    try {
+      machine = new PcMachine(config, log, media, external, kernel, memory, wasm, engine, smp);
+    } catch (error) {
+      await smp?.close();
+      throw error;
+    }
     machine.powerOn();
-    return Promise.resolve(machine);
+    return machine;
   }
 
   private constructor(
@@ -130,6 +139,7 @@ class PcMachine implements Machine {
     memory: PhysicalMemory,
     wasm: WebAssembly.Memory,
     engine: EngineChoice,
+    smp: KvmSmp | undefined,
   ) {
     this.engine = engine;
     this.config = config;
@@ -161,12 +171,9 @@ class PcMachine implements Machine {
       vgaRom: external?.vgaRom,
       debugExit: config.debugExit,
       generation: generationOf(config, this.uuid),
-      registers: config.cpus > 1 ? undefined : { get: (index) => this.vcpu.getRegister32(index), set: (index, value) => this.vcpu.setRegister32(index, value) },
-      setInterruptRequest: (level) => this.cpuIfMade?.setInterruptRequest(level),
-      raiseNmi: () => this.cpuIfMade?.raiseNmi(),
-      raiseInit: () => this.cpuIfMade?.raiseInit(),
-      raiseStartup: (vector) => this.cpuIfMade?.raiseStartup(vector),
-      setA20: (enabled) => this.cpuIfMade?.setA20(enabled),
+      registers: { get: (index) => this.vcpu.getRegister32(index), set: (index, value) => this.vcpu.setRegister32(index, value) },
+      processors: config.cpus,
+      ...boardToProcessors(() => this.cpuIfMade),
       requestReset: () => this.resets.request(),
       powerOff: () => this.life.finish({ reason: 'power-off' }),
       exitWith: (value) => this.life.finish({ reason: 'debug-exit', status: ((value << 1) | 1) & 0xff }),
@@ -187,17 +194,13 @@ class PcMachine implements Machine {
       config,
       log,
       readNs: () => this.time.nowNs(),
-      io: {
-        portRead: (port, size) => this.board.ports.read(port, size),
-        portWrite: (port, size, value) => this.board.ports.write(port, size, value),
-        mmioRead: (address, size) => this.board.mmio.read(address, size),
-        mmioWrite: (address, size, value) => this.board.mmio.write(address, size, value),
-      },
-      interrupts: this.board.localApic,
+      ...processorLines(this.board),
       controllers: this.board.controllers,
-      msrs: {
-        read: (index, out) => this.board.localApic.readMsr(index, out) || this.board.kvmClock?.readMsr(index, out) === true,
-        write: (index, low, high) => this.board.localApic.writeMsr(index, low, high) || this.board.kvmClock?.writeMsr(index, low, high) === true,
+      smp,
+      changePending: () => this.resets.isWanted || this.kernel?.isWanted === true,
+      wanted: () => {
+        this.loop.forgetHalt();
+        this.loop.wake();
       },
       clock: { readTsc: () => this.tsc.now(), counterIs: (ticks, atNs, jumped) => this.tsc.set(ticks, atNs, jumped) },
       random32: () => this.random.next32(),
@@ -217,9 +220,9 @@ class PcMachine implements Machine {
       time: this.time,
       io: this.io,
       readHostMs: monotonicMs,
-      interruptPending: () => this.board.controllers.hasInterrupt(),
+      interruptPending: () => config.cpus === 1 && this.board.controllers.hasInterrupt(),
       onExit: (exit) => this.handleExit(exit),
-      onLongHalt: () => this.tellIfHaltedForGood(),
+      onLongHalt: () => tellIfHaltedForGood(this.vcpu, log),
       beforeSlice: () => this.beforeSlice(),
       beforeInstruction: this.trace === undefined ? undefined : () => this.trace?.write(this.vcpu.describeNext()),
     });
@@ -310,13 +313,6 @@ class PcMachine implements Machine {
     return false;
   }
 
-  /** Hardware just sits there, and so do we: the screen stays and a reset helps. But whoever waits should know. */
-  private tellIfHaltedForGood(): void {
-    const { activity, rflags, segments, rip } = this.vcpu.getState();
-    if (activity !== 'halted' || (rflags & FLAG_IF) !== 0n) return;
-    this.log.log('warn', `The guest has halted with interrupts off at CS:RIP ${hex(segments.cs.selector)}:${hex(rip)}; only a reset can wake it`);
-  }
-
   // --- input and output ------------------------------------------------------------------------------------------
 
   key(code: string, down: boolean): void {
@@ -340,7 +336,7 @@ class PcMachine implements Machine {
   }
 
   get takesPositions(): boolean {
-    return this.board.pointer?.takesPositions === true;
+    return this.board.pointer.takesPositions;
   }
 
   serialInput(bytes: Uint8Array): void {
@@ -381,6 +377,7 @@ class PcMachine implements Machine {
       guestMs,
       mips: guestMs > 0 ? engine.instructions / guestMs / 1000 : 0,
       exits: engine.exits,
+      ...(engine.processors === undefined ? {} : { processors: engine.processors }),
       jit: engine.jit,
       peakRssMib: peakRssMib(),
       diskReadBytes: this.media.readBytes,

@@ -23,6 +23,10 @@ export class ResetLine {
     this.options = options;
   }
 
+  get isWanted(): boolean {
+    return this.wanted;
+  }
+
   request(): void {
     this.wanted = true;
     this.options.vcpu.requestYield();
@@ -31,7 +35,9 @@ export class ResetLine {
   /** A triple fault resets a PC. Programs use that on purpose: with a shutdown code in CMOS, or with an empty IDT. */
   isIntended(): boolean {
     const { board, vcpu } = this.options;
-    return board.rtc.getCmos(SHUTDOWN_STATUS) !== 0 || vcpu.getState().idtr.limit === 0;
+    const states = [vcpu, ...(vcpu.siblings ?? [])].map((processor) => processor.getState());
+    const failed = states.find(({ activity }) => activity === 'shutdown') ?? states[0];
+    return board.rtc.getCmos(SHUTDOWN_STATUS) !== 0 || failed?.idtr.limit === 0;
   }
 
   /** Resets if that was asked for. @returns whether it was */

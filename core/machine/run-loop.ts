@@ -255,7 +255,7 @@ export class RunLoop {
 
   /** Waits for the next timer, a completion or a wake-up while the processor is halted. */
   private async idle(): Promise<void> {
-    const { timers, time, io } = this.options;
+    const { vcpu, timers, time, io } = this.options;
     if (this.deterministic !== undefined) {
       const next = Math.min(timers.nextDeadlineNs(), io.nextDueNs());
       if (next !== Infinity) {
@@ -269,7 +269,8 @@ export class RunLoop {
     if (waitMs <= 0) return;
     if (waitMs < 1 && !io.hasOutstanding) {
       // Node's timers have a grain of 1 ms; a short blocking sleep is exact and costs no processor time.
-      Atomics.wait(SLEEP_CELL, 0, 0, waitMs);
+      if (vcpu.nap === undefined) Atomics.wait(SLEEP_CELL, 0, 0, waitMs);
+      else vcpu.nap(waitMs);
       await nextTurn();
       return;
     }

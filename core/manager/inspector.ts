@@ -6,10 +6,12 @@ import { isNestboxError } from '../base/errors.ts';
 import { nodeHostFiles } from '../host/files/node-host-files.ts';
 import { inspectFile } from '../inspect/inspect-file.ts';
 import type { FileHandle, MediumInspection } from '../protocol/library.ts';
-import { CPUS_MAX } from '../protocol/limits.ts';
 import type { FileHandles } from './file-handles.ts';
 import { uefiFirmwarePath } from './firmwares.ts';
 import { notice } from './notices.ts';
+
+/** More need a KVM that not every host has. */
+const PROPOSED_CPUS = 1;
 
 /** A file that cannot be opened or read is an answer too: `unusable`, with the reason. */
 export async function inspectPath(path: string, handle: FileHandle, files: FileHandles): Promise<MediumInspection> {
@@ -18,7 +20,7 @@ export async function inspectPath(path: string, handle: FileHandle, files: FileH
   try {
     const file = await nodeHostFiles.open(path, { readOnly: true });
     try {
-      return await inspectFile({ handle, fileName, file, limits: { memoryMib: Math.floor(totalmem() / 1048576), cpus: availableParallelism(), vmCpusMax: CPUS_MAX, ...(uefi === undefined ? {} : { uefiFirmware: files.grant(uefi) }) } });
+      return await inspectFile({ handle, fileName, file, limits: { memoryMib: Math.floor(totalmem() / 1048576), cpus: availableParallelism(), vmCpusMax: PROPOSED_CPUS, ...(uefi === undefined ? {} : { uefiFirmware: files.grant(uefi) }) } });
     } finally {
       await file.close();
     }

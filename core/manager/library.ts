@@ -15,13 +15,14 @@ import { firmwareChoices } from './firmwares.ts';
 import { withIdentity } from './identity.ts';
 import type { MediaLibrary } from './media.ts';
 import { removeFile } from './media.ts';
+import type { HostInfo } from '../protocol/host-info.ts';
 import { type DriveParts, MadeFiles, driveProblems, prepareDrives } from './new-drives.ts';
 import { notice, problem, refusal } from './notices.ts';
 import type { Power } from './power.ts';
 import type { SnapshotOperations } from './snapshots/snapshot-operations.ts';
 import type { TaskContext } from './tasks.ts';
 import type { Thumbnails } from './thumbnails.ts';
-import { NAME_CHARACTERS_MAX, hardwareProblems, hostLimits, labelProblems, nameProblems, storedConfigOf } from './validate.ts';
+import { NAME_CHARACTERS_MAX, hardwareProblems, hostLimits, labelProblems, nameProblems, processorProblems, storedConfigOf } from './validate.ts';
 import type { VmLogs } from './vm-logs.ts';
 
 export interface LibraryParts extends DriveParts {
@@ -30,6 +31,7 @@ export interface LibraryParts extends DriveParts {
   readonly thumbnails: Thumbnails;
   readonly logs: VmLogs;
   readonly snapshots: () => SnapshotOperations | undefined;
+  readonly hostInfo: (() => Promise<HostInfo>) | undefined;
 }
 
 export class Library {
@@ -181,6 +183,7 @@ export class Library {
       ...nameProblems(spec.name, this.isTaken(undefined)),
       ...labelProblems(spec),
       ...hardwareProblems(spec.hardware, hostLimits()),
+      ...(await processorProblems(spec.hardware, this.parts.hostInfo)),
       ...(await this.firmwareProblems(spec.hardware)),
       ...(await driveProblems(this.parts, spec.drives, undefined)),
     ];
@@ -242,7 +245,7 @@ export class Library {
     return [
       ...(change.name === undefined ? [] : nameProblems(change.name, this.isTaken(id))),
       ...labelProblems(change),
-      ...(change.hardware === undefined ? [] : [...hardwareProblems(change.hardware, hostLimits()), ...(await this.firmwareProblems(change.hardware))]),
+      ...(change.hardware === undefined ? [] : [...hardwareProblems(change.hardware, hostLimits()), ...(await processorProblems(change.hardware, this.parts.hostInfo)), ...(await this.firmwareProblems(change.hardware))]),
       ...(change.drives === undefined ? [] : await driveProblems(this.parts, change.drives, id)),
     ];
   }

@@ -58,6 +58,12 @@ export interface ManagerOptions {
   readonly demo?: boolean;
 }
 
+/** Trying KVM takes some tenths of a second, and forms are checked with every key. */
+function remembered(read: (() => Promise<HostInfo>) | undefined): (() => Promise<HostInfo>) | undefined {
+  let known: Promise<HostInfo> | undefined;
+  return read === undefined ? undefined : () => (known ??= read());
+}
+
 export class Manager {
   readonly events = new ManagerEventHub();
   readonly folder: LibraryFolder;
@@ -126,7 +132,7 @@ export class Manager {
       },
       stopped: (id) => this.thumbnails.keep(id),
     });
-    this.library = new Library({ registry, folder, media: this.media, files: this.files, events: this.events, power: this.power, thumbnails: this.thumbnails, logs: this.logs, snapshots: () => this.snapshots });
+    this.library = new Library({ registry, folder, media: this.media, files: this.files, events: this.events, power: this.power, thumbnails: this.thumbnails, logs: this.logs, snapshots: () => this.snapshots, hostInfo: remembered(options.hostInfo) });
     this.snapshots = options.snapshots?.(registry, folder, this.vmControl()) ?? openSnapshots(registry, folder.root, this.vmControl());
     this.timer = setInterval(() => this.tick(), SAMPLE_INTERVAL_MS).unref();
   }

@@ -33,6 +33,8 @@ const SENTENCES = {
   'memory-beyond-host': 'This host has {host} MiB of memory in all; leave some for it',
   'memory-beyond-free': 'Only {free} MiB of this host are free now; the virtual machine may not start, or the host may become slow',
   'cpus-range': 'The number of processors must be 1 to {max}',
+  'cpus-software': 'Several processors need KVM; the software CPU and the instruction clock have one',
+  'cpus-host': 'Several processors cannot run on this host now: {reason}',
   'hardware-invalid': 'This setting cannot be used: {message}',
   'drive-size': 'A disk has {min} to {max}',
   'drive-size-multiple': 'The size of a disk must be a multiple of 512 bytes',

@@ -1,6 +1,7 @@
 // What may be wrong with a form, field by field. Rules that need no file are here; drives are checked in new-drives.ts.
 
 import { freemem, totalmem } from 'node:os';
+import type { HostInfo } from '../protocol/host-info.ts';
 import type { FieldProblem, HardwareConfig } from '../protocol/library.ts';
 import { CPUS_MAX, MEMORY_MIB_MAX, MEMORY_MIB_MIN } from '../protocol/limits.ts';
 import { type StoredConfig, storedConfigSchema } from '../registry/rows.ts';
@@ -63,12 +64,23 @@ export function hardwareProblems(hardware: HardwareConfig, limits: HostLimits): 
   }
   const { cpus } = hardware;
   if (cpus !== undefined && (!Number.isInteger(cpus) || cpus < 1 || cpus > CPUS_MAX)) problems.push(problem('cpus', 'cpus-range', { max: CPUS_MAX }));
+  else if (cpus !== undefined && cpus > 1 && (hardware.engine === 'software' || hardware.clock === 'instructions')) problems.push(problem('cpus', 'cpus-software'));
   const parsed = storedConfigSchema.safeParse(hardware);
   for (const issue of parsed.error?.issues ?? []) {
     const field = issue.path.join('.');
     if (!problems.some((known) => known.field === field)) problems.push(problem(field === '' ? 'hardware' : field, 'hardware-invalid', { message: issue.message }));
   }
   return problems;
+}
+
+/** Several processors on this host. A warning: the machine may be meant for another, and its start says the same. */
+export async function processorProblems({ cpus, engine }: HardwareConfig, hostInfo: (() => Promise<HostInfo>) | undefined): Promise<FieldProblem[]> {
+  if (cpus === undefined || cpus < 2 || engine === 'software' || hostInfo === undefined) return [];
+  const { kvm, engine: chosen } = await hostInfo();
+  const has = (name: string): boolean => kvm.capabilities.some((entry) => entry.name === name && entry.present);
+  if (kvm.status !== 'ready' || (engine !== 'kvm' && chosen.auto !== 'kvm')) return [problem('cpus', 'cpus-host', { reason: kvm.detail ?? chosen.reason }, 'warning')];
+  if (!has('irqchip') || !has('irq-routing')) return [problem('cpus', 'cpus-host', { reason: 'KVM has no interrupt controllers of its own' }, 'warning')];
+  return cpus > (kvm.maxVcpus ?? cpus) ? [problem('cpus', 'cpus-host', { reason: `KVM gives a machine ${kvm.maxVcpus ?? 1} at most` }, 'warning')] : [];
 }
 
 /** @throws ZodError; ask hardwareProblems first */

@@ -2,7 +2,7 @@
 
 export const MEMORY_MIB_MIN = 1;
 export const MEMORY_MIB_MAX = 3328;
-export const CPUS_MAX = 1;
+export const CPUS_MAX = 16;
 /** A firmware image is a multiple of the least size. */
 export const FIRMWARE_BYTES_MIN = 64 * 1024;
 export const FIRMWARE_BYTES_MAX = 16 * 2 ** 20;

@@ -29,6 +29,8 @@ export interface VmStats {
   readonly guestMs: number;
   readonly mips: number;
   readonly exits: Readonly<Record<string, number>>;
+  /** Exits of each processor, when there are several. */
+  readonly processors?: readonly Readonly<Record<string, number>>[];
   readonly jit: { readonly blocks: number; readonly compiles: number; readonly compileMs: number; readonly cacheBytes: number; readonly compiledShare: number };
   readonly peakRssMib: number;
   readonly diskReadBytes: number;

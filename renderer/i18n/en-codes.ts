@@ -28,6 +28,8 @@ export const codesEn = {
     'memory-beyond-host': 'This computer has {host} MiB of memory in all; leave some for it.',
     'memory-beyond-free': 'Only {free} MiB of this computer’s memory are free now: the machine may not start, or everything may become slow.',
     'cpus-range': 'The number of processors must be 1 to {max}.',
+    'cpus-software': 'Several processors need KVM: the software CPU and the instruction clock have one.',
+    'cpus-host': 'Several processors cannot run on this computer now: {reason}',
     'hardware-invalid': 'This setting cannot be used: {message}',
     'drive-size': 'A disk has {min} to {max}.',
     'drive-size-multiple': 'The size of a disk must be a multiple of 512 bytes.',

@@ -29,6 +29,8 @@ export const codesZh: typeof codesEn = {
     'memory-beyond-host': '本机总共只有 {host} MiB 内存，请给它留一些。',
     'memory-beyond-free': '本机现在只有 {free} MiB 空闲内存：虚拟机可能无法启动，或整机变慢。',
     'cpus-range': '处理器数量须为 1 到 {max}。',
+    'cpus-software': '多个处理器需要 KVM：软件 CPU 和指令时钟只有一个处理器。',
+    'cpus-host': '此计算机目前无法运行多个处理器：{reason}',
     'hardware-invalid': '此设置不可用：{message}',
     'drive-size': '磁盘大小须为 {min} 到 {max}。',
     'drive-size-multiple': '磁盘大小须为 512 字节的整数倍。',

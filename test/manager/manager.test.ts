@@ -9,6 +9,8 @@ import { NestboxError } from '../../core/base/errors.ts';
 import { createDisk } from '../../core/block/disk-tools.ts';
 import { type ChainLink, openChain } from '../../core/block/image-chain.ts';
 import { Manager } from '../../core/manager/manager.ts';
+import type { HostInfo } from '../../core/protocol/host-info.ts';
+import type { HardwareConfig } from '../../core/protocol/library.ts';
 
 const codes = (problems: readonly { code: string; field: string; severity: string }[]): string[] => problems.map(({ field, code, severity }) => `${field}:${code}:${severity}`);
 
@@ -50,6 +52,22 @@ describe('library', () => {
     expect(await again.manager.api.listVms()).toEqual([]);
   });
 
+  it('warns of several processors where the host cannot run them', async () => {
+    const host = (kvm: object, auto: 'kvm' | 'software'): Promise<HostInfo> => Promise.resolve({ kvm: { status: 'ready', maxVcpus: 4, capabilities: [], ...kvm }, engine: { auto, reason: 'it lacks a mode' } } as unknown as HostInfo);
+    const irqchip = { capabilities: [{ name: 'irqchip', present: true }, { name: 'irq-routing', present: true }] };
+    const check = async (hostInfo: Promise<HostInfo>, hardware: HardwareConfig): Promise<unknown[]> => {
+      const { manager } = await openLibrary(undefined, { hostInfo: () => hostInfo });
+      return (await manager.api.checkNewVm(newVm('Several', { hardware }))).map(({ field, severity, text }) => [field, severity, text]);
+    };
+    const said = (reason: string): unknown[] => [['cpus', 'warning', `Several processors cannot run on this host now: ${reason}`]];
+    expect(await check(host(irqchip, 'kvm'), { cpus: 4 })).toEqual([]);
+    expect(await check(host(irqchip, 'kvm'), { cpus: 5 })).toEqual(said('KVM gives a machine 4 at most'));
+    expect(await check(host(irqchip, 'software'), { cpus: 2 })).toEqual(said('it lacks a mode'));
+    expect(await check(host(irqchip, 'software'), { cpus: 2, engine: 'kvm' })).toEqual([]);
+    expect(await check(host({ status: 'no-device', detail: 'There is no /dev/kvm' }, 'software'), { cpus: 2, engine: 'kvm' })).toEqual(said('There is no /dev/kvm'));
+    expect(await check(host({}, 'kvm'), { cpus: 2 })).toEqual(said('KVM has no interrupt controllers of its own'));
+  });
+
   it('says field by field what is wrong with a form, and makes nothing', async () => {
     const { manager, root } = await openLibrary();
     const { api } = manager;
@@ -66,6 +84,8 @@ describe('library', () => {
     expect(await check({ hardware: { memoryMib: 0 } })).toEqual(['memoryMib:memory-too-small:error']);
     expect(await check({ hardware: { memoryMib: 9_000_000 } })).toEqual(['memoryMib:memory-beyond-host:error']);
     expect(await check({ hardware: { cpus: 99 } })).toEqual(['cpus:cpus-range:error']);
+    expect(await check({ hardware: { cpus: 2, engine: 'software' } })).toEqual(['cpus:cpus-software:error']);
+    expect(await check({ hardware: { cpus: 2, clock: 'instructions' } })).toEqual(['cpus:cpus-software:error']);
     expect(await check({ drives: [{ kind: 'disk', source: 'new', sizeBytes: 100 }] })).toEqual(['drives.0.sizeBytes:drive-size:error']);
     expect(await check({ drives: [{ kind: 'disk', source: 'new', sizeBytes: 2 * MIB + 1 }] })).toEqual(['drives.0.sizeBytes:drive-size-multiple:error']);
     expect(await check({ drives: [{ kind: 'disk', source: 'new', sizeBytes: 15 * 2 ** 40 }] })).toEqual(['drives.0.sizeBytes:drive-space:warning']);

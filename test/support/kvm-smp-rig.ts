@@ -9,7 +9,8 @@ import { Pic8259 } from '../../core/devices/platform/pic-8259.ts';
 import type { LocalApicFields, PicChipFields } from '../../core/cpu/kvm/irqchip-state.ts';
 import { kvmFeatures } from '../../core/cpu/kvm/kvm-cpuid.ts';
 import { type KvmDevice, openKvm } from '../../core/cpu/kvm/kvm-device.ts';
-import { KvmSmp, type SmpControllers } from '../../core/cpu/kvm/kvm-smp.ts';
+import type { ControllerState } from '../../core/cpu/kvm/controller-loan.ts';
+import { KvmSmp } from '../../core/cpu/kvm/kvm-smp.ts';
 import { SmpInterpreter } from '../../core/cpu/kvm/smp-interpreter.ts';
 import { createSoftwareVcpu } from '../../core/cpu/software/software-vcpu.ts';
 import { assemble } from '../../core/firmware/asm/assembler.ts';
@@ -31,7 +32,7 @@ export interface SmpAccess {
 }
 
 /** Everything between the processors' registers and the board. */
-export interface SmpState extends SmpControllers {
+export interface SmpState extends ControllerState {
   readonly cpus: readonly CpuState[];
   /** Of the first processor, without its adjustment. */
   readonly tsc: number;

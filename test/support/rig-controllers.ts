@@ -36,7 +36,7 @@ export class RigControllers {
       onInit: () => vcpu().raiseInit(),
       onStartup: (vector) => vcpu().raiseStartup(vector),
     });
-    this.board = new InterruptControllers({ pic, localApic: this.localApic, ioApic: new IoApic({ bus }), clock });
+    this.board = new InterruptControllers({ pic, localApics: [this.localApic], ioApic: new IoApic({ bus }), clock });
     const ports = new PortBus();
     this.board.attach(ports, new MmioBus());
     for (const [port, value] of PROGRAMMING) ports.write(port, 1, value);

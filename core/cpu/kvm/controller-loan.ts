@@ -15,7 +15,8 @@ import type { KvmCore } from './kvm-core.ts';
 export interface ControllerState {
   readonly pics: readonly [PicChipFields, PicChipFields];
   readonly ioApic: IoApicFields;
-  readonly localApic: LocalApicFields;
+  /** One a processor. */
+  readonly localApics: readonly LocalApicFields[];
 }
 
 /** Who runs the board's controllers for a time. */
@@ -49,6 +50,11 @@ export interface ControllerLoanOptions {
 
 const LVT_MASKED = 0x1_0000;
 
+/** Of the only processor. */
+function ownApic({ localApics }: ControllerState): LocalApicFields {
+  return localApics[0] as LocalApicFields;
+}
+
 export class ControllerLoan implements ControllerBorrower {
   private readonly options: ControllerLoanOptions;
   private readonly apic: KernelApic;
@@ -73,7 +79,7 @@ export class ControllerLoan implements ControllerBorrower {
     this.count++;
     irqchip.writePics(this.lent.pics);
     irqchip.writeIoApic(this.lent.ioApic);
-    const refused = this.apic.write(kernelApicOf(this.lent.localApic, readNs()));
+    const refused = this.apic.write(kernelApicOf(ownApic(this.lent), readNs()));
     if (refused === undefined || this.refusalTold) return;
     this.refusalTold = true;
     log.log('warn', `KVM refuses ${refused} of this machine; interrupts may go astray (--kvm-irqchip user avoids it)`);
@@ -89,8 +95,8 @@ export class ControllerLoan implements ControllerBorrower {
     const pics = vector < 0 ? read : picsUnacknowledged(read, vector);
     const { page, extras } = this.apic.read();
     const nowNs = readNs();
-    const localApic = localApicFromKvm(page, extras, nowNs, lent.localApic, picOutput(pics[0]), (tsc) => this.tscToNs(tsc, nowNs));
-    board.takeBack({ pics, ioApic: irqchip.readIoApic(), localApic });
+    const localApic = localApicFromKvm(page, extras, nowNs, ownApic(lent), picOutput(pics[0]), (tsc) => this.tscToNs(tsc, nowNs));
+    board.takeBack({ pics, ioApic: irqchip.readIoApic(), localApics: [localApic] });
   }
 
   private tscToNs(tsc: number, nowNs: number): number {

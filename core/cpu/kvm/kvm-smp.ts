@@ -8,7 +8,8 @@ import { NestboxError } from '../../base/errors.ts';
 import type { PhysicalMemory } from '../../memory/physical-memory.ts';
 import type { CpuState } from '../contract.ts';
 import type { CpuFeature } from '../isa/cpuid.ts';
-import { type IoApicFields, type LocalApicFields, type PicChipFields, localApicFromKvm, picOutput, picsUnacknowledged, timeOfTsc } from './irqchip-state.ts';
+import type { ControllerState } from './controller-loan.ts';
+import { type LocalApicFields, localApicFromKvm, picOutput, picsUnacknowledged, timeOfTsc } from './irqchip-state.ts';
 import { kernelApicOf } from './kernel-apic.ts';
 import type { KernelIrqchip } from './kernel-irqchip.ts';
 import type { KvmDevice } from './kvm-device.ts';
@@ -25,13 +26,6 @@ export interface KvmSmpOptions {
   readonly count: number;
   readonly features: readonly CpuFeature[];
   readonly tscHz: number;
-}
-
-/** The interrupt controllers as the software machine saves them. */
-export interface SmpControllers {
-  readonly localApics: readonly LocalApicFields[];
-  readonly pics: readonly [PicChipFields, PicChipFields];
-  readonly ioApic: IoApicFields;
 }
 
 /** A vCPU came back by itself. */
@@ -59,9 +53,11 @@ export class KvmSmp implements Disposable {
   private readonly fallen: boolean[];
   /** On the way to a stand of all: nobody goes on meanwhile. */
   private pausing = false;
+  private toldStop: SmpStop | undefined;
   private server: MailboxServer | undefined;
   private lost: NestboxError | undefined;
   private closed = false;
+  private tscHz = 0;
 
   /** Starts the threads. @throws NestboxError */
   static async create(options: KvmSmpOptions): Promise<KvmSmp> {
@@ -126,9 +122,10 @@ export class KvmSmp implements Disposable {
     }
   }
 
-  /** What CPUID tells the guest; before its first instruction. @returns false when KVM cannot give that TSC rate */
-  identify(features: readonly CpuFeature[], tscHz: number): boolean {
-    return this.vcpus.map((vcpu) => vcpu.identify(this.options.count, features, tscHz)).every(Boolean);
+  /** What CPUID tells the guest; before its first instruction. @returns ticks a second that the counters have then */
+  identify(features: readonly CpuFeature[], tscHz: number): number {
+    for (const vcpu of this.vcpus) this.tscHz = vcpu.identify(this.options.count, features, tscHz);
+    return this.tscHz;
   }
 
   /** Who serves what vCPUs ask for; before they run. */
@@ -259,8 +256,6 @@ export class KvmSmp implements Disposable {
     return first;
   }
 
-  private toldStop: SmpStop | undefined;
-
   /** The first vCPU that came back by itself since the last time. */
   takeStop(): SmpStop | undefined {
     this.noteFallen();
@@ -293,7 +288,7 @@ export class KvmSmp implements Disposable {
    * @param nowNs virtual time
    * @param before what was set last: KVM does not keep all of it
    */
-  readControllers(nowNs: number, before: Pick<SmpControllers, 'localApics' | 'pics'>): SmpControllers {
+  readControllers(nowNs: number, before: Pick<ControllerState, 'localApics' | 'pics'>): ControllerState {
     const takenBack = this.vcpus.map(({ apic }) => apic.takeBackInterrupt()).filter((vector) => vector >= 0);
     let pics = this.irqchip.readPics(before.pics);
     for (const vector of takenBack) {
@@ -304,13 +299,13 @@ export class KvmSmp implements Disposable {
     const localApics = this.vcpus.map(({ index, apic, state }) => {
       const { page, extras } = apic.read();
       const tsc = state.readTsc();
-      return localApicFromKvm(page, extras, nowNs, before.localApics[index] as LocalApicFields, index === 0 && intr, (ticks) => timeOfTsc(ticks, tsc, nowNs, this.options.tscHz));
+      return localApicFromKvm(page, extras, nowNs, before.localApics[index] as LocalApicFields, index === 0 && intr, (ticks) => timeOfTsc(ticks, tsc, nowNs, this.tscHz));
     });
     return { localApics, pics, ioApic: this.irqchip.readIoApic() };
   }
 
   /** @returns what KVM refused, or undefined */
-  writeControllers({ localApics, pics, ioApic }: SmpControllers, nowNs: number): string | undefined {
+  writeControllers({ localApics, pics, ioApic }: ControllerState, nowNs: number): string | undefined {
     this.irqchip.writePics(pics);
     this.irqchip.writeIoApic(ioApic);
     let refused: string | undefined;
@@ -346,11 +341,11 @@ export class KvmSmp implements Disposable {
     } finally {
       this.closed = true;
       await Promise.all(
-        this.workers.map((worker, index) => {
-          if (worker.threadId < 0) return undefined;
+        this.workers.map(async (worker, index) => {
+          if (worker.threadId < 0) return;
           const gone = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
           this.mailboxes.end(index);
-          return gone;
+          await gone;
         }),
       );
       for (const vcpu of this.vcpus) vcpu.dispose();

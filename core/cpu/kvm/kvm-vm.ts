@@ -10,6 +10,7 @@ import { type IrqchipKind, KernelIrqchip } from './kernel-irqchip.ts';
 import { type MemoryRegion, regionsOf } from './memory-regions.ts';
 
 const PAGE_BYTES = 4096;
+const A20_PAGES = 0x100;
 const ENABLE_CAP_AT = 0;
 const REGION_AT = 128;
 const DIRTY_LOG_AT = 192;
@@ -38,6 +39,11 @@ interface Slot extends MemoryRegion {
   readonly logged: boolean;
 }
 
+/** The page map as a processor sees it that cannot drive address bit 20. */
+function withoutA20(map: Uint32Array): Uint32Array {
+  return map.map((_, page) => map[page & ~A20_PAGES] ?? 0);
+}
+
 export class KvmVm implements Disposable {
   readonly device: KvmDevice;
   readonly descriptor: number;
@@ -48,6 +54,8 @@ export class KvmVm implements Disposable {
   private freeIds: number[] = [];
   private nextId = 0;
   private logRam: boolean;
+  /** False: address bit 20 is 0, whatever the guest says. Takes effect with updateMap(). */
+  a20Open = true;
   private closed = false;
   /** Undefined: all interrupt controllers are ours. */
   readonly irqchip: KernelIrqchip | undefined;
@@ -108,7 +116,7 @@ export class KvmVm implements Disposable {
   /** Brings the memory regions in line with the page map. Must not be called while a vCPU runs. */
   updateMap(): void {
     const { layout, pageMapWords } = this.memory;
-    const wanted = regionsOf(pageMapWords);
+    const wanted = regionsOf(this.a20Open ? pageMapWords : withoutA20(pageMapWords));
     const logged = (region: MemoryRegion): boolean => this.logRam || region.host >= layout.vramBase;
     const same = (slot: Slot, region: MemoryRegion): boolean =>
       slot.address === region.address && slot.length === region.length && slot.host === region.host && slot.writable === region.writable;

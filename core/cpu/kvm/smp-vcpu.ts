@@ -1,7 +1,7 @@
 // One of several KVM vCPUs as the device thread sees it: its registers and its local APIC in the kernel, while its own thread
 // is not in the guest.
 
-import type { CpuState } from '../contract.ts';
+import type { CpuState, VcpuMsrs } from '../contract.ts';
 import type { CpuFeature } from '../isa/cpuid.ts';
 import { buildCpuid } from '../isa/cpuid.ts';
 import type { StandingVcpu } from './guest-access.ts';
@@ -11,6 +11,24 @@ import { KvmState } from './kvm-state.ts';
 import { setCpuid } from './kvm-cpuid.ts';
 import type { KvmVm } from './kvm-vm.ts';
 import { AT, VcpuFile } from './vcpu-file.ts';
+
+/** MSRs that KVM does not keep; those of the local APIC are the kernel's. */
+export function shadowMsrs({ state: { shadow } }: SmpVcpu): VcpuMsrs {
+  return {
+    read: (msr, out) => {
+      const value = shadow.get(msr);
+      if (value === undefined) return false;
+      out[0] = Number(value & 0xffff_ffffn);
+      out[1] = Number(value >> 32n);
+      return true;
+    },
+    write: (msr, low, high) => {
+      if (!shadow.has(msr)) return false;
+      shadow.set(msr, (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0));
+      return true;
+    },
+  };
+}
 
 export class SmpVcpu implements StandingVcpu {
   readonly index: number;
@@ -26,12 +44,13 @@ export class SmpVcpu implements StandingVcpu {
     this.apic = new KernelApic(this.file, this.state);
   }
 
-  /** What CPUID tells the guest; before its first instruction. @returns false when KVM cannot give that TSC rate */
-  identify(count: number, features: readonly CpuFeature[], tscHz: number): boolean {
-    const khz = Math.round(tscHz / 1000);
-    const given = this.file.callPlain(KVM.GET_TSC_KHZ) === khz || this.file.callPlain(KVM.SET_TSC_KHZ, khz) >= 0;
+  /** What CPUID tells the guest; before its first instruction. @returns ticks a second that its counter has then */
+  identify(count: number, features: readonly CpuFeature[], tscHz: number): number {
+    const wantedKhz = Math.round(tscHz / 1000);
+    const khz = this.file.callPlain(KVM.GET_TSC_KHZ);
+    const given = khz === wantedKhz || this.file.callPlain(KVM.SET_TSC_KHZ, wantedKhz) >= 0;
     setCpuid(this.file, buildCpuid({ apicId: this.index, processorCount: count, tscHz, features }));
-    return given;
+    return given || khz <= 0 ? tscHz : khz * 1000;
   }
 
   regs(): DataView {
