@@ -22,6 +22,7 @@ export function skipReason(row: OpcodeRow, mode: Mode, features: ReadonlySet<str
   if (row.feature !== undefined && !features.has(LINUX_FEATURE[row.feature] ?? row.feature)) return `the host lacks ${row.feature}`;
   const name = row.mnemonic;
   if (/^(cpuid|rdtscp?|rdpmc|rdrand|rdseed|rdpid|xgetbv|monitor|mwait)$/.test(name)) return 'not deterministic, or the model differs';
+  if (/^vmm?call$/.test(name)) return 'asks the hypervisor that the host may run on';
   if (/^(syscall|sysenter|int1|int3)$/.test(name)) return 'enters the operating system';
   if (/^(sgdt|sidt|sldt|str|smsw)$/.test(name)) return 'shows tables of the operating system (UMIP)';
   if (/^((rd|wr)[fg]sbase)$/.test(name)) return 'changes a base that the native runner needs';
