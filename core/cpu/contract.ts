@@ -38,12 +38,23 @@ export interface VcpuClock {
   counterIs?(ticks: number, atNs: number, jumped: boolean): void;
 }
 
+/** Physical addresses. */
+export interface AddressRange {
+  readonly address: number;
+  readonly bytes: number;
+}
+
 export interface VcpuOptions {
   readonly index: number;
   readonly io: VcpuIo;
   readonly interrupts: VcpuInterrupts;
   readonly msrs: VcpuMsrs;
   readonly clock: VcpuClock;
+  /**
+   * Memory of displays: an engine may hand on writes to it late, but in their order, before any other access of the guest
+   * and before run() comes back.
+   */
+  readonly postedWrites?: readonly AddressRange[];
   /** 32 random bits from the machine's seeded stream (RDRAND, RDSEED). */
   readonly random32: () => number;
   /** Receives notices of the engine: FERR# of the x87 (IRQ13). */

@@ -2,12 +2,12 @@
 
 import type { Logger } from '../base/logger.ts';
 import type { SiblingVcpu, Vcpu, VcpuOptions } from '../cpu/contract.ts';
-import type { PcBoard, PcBoardOptions } from './pc-board.ts';
+import { DISPLAY_WINDOW, type PcBoard, type PcBoardOptions } from './pc-board.ts';
 
 const LINE_MAX = 1000;
 
 /** What a processor reaches of the board. */
-export function processorLines(board: PcBoard): Pick<VcpuOptions, 'io' | 'interrupts' | 'msrs'> {
+export function processorLines(board: PcBoard): Pick<VcpuOptions, 'io' | 'interrupts' | 'msrs' | 'postedWrites'> {
   return {
     io: {
       portRead: (port, size) => board.ports.read(port, size),
@@ -15,6 +15,7 @@ export function processorLines(board: PcBoard): Pick<VcpuOptions, 'io' | 'interr
       mmioRead: (address, size) => board.mmio.read(address, size),
       mmioWrite: (address, size, value) => board.mmio.write(address, size, value),
     },
+    postedWrites: [DISPLAY_WINDOW],
     interrupts: board.localApic,
     msrs: {
       read: (index, out) => board.localApic.readMsr(index, out) || board.kvmClock?.readMsr(index, out) === true,

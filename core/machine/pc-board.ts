@@ -41,6 +41,8 @@ import { PcMemoryMap } from './pc-memory-map.ts';
 
 /** PCI slots of the board. */
 export const SLOT = { hostBridge: 0, southBridge: 1, display: 2 } as const;
+/** Legacy VGA memory: the windows of all modes. */
+export const DISPLAY_WINDOW = { address: 0xa_0000, bytes: 0x2_0000 } as const;
 const FDC_DMA_CHANNEL = 2;
 
 export interface PcBoardOptions {
@@ -235,7 +237,7 @@ export class PcBoard {
     }
     this.attached.add(this.pointer.attach(this.ports));
     this.attached.add(this.ports.register(FW_CFG_PORT_BASE, FW_CFG_PORT_COUNT, this.fwCfg, 4));
-    this.attached.add(this.mmio.register(0xa_0000, 0x2_0000, this.vga.adapter.window));
+    this.attached.add(this.mmio.register(DISPLAY_WINDOW.address, DISPLAY_WINDOW.bytes, this.vga.adapter.window));
     this.attached.add(hpet.attach(this.mmio));
     this.attached.add(this.controllers.attach(this.ports, this.mmio));
     this.attached.add(this.generationId.attach(this.mmio));

@@ -4,6 +4,8 @@
 
 import { NestboxError } from '../../base/errors.ts';
 import type { CpuState, VcpuOptions } from '../contract.ts';
+import { readPieces, writePieces } from './bus-pieces.ts';
+import { CoalescedWrites } from './coalesced-writes.ts';
 import { EXIT_REASON, KVM, RUN } from './ioctl.ts';
 import { KvmState, type Refusal } from './kvm-state.ts';
 import { ERRNO } from './libc.ts';
@@ -22,6 +24,8 @@ export interface KvmCoreOptions extends Pick<VcpuOptions, 'index' | 'io' | 'inte
   readonly readHostMs: () => number;
   /** What a way out of the guest and back takes; absent: next to nothing. */
   readonly entryNs?: number;
+  /** Page of the ring of collected writes (KvmVm.coalesceWrites); absent or 0: each leaves the guest. */
+  readonly ringPage?: number;
   /** Another thread wants this vCPU to stop; asked before each entry into the guest. */
   readonly mustStop?: () => boolean;
 }
@@ -66,6 +70,7 @@ export class KvmCore {
   detail = '';
   /** Set when the kernel's interrupt controllers are used and halts shall end a run. */
   controllers: KernelControllers | undefined;
+  private readonly posted: CoalescedWrites | undefined;
   private readonly firstLookNs: number;
   private lookNs: number;
   readonly exits: Record<string, number> = { kvmPort: 0, kvmMmio: 0, kvmMsr: 0, kvmHalt: 0, kvmWindow: 0, kvmInterrupted: 0, kvmRuns: 0 };
@@ -75,6 +80,7 @@ export class KvmCore {
     this.options = options;
     this.firstLookNs = this.lookNs = Math.min(LONGEST_LOOK_NS, Math.max(FIRST_LOOK_NS, (options.entryNs ?? 0) * ENTRIES_BEFORE_LOOK));
     this.file = new VcpuFile(vm, options.index, mapInside);
+    this.posted = (options.ringPage ?? 0) === 0 ? undefined : new CoalescedWrites(this.file, options.io, options.ringPage ?? 0);
     timer.attach(this.file);
     this.state = new KvmState(this.file, vm.device.check('xcrs') > 0);
   }
@@ -102,7 +108,7 @@ export class KvmCore {
           controllers.begin();
           this.prepareEntry(0);
         }
-        const result = file.run();
+        const result = this.enter();
         this.exits.kvmRuns = (this.exits.kvmRuns ?? 0) + 1;
         this.regsFresh = this.sregsFresh = false;
         this.unfinished = false;
@@ -136,6 +142,16 @@ export class KvmCore {
     } finally {
       timer.disarm();
     }
+  }
+
+  /** KVM_RUN; what the guest wrote meanwhile comes before what it left KVM for. @returns 0, or -errno */
+  private enter(): number {
+    const result = this.file.run();
+    if (this.posted !== undefined) {
+      this.posted.drain();
+      this.exits.kvmPosted = this.posted.count;
+    }
+    return result;
   }
 
   /** IF of the stopped guest, without an interrupt shadow (HLT has passed it). */
@@ -245,19 +261,8 @@ export class KvmCore {
     const write = view.getUint8(RUN.MMIO_IS_WRITE) !== 0;
     const address = this.file.exchange.get64(RUN.MMIO_ADDRESS);
     const length = Math.min(8, view.getUint32(RUN.MMIO_LENGTH, true));
-    for (let done = 0; done < length; ) {
-      const left = length - done;
-      const size: Piece = left >= 4 ? 4 : left >= 2 ? 2 : 1;
-      const at = RUN.MMIO_DATA + done;
-      if (write) io.mmioWrite(address + done, size, size === 4 ? view.getUint32(at, true) : size === 2 ? view.getUint16(at, true) : view.getUint8(at));
-      else {
-        const value = io.mmioRead(address + done, size);
-        if (size === 4) view.setUint32(at, value, true);
-        else if (size === 2) view.setUint16(at, value, true);
-        else view.setUint8(at, value);
-      }
-      done += size;
-    }
+    if (write) writePieces(io, view, address, length, RUN.MMIO_DATA);
+    else readPieces(io, view, address, length, RUN.MMIO_DATA);
   }
 
   private serveRdmsr(): void {
@@ -296,7 +301,7 @@ export class KvmCore {
       this.unfinished = false;
       view.setUint8(RUN.IMMEDIATE_EXIT, 1);
       view.setUint8(RUN.REQUEST_INTERRUPT_WINDOW, 0);
-      const result = this.file.run();
+      const result = this.enter();
       view.setUint8(RUN.IMMEDIATE_EXIT, 0);
       this.regsFresh = this.sregsFresh = false;
       if (result === -ERRNO.EINTR || result === -ERRNO.EAGAIN) {
@@ -326,7 +331,7 @@ export class KvmCore {
     this.settle();
     this.prepareEntry(0);
     this.timer.kick();
-    const result = this.file.run();
+    const result = this.enter();
     this.timer.drain();
     this.regsFresh = this.sregsFresh = false;
     if (result >= 0) this.serve();

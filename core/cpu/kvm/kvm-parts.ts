@@ -32,7 +32,8 @@ export interface KvmPartsOptions {
 export function makeKvmParts({ vcpu: options, timer, logRam, features, tscHz }: KvmPartsOptions): KvmParts {
   const { controllers } = options;
   const vm = new KvmVm(options.device, options.memory, logRam, controllers === undefined ? undefined : 'full');
-  const core = new KvmCore(vm, timer, { ...options, entryNs: options.probe.exitMicroseconds * 1000 });
+  const ringPage = vm.coalesceWrites(options.postedWrites ?? []);
+  const core = new KvmCore(vm, timer, { ...options, ringPage, entryNs: options.probe.exitMicroseconds * 1000 });
   const counterHz = setRate(core, tscHz, options.log);
   let loan: ControllerLoan | undefined;
   if (vm.irqchip !== undefined && controllers !== undefined) {

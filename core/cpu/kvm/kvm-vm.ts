@@ -3,6 +3,7 @@
 import type { Disposable } from '../../base/disposable.ts';
 import { NestboxError } from '../../base/errors.ts';
 import type { PhysicalMemory } from '../../memory/physical-memory.ts';
+import type { AddressRange } from '../contract.ts';
 import { Exchange } from './exchange.ts';
 import { KVM, MEM_LOG_DIRTY_PAGES, MEM_READONLY, MSR_EXIT_FILTER, MSR_EXIT_INVALID, MSR_EXIT_UNKNOWN, SIZE, capabilityId } from './ioctl.ts';
 import type { KvmDevice } from './kvm-device.ts';
@@ -14,6 +15,7 @@ const A20_PAGES = 0x100;
 const ENABLE_CAP_AT = 0;
 const REGION_AT = 128;
 const DIRTY_LOG_AT = 192;
+const ZONE_AT = 256;
 const FILTER_AT = 512;
 const FILTER_BITMAP_AT = 1024;
 const BITMAP_AT = 4096;
@@ -111,6 +113,23 @@ export class KvmVm implements Disposable {
       exchange.set64(at + 16, exchange.address + FILTER_BITMAP_AT + i * 8);
     });
     this.call(KVM.SET_MSR_FILTER, exchange.address + FILTER_AT, 'filter MSRs');
+  }
+
+  /**
+   * Collects writes to device memory in a ring instead of leaving the guest for each.
+   * @returns the ring's page among the pages of each vCPU, or 0 where this KVM has none
+   */
+  coalesceWrites(ranges: readonly AddressRange[]): number {
+    const page = this.device.check('coalesced-mmio');
+    if (page <= 0) return 0;
+    const { exchange } = this;
+    for (const { address, bytes } of ranges) {
+      exchange.clear(ZONE_AT, SIZE.COALESCED_ZONE);
+      exchange.set64(ZONE_AT, address);
+      exchange.view.setUint32(ZONE_AT + 8, bytes, true);
+      this.call(KVM.REGISTER_COALESCED_MMIO, exchange.address + ZONE_AT, 'collect writes to device memory');
+    }
+    return page;
   }
 
   /** Brings the memory regions in line with the page map. Must not be called while a vCPU runs. */
