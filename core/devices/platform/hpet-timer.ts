@@ -45,6 +45,8 @@ export class HpetTimer {
   /** The wire that is held high, for level-triggered interrupts. */
   held: IrqLine | undefined;
   readonly backlog = new TickBacklog();
+  /** When a silent timer's comparator is to move on: nobody waits for that, so no timer of the host is armed. */
+  silentMatchNs = Infinity;
   readonly timer: Timer;
 
   constructor(timer: Timer) {
@@ -57,6 +59,11 @@ export class HpetTimer {
 
   get isPeriodic(): boolean {
     return (this.config & TN_PERIODIC) !== 0 && this.period > 0;
+  }
+
+  /** Matches move the comparator and do nothing else: software reads it, but hears of no match. */
+  get isSilent(): boolean {
+    return this.isPeriodic && (this.config & TN_INT_ENABLE) === 0;
   }
 
   get period(): number {
@@ -97,6 +104,7 @@ export class HpetTimer {
   reset(): void {
     this.timer.disarm();
     this.backlog.clear();
+    this.silentMatchNs = Infinity;
     this.config = 0;
     this.low = 0xffffffff;
     this.high = 0xffffffff;
@@ -129,6 +137,7 @@ export class HpetTimer {
     this.setValue = state.setValue;
     this.highFollows = state.highFollows;
     this.backlog.owed = state.owed;
+    this.silentMatchNs = Infinity;
     if (state.deadline === null) this.timer.disarm();
     else this.timer.arm(state.deadline);
   }

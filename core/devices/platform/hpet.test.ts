@@ -135,6 +135,46 @@ describe('Hpet', () => {
     expect(times).toEqual([501_000, 601_000, 701_000, 801_000]);
   });
 
+  it('arms nothing for a periodic timer without interrupt, whose comparator moves all the same', () => {
+    const { hpet, clock, lines } = build();
+    write(hpet, 0x100, (16 << 9) | 0x4 | 0x8 | 0x40 | 0x100);
+    write(hpet, 0x108, 30_000);
+    write(hpet, 0x108, 10_000);
+    write(hpet, 0x10, 1);
+    const timerOf = (of: Hpet): unknown => (of.save().fields as { timers: unknown[] }).timers[0];
+    clock.advance(450_000);
+    const rises = lines.get(16)?.rises;
+    expect(rises).toBe(2);
+    // The interrupt is disabled: no deadline, no interrupt, but each read finds the next match.
+    write(hpet, 0x100, (16 << 9) | 0x8 | 0x100);
+    expect(timerOf(hpet)).toMatchObject({ deadline: null });
+    expect(hpet.readMmio(0x108, 4)).toBe(50_000);
+    clock.advance(50_000 - 10);
+    expect(hpet.readMmio(0x108, 4)).toBe(50_000);
+    clock.advance(10);
+    expect(hpet.readMmio(0x108, 4)).toBe(60_000);
+    // Longer than half of the counter's 32 bits.
+    clock.advance(30_000_000_000);
+    const comparator = (60_000 + 3_000_000_000) % 2 ** 32;
+    expect(hpet.readMmio(0x108, 4)).toBe(comparator);
+    expect(lines.get(16)?.rises).toBe(rises);
+    const other = build();
+    other.clock.advance(clock.nowNs() - other.clock.nowNs());
+    other.hpet.load(hpet.save());
+    expect(other.hpet.save()).toEqual(hpet.save());
+    // Enabled again, both go on in step with the periods.
+    for (const each of [{ hpet, clock, lines }, other]) {
+      each.clock.advance(130_000);
+      const before = each.lines.get(16)?.rises ?? 0;
+      write(each.hpet, 0x100, (16 << 9) | 0x4 | 0x8 | 0x100);
+      expect(timerOf(each.hpet)).toMatchObject({ low: (comparator + 10_000) % 2 ** 32 });
+      each.clock.advance(70_000 - 10);
+      expect(each.lines.get(16)?.rises ?? 0).toBe(before);
+      each.clock.advance(10);
+      expect(each.lines.get(16)?.rises).toBe(before + 1);
+    }
+  });
+
   it('matches again after 2^32 ticks in 32-bit mode', () => {
     const { hpet, clock, lines } = build();
     write(hpet, 0x120, (17 << 9) | 0x4 | 0x100);

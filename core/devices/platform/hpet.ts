@@ -116,6 +116,7 @@ export class Hpet implements Device, MmioDevice {
   }
 
   save(): DeviceState {
+    this.catchUpAll();
     return {
       version: VERSION,
       fields: {
@@ -139,6 +140,7 @@ export class Hpet implements Device, MmioDevice {
     this.timers.forEach((timer, index) => {
       const saved = fields.timers[index];
       if (saved !== undefined) timer.load(saved);
+      if (this.running && timer.isSilent && timer.timer.deadlineNs === undefined) this.arm(timer, 0);
     });
     this.onLegacyReplacement?.((this.config & LEGACY) !== 0);
     this.driveLevels();
@@ -184,6 +186,7 @@ export class Hpet implements Device, MmioDevice {
   private readTimer(offset: number): number {
     const timer = offset >= TIMER_BASE ? this.timers[(offset - TIMER_BASE) >> 5] : undefined;
     if (timer === undefined) return 0;
+    this.catchUp(timer);
     switch (offset & (TIMER_STRIDE - 1)) {
       case 0x00:
         return timer.config | T.TN_PERIODIC_CAPABLE | T.TN_SIZE_64;
@@ -218,6 +221,7 @@ export class Hpet implements Device, MmioDevice {
 
   private writeConfig(value: number): void {
     const before = this.config;
+    this.catchUpAll();
     this.readCounter();
     this.baseLow = this.nowLow;
     this.baseHigh = this.nowHigh;
@@ -233,6 +237,7 @@ export class Hpet implements Device, MmioDevice {
 
   private writeCounter(isLow: boolean, value: number): void {
     // Software sets the counter while it is halted; a write while it runs sets it all the same.
+    this.catchUpAll();
     this.readCounter();
     this.baseLow = isLow ? value : this.nowLow;
     this.baseHigh = isLow ? this.nowHigh : value;
@@ -244,6 +249,7 @@ export class Hpet implements Device, MmioDevice {
     const index = (offset - TIMER_BASE) >> 5;
     const timer = offset >= TIMER_BASE ? this.timers[index] : undefined;
     if (timer === undefined) return;
+    this.catchUp(timer);
     switch (offset & (TIMER_STRIDE - 1)) {
       case 0x00:
         this.writeTimerConfig(timer, index, value);
@@ -275,6 +281,7 @@ export class Hpet implements Device, MmioDevice {
 
   private schedule(timer: T.HpetTimer): void {
     timer.backlog.clear();
+    timer.silentMatchNs = Infinity;
     if (!this.running) {
       timer.timer.disarm();
       return;
@@ -293,6 +300,12 @@ export class Hpet implements Device, MmioDevice {
     const now = this.clock.nowNs();
     const phase = (now - this.startNs) % NS_PER_TICK;
     const natural = now - phase + ticks * NS_PER_TICK;
+    if (timer.isSilent) {
+      // Linux leaves its first clock ticking like this: 250 times a second for nothing.
+      timer.silentMatchNs = natural;
+      timer.timer.disarm();
+      return;
+    }
     const wanted = minWaitNs === 0 ? natural : timer.backlog.nextDeadline(now, natural, timer.period * NS_PER_TICK);
     timer.timer.arm(Math.max(wanted, now + minWaitNs));
   }
@@ -316,6 +329,19 @@ export class Hpet implements Device, MmioDevice {
     }
   }
 
+  /** Moves a silent timer's comparator to where its matches would have moved it. */
+  private catchUp(timer: T.HpetTimer): void {
+    const late = this.clock.nowNs() - timer.silentMatchNs;
+    if (late < 0) return;
+    const periods = Math.floor(late / (timer.period * NS_PER_TICK)) + 1;
+    timer.advance(periods * timer.period);
+    timer.silentMatchNs += periods * timer.period * NS_PER_TICK;
+  }
+
+  private catchUpAll(): void {
+    for (const timer of this.timers) this.catchUp(timer);
+  }
+
   private startNextPeriod(timer: T.HpetTimer): void {
     this.readCounter();
     const { period } = timer;
@@ -326,7 +352,7 @@ export class Hpet implements Device, MmioDevice {
       const missed = Math.floor((ahead === 0 ? 0 : modulus - ahead) / period);
       timer.advance((missed + 1) * period);
       // Ticks beyond the highest rate that is allowed are not owed: the guest asked for more than it may have.
-      if (period * NS_PER_TICK >= MIN_TICK_PERIOD_NS) timer.backlog.add(missed);
+      if (!timer.isSilent && period * NS_PER_TICK >= MIN_TICK_PERIOD_NS) timer.backlog.add(missed);
     } else if (timer.backlog.owed > 0) timer.backlog.owed--;
     this.arm(timer, MIN_TICK_PERIOD_NS);
   }
