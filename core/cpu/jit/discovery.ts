@@ -3,7 +3,7 @@
 
 import { AREA, BLOCK, OP } from '../isa/layout.ts';
 import type { BlockCopies } from './block-copies.ts';
-import { type BlockCopy, readEnd, targetOf, terminatorOf } from './op-record.ts';
+import { type BlockCopy, physicalPageOf, readEnd, targetOf, terminatorOf } from './op-record.ts';
 
 export interface BlockFinder {
   /** Address of the block for a physical address and mode key, or 0. */
@@ -54,9 +54,9 @@ export function compilable(key: number): boolean {
 export interface DiscoveryOptions {
   /** Executions of a block, in instructions, that make it hot. */
   readonly threshold: number;
-  readonly neighbours?: Neighbours;
-  /** The region is the first instructions of its head, that many at most. */
-  readonly cutAfter?: number;
+  readonly neighbours: Neighbours | undefined;
+  /** The region is the first instructions of its head, that many at most; undefined = all that belongs to it. */
+  readonly cutAfter: number | undefined;
 }
 
 export function discover(copies: BlockCopies, view: DataView, finder: BlockFinder, cpu: number, head: number, { threshold, neighbours, cutAfter }: DiscoveryOptions): FoundRegion {
@@ -126,7 +126,7 @@ export function discover(copies: BlockCopies, view: DataView, finder: BlockFinde
 function blocksBySource(view: DataView, cpu: number, page: number, key: number): Map<number, number[]> {
   const found = new Map<number, number[]>();
   const counter = (block: number): number => view.getInt32(block + BLOCK.COUNTER, true);
-  const number = ((page >>> 12) | ((key >>> 8) << 20)) & PAGE_HASH_MASK;
+  const number = physicalPageOf(page, key) & PAGE_HASH_MASK;
   for (let block = view.getUint32(cpu + AREA.PAGE_HASH + number * 4, true); block !== 0; block = view.getUint32(block + BLOCK.PAGE_NEXT, true)) {
     if (view.getUint32(block + BLOCK.KEY, true) !== key || (view.getUint32(block + BLOCK.PHYS, true) & ~0xfff) !== page) continue;
     const end = block + BLOCK.HEADER_BYTES + view.getUint16(block + BLOCK.OPS, true) * OP.BYTES;

@@ -5,14 +5,11 @@
 import { TLB } from '../isa/layout.ts';
 import { DYNAMIC } from './flag-kinds.ts';
 import { isFlat, type Op, RIP_BASE } from './op-record.ts';
-import { PROBE_FUNCTION, RBP, RSP, type RegionCode } from './region-code.ts';
+import { PROBE_FUNCTION, RBP, RSP, type RegionCode, TLB_ENTRY_MASK, TLB_ENTRY_SHIFT } from './region-code.ts';
 import { I32, W } from './wasm-encoder.ts';
 
 const NONE = 16;
 const SS = 2;
-const ENTRY_MASK = ((1 << TLB.BITS) - 1) * TLB.ENTRY_BYTES;
-/** Shift that makes a table offset of a linear address. */
-const ENTRY_SHIFT = 12 - Math.log2(TLB.ENTRY_BYTES);
 
 export type Access = 'read' | 'write';
 
@@ -119,9 +116,9 @@ export function hostOfAddress(c: RegionCode, op: Op, segment: number, bytes: num
   }
   // The entry, and its tag against the page of the last byte: an access over a page end misses.
   c.get(local.linear32);
-  c.i32(ENTRY_SHIFT);
+  c.i32(TLB_ENTRY_SHIFT);
   c.op(W.i32_shr_u);
-  c.i32(ENTRY_MASK);
+  c.i32(TLB_ENTRY_MASK);
   c.op(W.i32_and);
   c.get(local.tlb);
   c.op(W.i32_add);

@@ -4,8 +4,8 @@
 import { AREA, BLOCK, JIT_TARGET, offsetOf, TLB } from '../isa/layout.ts';
 import { BlockCopies } from './block-copies.ts';
 import { compilable, discover, type Neighbours } from './discovery.ts';
-import { IMPORTS } from './region-code.ts';
-import type { BlockCopy } from './op-record.ts';
+import { type BlockCopy, physicalPageOf } from './op-record.ts';
+import { IMPORTS, TLB_ENTRY_MASK, TLB_ENTRY_SHIFT } from './region-code.ts';
 import { type IndirectTargets, MOST_COMPARED } from './region-graph.ts';
 import type { RegionRequest, RegionResult } from './region-module.ts';
 
@@ -164,10 +164,8 @@ export class JitEngine {
     const { view } = this;
     if (this.postpone(head)) return;
     const wide = (view.getUint32(head + BLOCK.KEY, true) & 3) === 2;
-    const neighbours = wide ? this.neighboursOf(head) : undefined;
-    const cutAfter = this.options.mostInstructions?.();
-    const options = { threshold: this.options.threshold, ...(neighbours === undefined ? {} : { neighbours }), ...(cutAfter === undefined ? {} : { cutAfter }) };
-    const { blocks, targets } = discover(this.copies, view, this.options.exports, this.options.cpu, head, options);
+    const { threshold, exports, cpu } = this.options;
+    const { blocks, targets } = discover(this.copies, view, exports, cpu, head, { threshold, neighbours: wide ? this.neighboursOf(head) : undefined, cutAfter: this.options.mostInstructions?.() });
     const region: Region = { head, blocks: blocks.map((block) => block.address), generation: this.generation, index: 0, table: 0, dead: false };
     const id = this.nextId++;
     this.pending.set(id, region);
@@ -188,11 +186,11 @@ export class JitEngine {
     const { view } = this;
     const pageAt = (table: number, distance: number): number | undefined => {
       const sum = low + distance;
-      const entry = this.options.cpu + AREA.TLB + table * TLB.TABLE_BYTES + ((sum >>> 12) & ((1 << TLB.BITS) - 1)) * TLB.ENTRY_BYTES;
+      const entry = this.options.cpu + AREA.TLB + table * TLB.TABLE_BYTES + ((sum >>> TLB_ENTRY_SHIFT) & TLB_ENTRY_MASK);
       const same = view.getUint32(entry + TLB.TAG_EXEC, true) === sum >>> 0 && view.getUint32(entry + TLB.TAG_EXEC + 4, true) === (high + Math.floor(sum / 0x1_0000_0000)) >>> 0;
       return same ? view.getUint32(entry + TLB.PHYS_PAGE, true) : undefined;
     };
-    const physical = (view.getUint32(head + BLOCK.PHYS, true) >>> 12) | ((view.getUint32(head + BLOCK.KEY, true) >>> 8) << 20);
+    const physical = physicalPageOf(view.getUint32(head + BLOCK.PHYS, true), view.getUint32(head + BLOCK.KEY, true));
     const table = FETCH_TABLES.find((number) => pageAt(number, 0) === physical >>> 0);
     return table === undefined ? undefined : (distance) => pageAt(table, distance);
   }

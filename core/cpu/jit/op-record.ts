@@ -95,10 +95,14 @@ function readOp(view: DataView, at: number, address: number, page: number): Op {
   };
 }
 
+/** Number of a block's physical page, from the header's PHYS and KEY. */
+export function physicalPageOf(phys: number, key: number): number {
+  return (phys >>> 12) | ((key >>> 8) << 20);
+}
+
 function blockOf({ address, page }: BlockCopy, view: DataView, ops: readonly Op[]): Block {
   const phys = view.getUint32(BLOCK.PHYS, true);
-  const physicalPage = (phys >>> 12) | ((view.getUint32(BLOCK.KEY, true) >>> 8) << 20);
-  return { address, page, physicalPage, start: page + (phys & 0xfff), ops, end: ops.at(-1)?.end ?? 0 };
+  return { address, page, physicalPage: physicalPageOf(phys, view.getUint32(BLOCK.KEY, true)), start: page + (phys & 0xfff), ops, end: ops.at(-1)?.end ?? 0 };
 }
 
 export function readBlock(copy: BlockCopy): Block {

@@ -2,7 +2,7 @@
 // Guest registers live in locals, 64 bits wide in 64-bit code, else 32. Memory operands are in emit-memory.ts, flags in
 // emit-flags.ts, instructions in emit-*.ts, the frame around everything in region-emitter.ts.
 
-import { offsetOf } from '../isa/layout.ts';
+import { offsetOf, TLB } from '../isa/layout.ts';
 import { STORED } from './flag-kinds.ts';
 import type { Op } from './op-record.ts';
 import { V } from './simd.ts';
@@ -22,6 +22,9 @@ export const RBP = 5;
 /** Functions of every module that regions call: the way to the next region and the probe for the stack's page. */
 export const DISPATCH_FUNCTION = IMPORTS.length;
 export const PROBE_FUNCTION = IMPORTS.length + 1;
+/** What makes the offset of its entry in a TLB of a linear address: a shift to the right, then a mask. */
+export const TLB_ENTRY_SHIFT = 12 - Math.log2(TLB.ENTRY_BYTES);
+export const TLB_ENTRY_MASK = ((1 << TLB.BITS) - 1) * TLB.ENTRY_BYTES;
 /** No page, and nothing that is left of an address when its low bits and those of a page's offset are cut off. */
 export const NO_STACK_PAGE = 0x800;
 

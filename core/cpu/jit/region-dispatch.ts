@@ -4,23 +4,21 @@
 // budget suffices; else it returns 0, and the interpreter looks.
 
 import { AREA, JIT_TARGET, offsetOf, TLB } from '../isa/layout.ts';
-import { NO_STACK_PAGE } from './region-code.ts';
+import { NO_STACK_PAGE, TLB_ENTRY_MASK, TLB_ENTRY_SHIFT } from './region-code.ts';
 import { type FunctionBody, I32, I64, W, WasmWriter } from './wasm-encoder.ts';
 
 const RIP = 0;
 const ENTRY = 1;
 const FETCH = 2;
-const ENTRY_SHIFT = 12 - Math.log2(TLB.ENTRY_BYTES);
-const ENTRY_MASK = ((1 << TLB.BITS) - 1) * TLB.ENTRY_BYTES;
 
 export const DISPATCHER = 'dispatch';
 
 /** Replaces the linear address on the stack by the address of its entry in the TLB that a field of the register file names. */
 function tlbEntry(w: WasmWriter, cpu: number, tlb: 'TLB_EXEC' | 'TLB_ACTIVE'): void {
   w.op(W.i32_wrap_i64);
-  w.i32(ENTRY_SHIFT);
+  w.i32(TLB_ENTRY_SHIFT);
   w.op(W.i32_shr_u);
-  w.i32(ENTRY_MASK);
+  w.i32(TLB_ENTRY_MASK);
   w.op(W.i32_and);
   w.i32(0);
   w.memory(W.i32_load, 0, cpu + offsetOf(tlb));

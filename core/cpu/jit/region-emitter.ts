@@ -21,16 +21,13 @@ import { noteFloat } from './emit-sse-float.ts';
 import { emitDrop, emitPush, emitTop, pushStackPointer } from './emit-stack.ts';
 import { DYNAMIC, STORED } from './flag-kinds.ts';
 import { type Block, conditionOfJump, isMemory, type Op, type BlockCopy, targetOf } from './op-record.ts';
-import { DISPATCH_FUNCTION, RBP, RSP, RegionCode, type RegionSetup } from './region-code.ts';
+import { DISPATCH_FUNCTION, RBP, RSP, RegionCode, type RegionSetup, TLB_ENTRY_MASK, TLB_ENTRY_SHIFT } from './region-code.ts';
 import { buildGraph, followed, type IndirectTargets, kindAfter, liveAtEnd, liveBefore, type Node, type RegionGraph, usesTable } from './region-graph.ts';
 import { type FunctionBody, I32, W } from './wasm-encoder.ts';
 
 const CS = 1;
 /** Value of `how`, see above. */
 const BY_SYSTEM = 2;
-/** What makes the offset of an entry in a TLB of a linear address. */
-const FETCH_SHIFT = 12 - Math.log2(TLB.ENTRY_BYTES);
-const FETCH_MASK = ((1 << TLB.BITS) - 1) * TLB.ENTRY_BYTES;
 /** Bits of JIT_CONTEXT (core/cpu/isa/layout.ts): ES, SS, DS are not flat; upper halves may not be 0. */
 const SEGMENT_BITS = [[0, 0x20], [2, 0x40], [3, 0x80]] as const;
 const UPPER_HALVES = 0x100;
@@ -450,9 +447,9 @@ class Emitter {
     c.ripAt(page);
     c.tee(q0);
     c.op(W.i32_wrap_i64);
-    c.i32(FETCH_SHIFT);
+    c.i32(TLB_ENTRY_SHIFT);
     c.op(W.i32_shr_u);
-    c.i32(FETCH_MASK);
+    c.i32(TLB_ENTRY_MASK);
     c.op(W.i32_and);
     c.loadField(W.i32_load, 'TLB_EXEC');
     c.op(W.i32_add);
