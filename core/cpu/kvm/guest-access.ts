@@ -2,7 +2,7 @@
 
 import type { PhysicalMemory } from '../../memory/physical-memory.ts';
 import type { CpuState, FaultReport, VcpuIo } from '../contract.ts';
-import { SREGS } from './ioctl.ts';
+import { KVM, SREGS } from './ioctl.ts';
 import { REGS_ORDER, SEGMENT_AT } from './kvm-state.ts';
 import { AT, type VcpuFile } from './vcpu-file.ts';
 
@@ -11,11 +11,8 @@ export interface StandingVcpu {
   readonly file: VcpuFile;
   /** View of struct kvm_regs as of now; the registers start at AT.REGS. */
   regs(): DataView;
-  storeRegs(): void;
   /** View of struct kvm_sregs as of now, at AT.SREGS. */
   sregs(): DataView;
-  /** Physical address of a linear one by the guest's page tables, or -1. */
-  translate(linear: number): number;
 }
 
 const PAGE_BYTES = 4096;
@@ -27,7 +24,7 @@ export function accessLinear(core: StandingVcpu, memory: PhysicalMemory, io: Vcp
   const paging = (core.sregs().getUint32(AT.SREGS + SREGS.CR0, true) & CR0_PG) !== 0;
   for (let at = 0; at < bytes.length; ) {
     const linear = address + at;
-    const physical = paging ? core.translate(linear) : linear;
+    const physical = paging ? core.file.translate(linear) : linear;
     if (physical < 0) return false;
     const piece = bytes.subarray(at, Math.min(bytes.length, at + PAGE_BYTES - (linear % PAGE_BYTES)));
     const direct = memory.directBytes(physical, piece.length, write);
@@ -56,7 +53,7 @@ export function setRegister(core: StandingVcpu, index: number, value: number): v
   const view = core.regs();
   view.setUint32(at, value, true);
   view.setUint32(at + 4, 0, true);
-  core.storeRegs();
+  core.file.call(KVM.SET_REGS, AT.REGS, 'write registers');
 }
 
 export function segmentOf(core: StandingVcpu, name: keyof CpuState['segments']): { selector: number; base: number } {

@@ -389,22 +389,10 @@ export class KvmCore {
     return this.file.view;
   }
 
-  storeRegs(): void {
-    this.file.call(KVM.SET_REGS, AT.REGS, 'write registers');
-  }
-
   /** View of struct kvm_sregs as of now, at AT.SREGS. */
   sregs(): DataView {
     this.loadSregs();
     return this.file.view;
-  }
-
-  /** Physical address of a linear one by the guest's page tables, or -1. */
-  translate(linear: number): number {
-    const { exchange } = this.file;
-    exchange.set64(AT.TRANSLATION, linear);
-    if (this.file.tryCall(KVM.TRANSLATE, AT.TRANSLATION) < 0 || exchange.bytes[AT.TRANSLATION + 16] === 0) return -1;
-    return exchange.get64(AT.TRANSLATION + 8);
   }
 
   /** @throws NestboxError when this KVM cannot debug guests */

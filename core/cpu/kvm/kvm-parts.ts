@@ -1,9 +1,8 @@
 // What one vCPU on KVM consists of besides the interpreter; made anew when a restored machine's processor shows other features.
 
-import type { Logger } from '../../base/logger.ts';
 import { type CpuFeature, buildCpuid } from '../isa/cpuid.ts';
 import { ControllerLoan } from './controller-loan.ts';
-import { KVM } from './ioctl.ts';
+import { giveCounterRate, warnOfCounterRate } from './counter-rate.ts';
 import { KvmCore } from './kvm-core.ts';
 import { setCpuid } from './kvm-cpuid.ts';
 import type { KvmVcpuOptions } from './kvm-vcpu-options.ts';
@@ -34,7 +33,8 @@ export function makeKvmParts({ vcpu: options, timer, logRam, features, tscHz }: 
   const vm = new KvmVm(options.device, options.memory, logRam, controllers === undefined ? undefined : 'full');
   const ringPage = vm.coalesceWrites(options.postedWrites ?? []);
   const core = new KvmCore(vm, timer, { ...options, ringPage, entryNs: options.probe.exitMicroseconds * 1000 });
-  const counterHz = setRate(core, tscHz, options.log);
+  const { hz: counterHz, given } = giveCounterRate(core.file, tscHz);
+  if (!given) warnOfCounterRate(options.log, tscHz);
   let loan: ControllerLoan | undefined;
   if (vm.irqchip !== undefined && controllers !== undefined) {
     loan = new ControllerLoan({ board: controllers, irqchip: vm.irqchip, core, readNs: options.readNs, tscHz: counterHz, log: options.log });
@@ -42,13 +42,4 @@ export function makeKvmParts({ vcpu: options, timer, logRam, features, tscHz }: 
   }
   setCpuid(core.file, buildCpuid({ apicId: options.index, processorCount: options.processorCount, features, tscHz, hypervisorLeaves: options.hypervisorLeaves }));
   return { vm, core, loan, counterHz };
-}
-
-/** @returns the rate that the guest's counter has then */
-function setRate(core: KvmCore, tscHz: number, log: Logger): number {
-  const wantedKhz = Math.round(tscHz / 1000);
-  const khz = core.file.callPlain(KVM.GET_TSC_KHZ);
-  if (khz === wantedKhz || core.file.callPlain(KVM.SET_TSC_KHZ, wantedKhz) >= 0) return tscHz;
-  log.log('warn', `The saved machine's time-stamp counter ran at ${Math.round(tscHz / 1e6)} MHz, which this host's KVM cannot give: clocks that the guest took from it may be off`);
-  return khz > 0 ? khz * 1000 : tscHz;
 }

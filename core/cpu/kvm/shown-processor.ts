@@ -5,6 +5,7 @@ import { NestboxError } from '../../base/errors.ts';
 import type { Logger } from '../../base/logger.ts';
 import type { CpuIdentity } from '../contract.ts';
 import type { CpuFeature } from '../isa/cpuid.ts';
+import { warnOfCounterRate } from './counter-rate.ts';
 import { featureKey, lackingFeatures } from './kvm-cpuid.ts';
 import type { KvmSmp } from './kvm-smp.ts';
 
@@ -49,9 +50,7 @@ export class ShownProcessor {
     }
     if (ranOnce) throw new NestboxError('unsupported', 'The saved machine\'s processors show other features; start a new machine from it', { op: 'load state' });
     this.counterHz = smp.identify(features, identity.tscHz);
-    if (this.counterHz !== identity.tscHz) {
-      options.log.log('warn', `The saved machine's time-stamp counter ran at ${Math.round(identity.tscHz / 1e6)} MHz, which this host's KVM cannot give: clocks that the guest took from it may be off`);
-    }
+    if (this.counterHz !== identity.tscHz) warnOfCounterRate(options.log, identity.tscHz);
     this.features = featureKey(features);
     this.tscHz = identity.tscHz;
     this.identity = identity;

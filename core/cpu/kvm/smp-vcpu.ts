@@ -4,6 +4,7 @@
 import type { CpuState, VcpuMsrs } from '../contract.ts';
 import type { CpuFeature } from '../isa/cpuid.ts';
 import { buildCpuid } from '../isa/cpuid.ts';
+import { giveCounterRate } from './counter-rate.ts';
 import type { StandingVcpu } from './guest-access.ts';
 import { EVENTS, KVM } from './ioctl.ts';
 import { KernelApic } from './kernel-apic.ts';
@@ -46,11 +47,8 @@ export class SmpVcpu implements StandingVcpu {
 
   /** What CPUID tells the guest; before its first instruction. @returns ticks a second that its counter has then */
   identify(count: number, features: readonly CpuFeature[], tscHz: number): number {
-    const wantedKhz = Math.round(tscHz / 1000);
-    const khz = this.file.callPlain(KVM.GET_TSC_KHZ);
-    const given = khz === wantedKhz || this.file.callPlain(KVM.SET_TSC_KHZ, wantedKhz) >= 0;
     setCpuid(this.file, buildCpuid({ apicId: this.index, processorCount: count, tscHz, features }));
-    return given || khz <= 0 ? tscHz : khz * 1000;
+    return giveCounterRate(this.file, tscHz).hz;
   }
 
   regs(): DataView {
@@ -58,20 +56,9 @@ export class SmpVcpu implements StandingVcpu {
     return this.file.view;
   }
 
-  storeRegs(): void {
-    this.file.call(KVM.SET_REGS, AT.REGS, 'write registers');
-  }
-
   sregs(): DataView {
     this.file.call(KVM.GET_SREGS, AT.SREGS, 'read registers');
     return this.file.view;
-  }
-
-  translate(linear: number): number {
-    const { exchange } = this.file;
-    exchange.set64(AT.TRANSLATION, linear);
-    if (this.file.tryCall(KVM.TRANSLATE, AT.TRANSLATION) < 0 || exchange.bytes[AT.TRANSLATION + 16] === 0) return -1;
-    return exchange.get64(AT.TRANSLATION + 8);
   }
 
   /** @param instructions for the canonical form: KVM counts none */

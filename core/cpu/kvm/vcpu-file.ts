@@ -92,6 +92,14 @@ export class VcpuFile implements Disposable {
     return vector;
   }
 
+  /** Physical address of a linear one by the guest's page tables, or -1. */
+  translate(linear: number): number {
+    const { exchange } = this;
+    exchange.set64(AT.TRANSLATION, linear);
+    if (this.tryCall(KVM.TRANSLATE, AT.TRANSLATION) < 0 || exchange.bytes[AT.TRANSLATION + 16] === 0) return -1;
+    return exchange.get64(AT.TRANSLATION + 8);
+  }
+
   /** KVM_RUN. @returns 0, or -errno */
   run(): number {
     const { libc, elsewhere } = this;
