@@ -158,9 +158,9 @@ export async function startProcessors(choice: EngineChoice, config: VmConfig, me
 
 export function createVcpu(choice: EngineChoice, options: EngineOptions): Vcpu {
   const { wasm, memory, config } = options;
+  const hypervisorLeaves = config.personality === 'kvm' ? kvmLeaves() : [];
   const makeSoftware = (own: VcpuOptions, features?: readonly CpuFeature[]): Vcpu =>
     createSoftwareVcpu(wasm, memory, { ...own, jit: config.jit, ...(config.jitThreshold === undefined ? {} : { jitThreshold: config.jitThreshold }), tscHz: choice.tscHz, processorCount: config.cpus, hypervisorLeaves, ...(features === undefined ? {} : { features }) });
-  const hypervisorLeaves = config.personality === 'kvm' ? kvmLeaves() : [];
   if (choice.kind === 'software') return makeSoftware(options);
   const createSoftware = (own: VcpuOptions): Vcpu => makeSoftware(own, choice.features);
   if (options.smp !== undefined) {

@@ -3,6 +3,7 @@
 import type { Logger } from '../base/logger.ts';
 import type { CpuState, FaultReport, Vcpu } from '../cpu/contract.ts';
 import type { VmExit } from '../protocol/vm-messages.ts';
+import { processorsOf } from './processors.ts';
 
 const FLAG_IF = 0x200n;
 
@@ -27,7 +28,7 @@ function isDead({ activity, rflags }: CpuState): boolean {
 
 /** Hardware just sits there, and so do we: the screen stays and a reset helps. But whoever waits should know. */
 export function tellIfHaltedForGood(vcpu: Vcpu, log: Logger): void {
-  const state = vcpu.getState();
-  if (!isDead(state) || !(vcpu.siblings ?? []).every((sibling) => isDead(sibling.getState()))) return;
-  log.log('warn', `The guest has halted with interrupts off at CS:RIP ${hex(state.segments.cs.selector)}:${hex(state.rip)}; only a reset can wake it`);
+  if (!processorsOf(vcpu).every((processor) => isDead(processor.getState()))) return;
+  const { segments, rip } = vcpu.getState();
+  log.log('warn', `The guest has halted with interrupts off at CS:RIP ${hex(segments.cs.selector)}:${hex(rip)}; only a reset can wake it`);
 }

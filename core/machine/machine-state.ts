@@ -4,13 +4,14 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { NestboxError } from '../base/errors.ts';
-import type { CpuState, SiblingVcpu, Vcpu } from '../cpu/contract.ts';
+import type { CpuState, Vcpu } from '../cpu/contract.ts';
 import type { Device, DeviceState } from '../devices/device.ts';
 import type { PhysicalMemory } from '../memory/physical-memory.ts';
 import { CPUS_MAX } from '../protocol/limits.ts';
 import type { VmConfig } from '../protocol/vm-config.ts';
 import type { IoQueue } from './io-queue.ts';
 import type { MachineFields, MachineState } from './machine.ts';
+import { processorsOf } from './processors.ts';
 import { checkPages, packPages, unpackPages } from './page-store.ts';
 import type { MachineRandom } from './random.ts';
 import { TSC_HZ, type TscClock } from './tsc-clock.ts';
@@ -54,10 +55,6 @@ function configurationOf(parts: StateParts): MachineState['configuration'] {
     clock: parts.config.clock,
     ...(parts.config.personality === 'none' ? {} : { personality: parts.config.personality }),
   };
-}
-
-function processorsOf(vcpu: Vcpu): readonly SiblingVcpu[] {
-  return [vcpu, ...(vcpu.siblings ?? [])];
 }
 
 /** The machine must stand still. Host work that is under way is finished first. */

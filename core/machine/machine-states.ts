@@ -1,5 +1,6 @@
 // What a machine does with saved states in files: taking them while it runs and starting from them.
 
+import { blockThread } from '../base/blocking-sleep.ts';
 import type { Logger } from '../base/logger.ts';
 import type { Vcpu } from '../cpu/contract.ts';
 import { nodeHostFiles } from '../host/files/node-host-files.ts';
@@ -22,8 +23,6 @@ import { StateTaker, type TakenMachine } from './state-taker.ts';
 const DELAY_MS = 5;
 /** Looks of at least a millisecond after which a machine that hands over memory and does not move counts as dead. */
 const HANDOVER_PATIENCE = 20_000;
-/** Never notified: Atomics.wait on it is a plain sleep. */
-const SLEEP_CELL = new Int32Array(new SharedArrayBuffer(4));
 
 export interface MachineStatesOptions {
   readonly memory: PhysicalMemory;
@@ -108,7 +107,7 @@ export class MachineStates {
   async restore(spec: RestoreSpec): Promise<void> {
     const { memory, vcpu, board, parts, deterministic, log } = this.options;
     const state: SavedMemory = spec.live === true
-      ? await HandoverState.open(await nodeHostFiles.open(handoverPath(spec), { readOnly: false }), spec.id, { sleep: napOfThread, patience: HANDOVER_PATIENCE })
+      ? await HandoverState.open(await nodeHostFiles.open(handoverPath(spec), { readOnly: false }), spec.id, { sleep: () => blockThread(1), patience: HANDOVER_PATIENCE })
       : await new StateStore(nodeHostFiles, spec.folder).open(spec.id);
     let lazy: LazyMemory;
     try {
@@ -162,10 +161,6 @@ function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, ms);
   });
-}
-
-function napOfThread(): void {
-  Atomics.wait(SLEEP_CELL, 0, 0, 1);
 }
 
 function handoverPath(spec: { readonly folder: string; readonly id: string }): string {

@@ -2,6 +2,7 @@
 
 import type { Vcpu } from '../cpu/contract.ts';
 import type { PcBoard } from './pc-board.ts';
+import { processorsOf } from './processors.ts';
 
 /** CMOS register that tells firmware why a reset happens (IBM AT, shutdown status byte). */
 const SHUTDOWN_STATUS = 0x0f;
@@ -35,7 +36,7 @@ export class ResetLine {
   /** A triple fault resets a PC. Programs use that on purpose: with a shutdown code in CMOS, or with an empty IDT. */
   isIntended(): boolean {
     const { board, vcpu } = this.options;
-    const states = [vcpu, ...(vcpu.siblings ?? [])].map((processor) => processor.getState());
+    const states = processorsOf(vcpu).map((processor) => processor.getState());
     const failed = states.find(({ activity }) => activity === 'shutdown') ?? states[0];
     return board.rtc.getCmos(SHUTDOWN_STATUS) !== 0 || failed?.idtr.limit === 0;
   }

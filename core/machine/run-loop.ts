@@ -1,6 +1,7 @@
 // Runs one vCPU in slices on the device thread: timers, completions of host work, idle waiting, pausing. A slice ends at
 // the next timer's deadline, and often enough that messages and screens are served.
 
+import { blockThread } from '../base/blocking-sleep.ts';
 import type { TimerQueue } from '../base/timer-queue.ts';
 import type { RunExit, Vcpu } from '../cpu/contract.ts';
 import type { IoQueue } from './io-queue.ts';
@@ -269,7 +270,7 @@ export class RunLoop {
     if (waitMs <= 0) return;
     if (waitMs < 1 && !io.hasOutstanding) {
       // Node's timers have a grain of 1 ms; a short blocking sleep is exact and costs no processor time.
-      if (vcpu.nap === undefined) Atomics.wait(SLEEP_CELL, 0, 0, waitMs);
+      if (vcpu.nap === undefined) blockThread(waitMs);
       else vcpu.nap(waitMs);
       await nextTurn();
       return;
@@ -285,9 +286,6 @@ export class RunLoop {
     });
   }
 }
-
-/** Never notified: Atomics.wait on it is a plain sleep. */
-const SLEEP_CELL = new Int32Array(new SharedArrayBuffer(4));
 
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => {

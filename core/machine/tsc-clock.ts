@@ -1,7 +1,6 @@
 // The guest's time-stamp counter as a function of virtual time. One tick is one nanosecond, unless the engine can only
 // give the host processor's own rate; a restored machine brings its rate along.
 
-
 /** Ticks a second wherever the engine may choose. */
 export const TSC_HZ = 1_000_000_000;
 

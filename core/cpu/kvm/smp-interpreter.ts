@@ -2,14 +2,13 @@
 // that an instruction with LOCK is one to them too. It sees no interrupt controllers, which are the kernel's; accesses to
 // those KVM runs itself.
 
+import { blockThread } from '../../base/blocking-sleep.ts';
 import type { CpuState, Vcpu } from '../contract.ts';
 import type { KvmSmp } from './kvm-smp.ts';
 
 const CR0_PG = 0x8000_0000n;
 /** What the others get at least between two instructions, so that one that spins cannot keep them from getting on. */
 const FREE_MS = 0.2;
-/** Never notified: Atomics.wait on it is a plain sleep. */
-const SLEEP_CELL = new Int32Array(new SharedArrayBuffer(4));
 
 export class SmpInterpreter {
   private readonly smp: KvmSmp;
@@ -45,7 +44,7 @@ export class SmpInterpreter {
     const { smp } = this;
     const vcpu = smp.vcpus[index];
     if (vcpu === undefined) return false;
-    if (smp.vcpus.length > 1 && this.readHostMs() - this.lastMs < FREE_MS) Atomics.wait(SLEEP_CELL, 0, 0, FREE_MS);
+    if (smp.vcpus.length > 1 && this.readHostMs() - this.lastMs < FREE_MS) blockThread(FREE_MS);
     smp.hold();
     const owed = vcpu.owedInterrupt();
     const before = vcpu.read(0);
