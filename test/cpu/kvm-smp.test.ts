@@ -4,9 +4,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { irqchipOffer } from '../../core/cpu/kvm/kernel-irqchip.ts';
 import { openKvm } from '../../core/cpu/kvm/kvm-device.ts';
-import { TO_PROTECTED } from '../conformance/programs.ts';
 import { hostProbe, whyNoKvm } from '../conformance/rig.ts';
 import { SmpRig, resetControllers } from '../support/kvm-smp-rig.ts';
+import { LOAD_INTERRUPT_TABLE, PROCESSOR_START, interruptGate } from '../support/smp-guest.ts';
 
 async function whySkip(): Promise<string | undefined> {
   const reason = await whyNoKvm();
@@ -34,29 +34,11 @@ const ROUNDS = 0x518;
 const UNLOCKED = 0x600;
 const ROUNDS_MOVED = 40;
 
-/** Every processor runs this; its local APIC tells it apart. EBX = number, ESI = local APIC. */
+/** Every processor runs this; its local APIC tells it apart. */
 const COMMON = `
-  jmp 0:begin
-  begin:
-  xor ax, ax
-  mov ds, ax
-  mov es, ax
-  mov ss, ax
-  ${TO_PROTECTED}
-  mov esi, 0xfee00000
-  mov ebx, [esi+0x20]
-  shr ebx, 24
-  mov eax, ebx
-  shl eax, 9
-  mov esp, 0x7000
-  sub esp, eax
-  mov dword [esi+0xf0], 0x1ff
-  mov word [0x3000+0x40*8], ipi
-  mov dword [0x3000+0x40*8+2], 0x8e000008
-  mov word [0x3000+0x40*8+6], 0
-  mov word [idt_pointer], 0x7ff
-  mov dword [idt_pointer+2], 0x3000
-  lidt [idt_pointer]
+  ${PROCESSOR_START}
+  ${interruptGate(0x40, 'ipi')}
+  ${LOAD_INTERRUPT_TABLE}
   lock inc dword [${ONLINE}]
   test ebx, ebx
   jnz near together

@@ -37,23 +37,8 @@ const LOADER = `
   jmp 0:0x8000
 `;
 
-const gate = (vector: number, label: string): string => `
-  mov word [0x3000+${vector}*8], ${label}
-  mov dword [0x3000+${vector}*8+2], 0x8e000008
-  mov word [0x3000+${vector}*8+6], 0`;
-
-/** More 32-bit code. */
-export interface SmpGuestOptions {
-  /** Of the first processor before it starts the others. */
-  readonly leader?: string;
-  /** Of the others when they have started. */
-  readonly helper?: string;
-}
-
-/** EBX = number of the local APIC, ESI = its registers. Start-up messages with vector 8 lead to the beginning, too. */
-const program = ({ leader = '', helper = '' }: SmpGuestOptions): string => `
-  bits 16
-  org 0x8000
+/** EBX = number of the local APIC, ESI = its registers, which are switched on; a stack for each. A start-up message may lead here, too. */
+export const PROCESSOR_START = `
   jmp 0:begin
   begin: xor ax, ax
   mov ds, ax
@@ -67,12 +52,36 @@ const program = ({ leader = '', helper = '' }: SmpGuestOptions): string => `
   shl eax, 9
   mov esp, 0x7000
   sub esp, eax
-  mov dword [esi+0xf0], 0x1ff
-  ${gate(0x40, 'ipi')}
-  ${gate(0x41, 'tick')}
+  mov dword [esi+0xf0], 0x1ff`;
+
+/** Of the table at 3000h. */
+export const interruptGate = (vector: number, label: string): string => `
+  mov word [0x3000+${vector}*8], ${label}
+  mov dword [0x3000+${vector}*8+2], 0x8e000008
+  mov word [0x3000+${vector}*8+6], 0`;
+
+/** More 32-bit code. */
+export interface SmpGuestOptions {
+  /** Of the first processor before it starts the others. */
+  readonly leader?: string;
+  /** Of the others when they have started. */
+  readonly helper?: string;
+}
+
+/** Takes the table, by six bytes at the program's idt_pointer. */
+export const LOAD_INTERRUPT_TABLE = `
   mov word [idt_pointer], 0x7ff
   mov dword [idt_pointer+2], 0x3000
-  lidt [idt_pointer]
+  lidt [idt_pointer]`;
+
+/** Start-up messages with vector 8 lead to the beginning, too. */
+const program = ({ leader = '', helper = '' }: SmpGuestOptions): string => `
+  bits 16
+  org 0x8000
+  ${PROCESSOR_START}
+  ${interruptGate(0x40, 'ipi')}
+  ${interruptGate(0x41, 'tick')}
+  ${LOAD_INTERRUPT_TABLE}
   lock inc dword [${ONLINE}]
   test ebx, ebx
   jz leader

@@ -11,8 +11,8 @@ import { layOutMemory } from '../../../core/memory/layout.ts';
 import type { TestCase } from './cases.ts';
 import type { Engine } from './oracle.ts';
 import {
-  CODE_AT, CODE_ROOM, CODE_START, DATA_AT, DATA_BYTES, dataPattern, encodeDescriptor, FLAT_DATA, FX_AT, GLOBAL_SEGMENTS, GPR_AT, GS_BASE, LOCAL_SEGMENTS, localSelector, NO_FAULT,
-  RECORD_BYTES, RFLAGS_AT, SEGMENTS_AT, type Result, type SegmentDescriptor,
+  CODE_AT, CODE_ROOM, CODE_START, DATA_AT, DATA_BYTES, dataPattern, FLAT_DATA, FX_AT, GPR_AT, GS_BASE, LDT_OFFSET, LOCAL_SEGMENTS, localSelector, NO_FAULT,
+  RECORD_BYTES, RFLAGS_AT, SEGMENTS_AT, type Result, type SegmentDescriptor, TSS_OFFSET, writeDescriptorTables,
 } from './records.ts';
 
 const MIB = 1 << 20;
@@ -24,8 +24,6 @@ const CODE_PHYS = 0x200000;
 const DESCRIPTORS_PHYS = 0x300000;
 /** Supervisor page, where no operand strays to, with the global and the local descriptor table and the task state. */
 const DESCRIPTORS_AT = 0x3b200000;
-const LDT_OFFSET = 0x800;
-const TSS_OFFSET = 0xc00;
 const HLT_WORD = 0xf4f4f4f4 | 0;
 // As in host-runner.c.
 const TRAMPOLINE = CODE_AT + 0x100;
@@ -197,12 +195,7 @@ export class InterpreterEngine implements Engine {
     entry(4, 0, CODE_PHYS | readOnly);
     entry(2, DESCRIPTORS_AT >>> 21, tableAt(5) | present);
     entry(5, 0, DESCRIPTORS_PHYS | 0x63);
-    GLOBAL_SEGMENTS.forEach((segment, i) => {
-      if (segment !== undefined) this.#view.setBigUint64(ramBase + DESCRIPTORS_PHYS + i * 8, encodeDescriptor(segment), true);
-    });
-    LOCAL_SEGMENTS.forEach((segment, i) => this.#view.setBigUint64(ramBase + DESCRIPTORS_PHYS + LDT_OFFSET + i * 8, encodeDescriptor(segment), true));
-    // The task state has no I/O permission map: its base is the limit.
-    this.#view.setUint16(ramBase + DESCRIPTORS_PHYS + TSS_OFFSET + 0x66, 0x68, true);
+    writeDescriptorTables(this.#view, ramBase + DESCRIPTORS_PHYS);
     this.#bytes.set(this.#pattern, this.#data);
     this.#bytes.fill(0xf4, this.#code, this.#code + 0x1000);
   }

@@ -11,8 +11,8 @@ import { SliceTimer } from '../../../core/cpu/kvm/slice-timer.ts';
 import { layOutMemory } from '../../../core/memory/layout.ts';
 import { PhysicalMemory } from '../../../core/memory/physical-memory.ts';
 import {
-  CODE_AT, CODE_ROOM, CODE_START, type Case, DATA_AT, DATA_BYTES, FLAT_DATA, FX_AT, GLOBAL_SEGMENTS, GPR_AT, GS_BASE, LOCAL_SEGMENTS, NO_FAULT, READ_ONLY_BYTES, RECORD_BYTES,
-  RFLAGS_AT, type Result, SEGMENTS_AT, dataPattern, encodeDescriptor,
+  CODE_AT, CODE_ROOM, CODE_START, type Case, DATA_AT, DATA_BYTES, FLAT_DATA, FX_AT, GPR_AT, GS_BASE, LDT_OFFSET, LOCAL_SEGMENTS, NO_FAULT, READ_ONLY_BYTES, RECORD_BYTES,
+  RFLAGS_AT, type Result, SEGMENTS_AT, TSS_OFFSET, dataPattern, writeDescriptorTables,
 } from './records.ts';
 
 const RAM_BYTES = 4 << 20;
@@ -24,8 +24,6 @@ const KERNEL_PHYS = 0x30_0000;
 /** Supervisor pages, where no operand strays to: descriptor tables, task state, interrupt table, stubs, stack. */
 const KERNEL_AT = 0x3b20_0000;
 const KERNEL_PAGES = 8;
-const LDT = 0x800;
-const TSS = 0xc00;
 const IDT = 0x1000;
 const STUBS = 0x2000;
 const STUB_BYTES = 16;
@@ -107,13 +105,8 @@ export class KvmProcessor {
     entry(4, 0, CODE_PHYS | user);
     entry(4, LANDING >>> 12, LANDING_PHYS | user);
     for (let page = 0; page < KERNEL_PAGES; page++) entry(5, page, (KERNEL_PHYS + page * 4096) | 0x63);
-    GLOBAL_SEGMENTS.forEach((segment, i) => {
-      if (segment !== undefined) view.setBigUint64(KERNEL_PHYS + i * 8, encodeDescriptor(segment), true);
-    });
-    LOCAL_SEGMENTS.forEach((segment, i) => view.setBigUint64(KERNEL_PHYS + LDT + i * 8, encodeDescriptor(segment), true));
-    view.setBigUint64(KERNEL_PHYS + TSS + 4, BigInt(KERNEL_AT + STACK_END), true);
-    // No I/O permission map: its base is the limit.
-    view.setUint16(KERNEL_PHYS + TSS + 0x66, 0x68, true);
+    writeDescriptorTables(view, KERNEL_PHYS);
+    view.setBigUint64(KERNEL_PHYS + TSS_OFFSET + 4, BigInt(KERNEL_AT + STACK_END), true);
     for (let vector = 0; vector < 256; vector++) {
       const stub = KERNEL_AT + STUBS + vector * STUB_BYTES;
       // push vector; out DONE_PORT, al; jmp $
@@ -136,8 +129,8 @@ export class KvmProcessor {
       ...reset,
       segments: {
         cs: flat(0x33, 0xa0fb), ss: data, ds: data, es: data, fs: none, gs: { ...none, base: BigInt(GS_BASE) },
-        ldtr: { selector: 0x50, base: BigInt(KERNEL_AT + LDT), limit: LOCAL_SEGMENTS.length * 8 - 1, access: 0x82 },
-        tr: { selector: 0x40, base: BigInt(KERNEL_AT + TSS), limit: 0x67, access: 0x8b },
+        ldtr: { selector: 0x50, base: BigInt(KERNEL_AT + LDT_OFFSET), limit: LOCAL_SEGMENTS.length * 8 - 1, access: 0x82 },
+        tr: { selector: 0x40, base: BigInt(KERNEL_AT + TSS_OFFSET), limit: 0x67, access: 0x8b },
       },
       gdtr: { base: BigInt(KERNEL_AT), limit: 0x7f },
       idtr: { base: BigInt(KERNEL_AT + IDT), limit: 0xfff },

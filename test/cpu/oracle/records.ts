@@ -63,8 +63,21 @@ export const GLOBAL_SEGMENTS: readonly (SegmentDescriptor | undefined)[] = [
   { base: 0, limit: 0xffffffff, access: 0xa0fb },
 ];
 
+/** Where the local table and the task state lie behind the global table. */
+export const LDT_OFFSET = 0x800;
+export const TSS_OFFSET = 0xc00;
+
+/** Writes the descriptor tables, and a task state without an I/O permission map, whose base is the limit. @param at of the global table in `view` */
+export function writeDescriptorTables(view: DataView, at: number): void {
+  GLOBAL_SEGMENTS.forEach((segment, i) => {
+    if (segment !== undefined) view.setBigUint64(at + i * 8, encodeDescriptor(segment), true);
+  });
+  LOCAL_SEGMENTS.forEach((segment, i) => view.setBigUint64(at + LDT_OFFSET + i * 8, encodeDescriptor(segment), true));
+  view.setUint16(at + TSS_OFFSET + 0x66, 0x68, true);
+}
+
 /** The eight bytes of a descriptor. */
-export function encodeDescriptor(segment: SegmentDescriptor): bigint {
+function encodeDescriptor(segment: SegmentDescriptor): bigint {
   const pages = (segment.access & 0x8000) !== 0;
   const limit = BigInt(pages ? Math.floor(segment.limit / 4096) : segment.limit);
   const base = BigInt(segment.base);
